@@ -1,0 +1,226 @@
+//! The stream of an answer, and that stream folded into a whole reply.
+
+use crate::conversation::JsonObject;
+use serde_json::Value;
+
+/// One step of an answer, in the order the model produced it.
+///
+/// Tool calls are strictly sequential: `ToolUseStart`, any number of `ToolInput`, then `ToolUseEnd`, never interleaved
+/// with text or another call. The upstream edge guarantees that the fragments of a call that ended parse as one JSON object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A piece of visible text.
+    Text(String),
+    /// A piece of reasoning text.
+    Thinking(String),
+    /// The signature of the reasoning that came before it.
+    ThinkingSignature(String),
+    /// Encrypted reasoning, base64.
+    RedactedThinking(String),
+    /// A tool call begins. The name is the client's own (already restored).
+    ToolUseStart {
+        /// Call id.
+        id: String,
+        /// Tool name as the client declared it.
+        name: String,
+    },
+    /// A fragment of the JSON text of the call's input.
+    ToolInput(String),
+    /// The call is complete.
+    ToolUseEnd,
+    /// Token counts, credits or context fill; each field may arrive in an event of its own.
+    Usage(Usage),
+    /// The answer is complete. Exactly one, last, and only for a complete answer.
+    Stop(StopReason),
+}
+
+/// Why a complete answer ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum StopReason {
+    /// The model was done.
+    #[default]
+    EndTurn,
+    /// The client must run the tools that were called.
+    ToolUse,
+    /// The output limit was reached.
+    MaxTokens,
+    /// This stop sequence was found (and removed).
+    StopSequence(String),
+    /// The context window is full.
+    ContextWindow,
+    /// The model refused.
+    Refusal,
+}
+
+/// Where a token count comes from. Later sources never overwrite better ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum UsageSource {
+    /// Estimated from text length.
+    #[default]
+    Estimate,
+    /// Derived from the context percentage and the model's window.
+    ContextPercentage,
+    /// Counted by the upstream.
+    Upstream,
+}
+
+/// What an answer cost. `None` means: not known.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Usage {
+    /// Input tokens that were not read from or written to a cache.
+    pub input_tokens: Option<u64>,
+    /// Output tokens, reasoning included.
+    pub output_tokens: Option<u64>,
+    /// Input tokens read from the provider's cache. Only ever the upstream's own figure.
+    pub cache_read_tokens: Option<u64>,
+    /// Input tokens written to the provider's cache. Only ever the upstream's own figure.
+    pub cache_write_tokens: Option<u64>,
+    /// Fill of the context window after the turn, in percent (0–100, may exceed).
+    pub context_percentage: Option<f64>,
+    /// Credits charged.
+    pub credits: Option<f64>,
+    /// Quality of the input and output counts.
+    pub source: UsageSource,
+}
+
+impl Usage {
+    /// Takes every figure that `other` knows; token counts only from a source at least as good.
+    pub fn merge(&mut self, other: &Usage) {
+        if other.source >= self.source {
+            self.input_tokens = other.input_tokens.or(self.input_tokens);
+            self.output_tokens = other.output_tokens.or(self.output_tokens);
+            if other.input_tokens.is_some() || other.output_tokens.is_some() {
+                self.source = other.source;
+            }
+        } else {
+            self.input_tokens = self.input_tokens.or(other.input_tokens);
+            self.output_tokens = self.output_tokens.or(other.output_tokens);
+        }
+        self.cache_read_tokens = other.cache_read_tokens.or(self.cache_read_tokens);
+        self.cache_write_tokens = other.cache_write_tokens.or(self.cache_write_tokens);
+        self.context_percentage = other.context_percentage.or(self.context_percentage);
+        if let Some(credits) = other.credits {
+            self.credits = Some(self.credits.unwrap_or(0.0) + credits);
+        }
+    }
+}
+
+/// A complete answer: the stream folded.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reply {
+    /// The content in order.
+    pub blocks: Vec<ReplyBlock>,
+    /// Why it ended.
+    pub stop: StopReason,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// One piece of a complete answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReplyBlock {
+    /// Visible text.
+    Text(String),
+    /// Reasoning with its signature.
+    Thinking {
+        /// The text; may be empty when only a signature came.
+        text: String,
+        /// The signature, when one came.
+        signature: Option<String>,
+    },
+    /// Encrypted reasoning, base64.
+    RedactedThinking(String),
+    /// A tool call.
+    ToolUse {
+        /// Call id.
+        id: String,
+        /// Tool name.
+        name: String,
+        /// Parsed arguments.
+        input: JsonObject,
+    },
+}
+
+/// Folds events into a [`Reply`].
+#[derive(Debug, Default)]
+pub struct ReplyBuilder {
+    reply: Reply,
+    open_tool: Option<(String, String, String)>,
+    stopped: bool,
+}
+
+/// The events did not form a complete answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IncompleteReply {
+    /// No [`Event::Stop`] came.
+    #[error("the answer has no end")]
+    NoStop,
+    /// A tool call has no end or its input is not a JSON object.
+    #[error("tool call {0} is not complete")]
+    ToolCall(String),
+}
+
+impl ReplyBuilder {
+    /// Adds one event.
+    pub fn push(&mut self, event: &Event) -> Result<(), IncompleteReply> {
+        match event {
+            Event::Text(piece) => match self.reply.blocks.last_mut() {
+                Some(ReplyBlock::Text(text)) => text.push_str(piece),
+                Some(_) | None => self.reply.blocks.push(ReplyBlock::Text(piece.clone())),
+            },
+            Event::Thinking(piece) => match self.reply.blocks.last_mut() {
+                Some(ReplyBlock::Thinking { text, signature: None }) => text.push_str(piece),
+                Some(_) | None => {
+                    self.reply.blocks.push(ReplyBlock::Thinking { text: piece.clone(), signature: None });
+                }
+            },
+            Event::ThinkingSignature(piece) => match self.reply.blocks.last_mut() {
+                Some(ReplyBlock::Thinking { signature, .. }) => {
+                    signature.get_or_insert_default().push_str(piece);
+                }
+                Some(_) | None => self
+                    .reply
+                    .blocks
+                    .push(ReplyBlock::Thinking { text: String::new(), signature: Some(piece.clone()) }),
+            },
+            Event::RedactedThinking(data) => self.reply.blocks.push(ReplyBlock::RedactedThinking(data.clone())),
+            Event::ToolUseStart { id, name } => self.open_tool = Some((id.clone(), name.clone(), String::new())),
+            Event::ToolInput(piece) => {
+                if let Some((_, _, input)) = &mut self.open_tool {
+                    input.push_str(piece);
+                }
+            }
+            Event::ToolUseEnd => {
+                if let Some((id, name, input)) = self.open_tool.take() {
+                    let input = parse_tool_input(&input).ok_or_else(|| IncompleteReply::ToolCall(id.clone()))?;
+                    self.reply.blocks.push(ReplyBlock::ToolUse { id, name, input });
+                }
+            }
+            Event::Usage(usage) => self.reply.usage.merge(usage),
+            Event::Stop(reason) => {
+                self.reply.stop = reason.clone();
+                self.stopped = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The reply, if the answer was complete.
+    pub fn finish(self) -> Result<Reply, IncompleteReply> {
+        if let Some((id, _, _)) = self.open_tool {
+            return Err(IncompleteReply::ToolCall(id));
+        }
+        if self.stopped { Ok(self.reply) } else { Err(IncompleteReply::NoStop) }
+    }
+}
+
+/// Parses the joined fragments of a tool call. An empty text is an empty object (kiro-upstream §3.4).
+pub fn parse_tool_input(text: &str) -> Option<JsonObject> {
+    if text.trim().is_empty() {
+        return Some(JsonObject::new());
+    }
+    match serde_json::from_str(text) {
+        Ok(Value::Object(map)) => Some(map),
+        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) | Err(_) => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! What can go wrong with a request, in the few classes that clients tell apart.
+
+use std::time::Duration;
+
+/// A failed request, before it is put into a protocol's own words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// The class decides status and type.
+    pub class: FailureClass,
+    /// Stable code for documentation and the UI, e.g. `no_account`. Snake case.
+    pub code: &'static str,
+    /// Plain words: what happened, what was done, what to do. Never a secret, never a whole upstream body.
+    pub message: String,
+    /// How long the client should wait, when known.
+    pub retry_after: Option<Duration>,
+    /// Input tokens and the limit, for [`FailureClass::ContextWindow`], when known.
+    pub context: Option<ContextOverflow>,
+}
+
+/// By how much a conversation is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContextOverflow {
+    /// Tokens of the request (estimated).
+    pub tokens: u64,
+    /// The window.
+    pub limit: u64,
+}
+
+/// The twelve classes. Each protocol maps each class to a status and a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureClass {
+    /// The request is malformed or breaks a rule.
+    InvalidRequest,
+    /// The gateway key is missing or wrong.
+    Authentication,
+    /// The key or account may not do this.
+    Permission,
+    /// No such model or resource.
+    NotFound,
+    /// The body is too large.
+    TooLarge,
+    /// The conversation does not fit the model's window.
+    ContextWindow,
+    /// Too many requests, wait a little.
+    RateLimit,
+    /// The quota is used up.
+    Quota,
+    /// No capacity now.
+    Overloaded,
+    /// Something took too long.
+    Timeout,
+    /// The upstream failed or its answer was cut or corrupt.
+    Upstream,
+    /// A fault of ours.
+    Internal,
+}
+
+impl FailureClass {
+    /// All classes, for tables and tests.
+    pub const ALL: [FailureClass; 12] = [
+        FailureClass::InvalidRequest,
+        FailureClass::Authentication,
+        FailureClass::Permission,
+        FailureClass::NotFound,
+        FailureClass::TooLarge,
+        FailureClass::ContextWindow,
+        FailureClass::RateLimit,
+        FailureClass::Quota,
+        FailureClass::Overloaded,
+        FailureClass::Timeout,
+        FailureClass::Upstream,
+        FailureClass::Internal,
+    ];
+}
+
+impl Failure {
+    /// A failure without waiting time or context figures.
+    pub fn new(class: FailureClass, code: &'static str, message: impl Into<String>) -> Self {
+        Self { class, code, message: message.into(), retry_after: None, context: None }
+    }
+}

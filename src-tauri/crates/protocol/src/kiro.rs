@@ -1,0 +1,1 @@
+//! The upstream edge: the only place that knows Kiro's own words.

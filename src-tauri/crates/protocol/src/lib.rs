@@ -1,0 +1,20 @@
+//! Translation between client protocols and the Kiro upstream.
+//!
+//! Pure: bytes and values in, values out. No IO, no clock, no randomness, no async. Ids and times that an answer
+//! repeats are handed in with the [`codec::RequestHead`].
+//!
+//! - [`conversation`]: the one representation every client protocol decodes into.
+//! - [`event`]: the one stream every client protocol is encoded from; [`event::Reply`] is that stream folded.
+//! - [`failure`]: what can go wrong, in twelve classes; each protocol has its own table of shapes.
+//! - [`codec`]: the traits a client protocol implements. No module knows two client protocols.
+//! - [`stop`]: client-side limits the upstream does not know (stop sequences), applied to the event stream.
+//! - [`anthropic`]: Anthropic Messages. [`kiro`]: the upstream edge.
+
+pub mod anthropic;
+pub mod codec;
+pub mod conversation;
+pub mod event;
+pub mod failure;
+pub mod kiro;
+pub mod sse;
+pub mod stop;
