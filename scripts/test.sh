@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Everything that must hold on main. `quick` leaves out real clients, the real window and licences.
+# Every step runs, also after a failed one; the summary at the end names them all.
+source "$(dirname "$0")/lib.sh"
+mode=${1:-all}
+passed=() failed=() skipped=()
+
+step() { # step NAME COMMAND...
+  local name=$1 start=$SECONDS; shift
+  say "── $name"
+  if ("$@"); then passed+=("$name ($((SECONDS - start)) s)"); else failed+=("$name ($((SECONDS - start)) s)"); fi
+}
+skip() { printf '\n── %s\nSKIPPED: %s\n' "$1" "$2"; skipped+=("$1: $2"); }
+
+linux=false; [ "$(uname)" = Linux ] && linux=true
+scripts/setup.sh build
+$linux && scripts/setup.sh window test || true
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+build_ui
+
+ui() { (cd ui && npm run --silent check && npm test --silent); }
+generated() { scripts/gen.sh check; }
+lints() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
+headless_lints() { cargo clippy --quiet --all-targets -- -D warnings; }
+rust_tests() { cargo nextest run --no-fail-fast --status-level slow; }
+desktop() {
+  cargo build --quiet -p kiro-proxy-desktop -p kiro-cli &&
+    scripts/with-desktop.sh cargo nextest run -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all
+}
+keychain() { KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh cargo nextest run -p kiro-gateway keychain_real --status-level all; }
+licences() { cargo deny --offline check bans licenses sources && scripts/version-gate.sh; }
+
+step "format" cargo fmt --all --check
+step "UI: types, words, tests" ui
+step "generated files are fresh" generated
+if $linux; then step "lints" lints; else step "lints (headless)" headless_lints; fi
+step "Rust tests" rust_tests
+if [ "$mode" = all ]; then
+  step "real clients" tests/clients/run.sh
+  if $linux; then
+    step "keychain" keychain
+    step "desktop" desktop
+  else
+    skip "keychain" "needs a private session bus (Linux)"
+    skip "desktop" "there is no WebDriver for this system's webview"
+  fi
+  if has cargo-deny; then step "licences, bans, sources" licences; else skip "licences, bans, sources" "cargo-deny is not installed"; fi
+fi
+
+say "Summary"
+for s in "${passed[@]}"; do echo "  ok       $s"; done
+for s in ${skipped[@]+"${skipped[@]}"}; do echo "  SKIPPED  $s"; done
+for s in ${failed[@]+"${failed[@]}"}; do echo "  FAILED   $s"; done
+printf '\n%d passed, %d failed, %d skipped\n' "${#passed[@]}" "${#failed[@]}" "${#skipped[@]}"
+[ "${#failed[@]}" = 0 ]
