@@ -1,0 +1,52 @@
+//! What changed, told to every face at once. Events say where to look again; the truth stays behind the admin API.
+
+use crate::status::Status;
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+use utoipa::ToSchema;
+
+/// Something changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum AdminEvent {
+    /// The status changed.
+    Status {
+        /// The status now.
+        status: Box<Status>,
+    },
+    /// Settings were saved.
+    Settings {
+        /// The new revision.
+        revision: u64,
+    },
+    /// Accounts or their states changed.
+    Accounts,
+    /// Client keys changed.
+    Keys,
+    /// A request was finished.
+    Flows {
+        /// Id of the newest flow.
+        id: String,
+    },
+}
+
+/// Hands events to whoever listens. Slow listeners lose the oldest.
+#[derive(Debug, Clone)]
+pub(crate) struct Announcer {
+    sender: broadcast::Sender<AdminEvent>,
+}
+
+impl Announcer {
+    pub(crate) fn new() -> Self {
+        Self { sender: broadcast::channel(256).0 }
+    }
+
+    /// Tells everybody. Nobody listening is fine.
+    pub(crate) fn tell(&self, event: AdminEvent) {
+        let _ = self.sender.send(event);
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<AdminEvent> {
+        self.sender.subscribe()
+    }
+}

@@ -1,0 +1,187 @@
+//! What a face hands over when it opens a gateway.
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::OpenError;
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use url::Url;
+use utoipa::ToSchema;
+
+/// Everything a gateway needs to know from outside.
+#[derive(Clone)]
+pub struct Options {
+    /// Where all state lives; `None` is the platform's usual place.
+    pub data_dir: Option<PathBuf>,
+    /// Settings that hold for this run only, weakest first.
+    pub overrides: Vec<Override>,
+    /// Where secrets are kept.
+    pub store: StoreChoice,
+    /// Sends all upstream and identity traffic there. Loopback only.
+    pub endpoints: Option<Url>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Starts the stand-in behind the demo account, when the face has one.
+    pub demo: Option<Arc<dyn DemoHost>>,
+    /// The built user interface, when the face has one.
+    pub ui: Option<Arc<dyn UiAssets>>,
+    /// Where logs go.
+    pub log: LogChoice,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            data_dir: None,
+            overrides: Vec::new(),
+            store: StoreChoice::Auto,
+            endpoints: None,
+            clock: Arc::new(SystemClock),
+            demo: None,
+            ui: None,
+            log: LogChoice::File,
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("data_dir", &self.data_dir)
+            .field("overrides", &self.overrides)
+            .field("store", &self.store)
+            .field("endpoints", &self.endpoints.as_ref().map(Url::as_str))
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// Reads `KIRO_PROXY_DATA_DIR`, `KIRO_PROXY_ENDPOINTS`, `KIRO_PROXY_VAULT_KEY` and, from `names`, every
+    /// `KIRO_PROXY__<SECTION>__<FIELD>` through `env`.
+    ///
+    /// The environment cannot be listed through `env`, so the names of all settings are asked for one by one.
+    pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, OpenError> {
+        let mut options = Self::default();
+        if let Some(path) = env("KIRO_PROXY_DATA_DIR").filter(|path| !path.is_empty()) {
+            options.data_dir = Some(PathBuf::from(path));
+        }
+        if let Some(text) = env("KIRO_PROXY_ENDPOINTS").filter(|text| !text.is_empty()) {
+            let url = Url::parse(&text).map_err(|_| OpenError::Endpoints(text.clone()))?;
+            check_endpoints(&url)?;
+            options.endpoints = Some(url);
+        }
+        if let Some(key) = env("KIRO_PROXY_VAULT_KEY").filter(|key| !key.is_empty()) {
+            options.store = StoreChoice::Vault(VaultKeySource::Key(SecretString::from(key)));
+        }
+        for path in crate::settings::paths() {
+            let name = crate::settings::environment_name(&path);
+            if let Some(value) = env(&name) {
+                options.overrides.push(Override { path, value, source: OverrideSource::Environment });
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Refuses an endpoint base that is not plain http on this machine.
+pub(crate) fn check_endpoints(url: &Url) -> Result<(), OpenError> {
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if loopback && url.scheme() == "http" && url.username().is_empty() && url.password().is_none() {
+        Ok(())
+    } else {
+        Err(OpenError::Endpoints(url.to_string()))
+    }
+}
+
+/// Where a one-run setting comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum OverrideSource {
+    /// `KIRO_PROXY__SECTION__FIELD`.
+    Environment,
+    /// A command line flag.
+    Flag,
+}
+
+/// A setting for this run only; never saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// Such as `listener.port`. Case, `_` and `-` do not matter.
+    pub path: String,
+    /// As text; numbers and booleans are recognised.
+    pub value: String,
+    /// Who says so.
+    pub source: OverrideSource,
+}
+
+/// Where secrets are kept.
+#[derive(Debug, Clone)]
+pub enum StoreChoice {
+    /// The recorded choice, else the keychain when there is one; refused with words when there is neither.
+    Auto,
+    /// Memory only: gone when the gateway stops.
+    Memory,
+    /// The operating system's keychain.
+    Keychain,
+    /// The sealed vault file.
+    Vault(VaultKeySource),
+}
+
+/// Where the vault's key comes from.
+#[derive(Debug, Clone)]
+pub enum VaultKeySource {
+    /// A file only its owner can read.
+    File(PathBuf),
+    /// 32 bytes in base64.
+    Key(SecretString),
+}
+
+/// Where logs go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogChoice {
+    /// Nowhere: the face has its own subscriber.
+    Off,
+    /// Rolling files in the data directory.
+    File,
+    /// Rolling files and standard error.
+    FileAndStderr,
+}
+
+/// A running stand-in for the upstream.
+#[derive(Clone)]
+pub struct DemoSession {
+    /// Its base URL on loopback.
+    pub url: Url,
+    /// Credentials it accepts, in the shape of Kiro IDE's token file.
+    pub credentials: serde_json::Value,
+}
+
+/// Starts the stand-in behind the demo account.
+pub trait DemoHost: Send + Sync {
+    /// Starts it, or answers the one that runs.
+    fn start(&self) -> BoxFuture<'_, std::io::Result<DemoSession>>;
+}
+
+/// One file of the built user interface.
+#[derive(Debug, Clone)]
+pub struct UiAsset {
+    /// Such as `text/html; charset=utf-8`.
+    pub content_type: Cow<'static, str>,
+    /// The file.
+    pub bytes: Cow<'static, [u8]>,
+}
+
+/// The built user interface.
+pub trait UiAssets: Send + Sync {
+    /// The file at `path` (no leading slash), if there is one.
+    fn asset(&self, path: &str) -> Option<UiAsset>;
+}

@@ -1,0 +1,100 @@
+//! What a face shows at a glance.
+
+use crate::clock::Timestamp;
+use crate::error::Problem;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Whether clients can connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ListenerState {
+    /// A person stopped it, or it was never started.
+    Stopped,
+    /// It is about to listen.
+    Starting,
+    /// Clients can connect.
+    Running,
+    /// Open requests are being finished.
+    Stopping,
+    /// It should listen but cannot; see `problem`.
+    Failed,
+}
+
+/// How many accounts there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountCounts {
+    /// All, the demo account included.
+    pub total: usize,
+    /// Those that could answer now.
+    pub usable: usize,
+    /// Demo accounts.
+    pub demo: usize,
+}
+
+/// Which secret store is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StoreName {
+    /// The operating system's keychain.
+    Keychain,
+    /// The sealed vault file.
+    Vault,
+    /// Memory only.
+    Memory,
+}
+
+/// Whether the secret store can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StoreCondition {
+    /// It answers.
+    Ready,
+    /// It waits for a person to unlock it.
+    Locked,
+    /// There is none.
+    Absent,
+    /// The system refused access.
+    Denied,
+    /// It did not answer in time.
+    TimedOut,
+}
+
+/// The secret store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreStatus {
+    /// Which one.
+    pub kind: StoreName,
+    /// Whether it can be used.
+    pub state: StoreCondition,
+}
+
+/// The gateway at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Whether clients can connect.
+    pub state: ListenerState,
+    /// Base URLs for clients, while running.
+    pub addresses: Vec<String>,
+    /// The port in use, or the one that would be used.
+    pub port: u16,
+    /// When the gateway was opened.
+    pub started_at: Timestamp,
+    /// The data directory.
+    pub data_dir: String,
+    /// Client requests being answered now.
+    pub in_flight: usize,
+    /// Accounts.
+    pub accounts: AccountCounts,
+    /// The secret store.
+    pub store: StoreStatus,
+    /// Why the listener is not running although it should.
+    pub problem: Option<Problem>,
+    /// True when answers come from the demo account now.
+    pub simulated: bool,
+}
