@@ -28,7 +28,7 @@ desktop() {
     scripts/with-desktop.sh cargo nextest run -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all
 }
 keychain() { KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh cargo nextest run -p kiro-gateway keychain_real --status-level all; }
-licences() { cargo deny --offline check bans licenses sources && scripts/version-gate.sh; }
+licences() { cargo fetch --quiet --locked && cargo deny --offline --log-level error check bans licenses sources && scripts/version-gate.sh; }
 
 step "format" cargo fmt --all --check
 step "UI: types, words, tests" ui
