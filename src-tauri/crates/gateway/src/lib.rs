@@ -10,6 +10,7 @@ mod http;
 mod options;
 pub mod settings;
 mod status;
+pub mod upstream;
 mod wiring;
 
 pub use admin_event::AdminEvent;

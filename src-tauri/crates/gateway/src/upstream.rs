@@ -1,0 +1,4 @@
+//! The service we talk to.
+
+mod host;
+pub mod http;
