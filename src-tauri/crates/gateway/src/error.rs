@@ -156,3 +156,37 @@ pub enum OpenError {
     #[error("the gateway cannot start: {0}")]
     Internal(String),
 }
+
+impl OpenError {
+    /// Stable code for scripts and the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Locked { .. } => "data_dir_locked",
+            Self::DataDir { .. } => "data_dir_unusable",
+            Self::Settings(_) => "settings_unusable",
+            Self::Override { .. } => "override_invalid",
+            Self::Endpoints(_) => "endpoints_not_loopback",
+            Self::Store(_) => "store_unavailable",
+            Self::Saved(_) => "saved_state_unreadable",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn action(&self) -> String {
+        match self {
+            Self::Locked { .. } => "use the gateway that is running, stop it first, or give another --data-dir".into(),
+            Self::DataDir { .. } => "give a folder of your own that you can write to: --data-dir DIR".into(),
+            Self::Settings(_) => {
+                "correct settings.json in the data directory, or move it away to begin with the defaults".into()
+            }
+            Self::Override { .. } => "correct the value, or leave it away to use the saved setting".into(),
+            Self::Endpoints(_) => "unset KIRO_PROXY_ENDPOINTS, or point it at a stand-in on this machine".into(),
+            Self::Store(_) => {
+                "unlock the keychain, or give the vault key: --vault-key-file FILE or KIRO_PROXY_VAULT_KEY".into()
+            }
+            Self::Saved(_) => "restore the file from its .prev copy or a backup; it was left as it is".into(),
+            Self::Internal(_) => "see the log in the data directory, and report it".into(),
+        }
+    }
+}
