@@ -80,7 +80,7 @@ impl Notice {
 
 /// A request that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
+#[error("{path}{}{message}", if path.is_empty() { "" } else { ": " })]
 pub struct DecodeError {
     /// Stable code: `invalid_json`, `too_deep`, `missing_field`, `wrong_type`, `invalid_value`, `unsupported`, `too_many`.
     pub code: &'static str,

@@ -164,6 +164,8 @@ impl ReplyBuilder {
     /// Adds one event.
     pub fn push(&mut self, event: &Event) -> Result<(), IncompleteReply> {
         match event {
+            // An empty piece neither opens nor parts blocks: encoders send nothing for it.
+            Event::Text(piece) | Event::Thinking(piece) if piece.is_empty() => {}
             Event::Text(piece) => match self.reply.blocks.last_mut() {
                 Some(ReplyBlock::Text(text)) => text.push_str(piece),
                 Some(_) | None => self.reply.blocks.push(ReplyBlock::Text(piece.clone())),
@@ -178,10 +180,9 @@ impl ReplyBuilder {
                 Some(ReplyBlock::Thinking { signature, .. }) => {
                     signature.get_or_insert_default().push_str(piece);
                 }
-                Some(_) | None => self
-                    .reply
-                    .blocks
-                    .push(ReplyBlock::Thinking { text: String::new(), signature: Some(piece.clone()) }),
+                Some(_) | None => {
+                    self.reply.blocks.push(ReplyBlock::Thinking { text: String::new(), signature: Some(piece.clone()) })
+                }
             },
             Event::RedactedThinking(data) => self.reply.blocks.push(ReplyBlock::RedactedThinking(data.clone())),
             Event::ToolUseStart { id, name } => self.open_tool = Some((id.clone(), name.clone(), String::new())),

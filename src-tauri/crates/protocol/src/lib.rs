@@ -10,6 +10,8 @@
 //! - [`stop`]: client-side limits the upstream does not know (stop sequences), applied to the event stream.
 //! - [`anthropic`]: Anthropic Messages. [`kiro`]: the upstream edge.
 
+#![warn(missing_docs)]
+
 pub mod anthropic;
 pub mod codec;
 pub mod conversation;

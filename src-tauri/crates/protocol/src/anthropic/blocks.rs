@@ -1,0 +1,317 @@
+//! Content blocks, turned into [`Block`]s one by one while the list is read, so that the raw form of a long history is
+//! never held as a whole.
+//!
+//! What the upstream has no place for is kept as text where text can carry it (tool references, search results, plain
+//! text inside documents); block kinds that nothing here knows are left out with a notice, because refusing them would
+//! end a session for good: the client sends its history again with every request.
+
+use super::notes::{Fault, Notes};
+use super::wire::{Source, SourceObject, WireBlock};
+use crate::conversation::{Block, Document, Image, JsonObject};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::fmt;
+
+/// Content as clients write it: a text, or a list of blocks.
+#[derive(Debug)]
+pub(super) enum Content {
+    Text(String),
+    Blocks(BlockList),
+    /// An object, as some results of server tools have it.
+    Other,
+}
+
+/// Blocks with what was noticed on the way. Paths begin with the index, `[3].source`.
+#[derive(Debug, Default)]
+pub(super) struct BlockList {
+    pub(super) blocks: Vec<Block>,
+    pub(super) notes: Notes,
+    /// The first broken rule; nothing was read after it.
+    pub(super) fault: Option<Fault>,
+}
+
+impl Content {
+    /// The blocks; a text becomes one block. Notices and faults get `path` in front.
+    pub(super) fn into_blocks(self, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {
+        match self {
+            Content::Text(text) if text.is_empty() => {
+                notes.add("empty_text", path, "empty text was left out");
+                Ok(Vec::new())
+            }
+            Content::Text(text) => Ok(vec![Block::Text { text, cache: false }]),
+            Content::Blocks(list) => {
+                notes.absorb(path, list.notes);
+                match list.fault {
+                    Some(fault) => Err(fault.under(path)),
+                    None => Ok(list.blocks),
+                }
+            }
+            Content::Other => Err(Fault::new("wrong_type", path, "Input should be a text or a list of blocks")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Content;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of blocks")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Content, E> {
+                Ok(Content::Text(text.to_owned()))
+            }
+            fn visit_string<E>(self, text: String) -> Result<Content, E> {
+                Ok(Content::Text(text))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Content, A::Error> {
+                let mut list = BlockList::default();
+                let mut index = 0;
+                while list.fault.is_none() {
+                    let Some(block) = seq.next_element::<Box<WireBlock>>()? else { return Ok(Content::Blocks(list)) };
+                    let before = list.notes_path(index);
+                    if let Err(fault) = convert(*block, &before, &mut list) {
+                        list.fault = Some(fault.under(&before));
+                    }
+                    index += 1;
+                }
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Content::Blocks(list))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Content::Other)
+            }
+        }
+        deserializer.deserialize_any(Any)
+    }
+}
+
+impl BlockList {
+    fn text(&mut self, text: String, cache: bool) {
+        self.blocks.push(Block::Text { text, cache });
+    }
+}
+
+/// Appends what `block` stands for. `at` is the block's own path; faults are relative to the block.
+fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), Fault> {
+    let Some(kind) = block.kind.take() else { return Err(Fault::missing(".type")) };
+    let cache = block.cache_control.is_some();
+    let unknown = std::mem::take(&mut block.unknown);
+    match kind.as_str() {
+        "text" => {
+            let text = required(block.text, "text", "text")?;
+            if block.citations.is_some() {
+                list.notes.add("citations_dropped", format!("{at}.citations"), "citations are not passed on");
+            }
+            if text.is_empty() {
+                list.notes.add("empty_text", at, "empty text was left out");
+            } else {
+                list.text(text, cache);
+            }
+        }
+        "thinking" => {
+            let text = required(block.thinking, "thinking", "thinking")?;
+            let signature = block.signature.filter(|signature| !signature.is_empty());
+            if text.is_empty() && signature.is_none() {
+                list.notes.add("empty_thinking", at, "thinking without text and signature was left out");
+            } else {
+                list.blocks.push(Block::Thinking { text, signature });
+            }
+        }
+        "redacted_thinking" => {
+            let data = required(block.data, "redacted_thinking", "data")?;
+            list.blocks.push(Block::RedactedThinking { data });
+        }
+        "image" => list.blocks.push(image(block.source)?),
+        "document" => document(block, at, list)?,
+        "tool_use" => {
+            let id = required(block.id, "tool_use", "id")?;
+            let name = required(block.name, "tool_use", "name")?;
+            let input = tool_input(block.input, at, &mut list.notes)?;
+            list.blocks.push(Block::ToolUse { id, name, input, cache });
+        }
+        "tool_result" => {
+            let tool_use_id = required(block.tool_use_id, "tool_result", "tool_use_id")?;
+            let content = match block.content {
+                Some(content) => {
+                    let mut notes = Notes::default();
+                    let content = content.into_blocks(".content", &mut notes);
+                    list.notes.absorb(at, notes);
+                    content?
+                }
+                None => Vec::new(),
+            };
+            list.blocks.push(Block::ToolResult {
+                tool_use_id,
+                content,
+                is_error: block.is_error.unwrap_or(false),
+                cache,
+            });
+        }
+        "tool_reference" => {
+            let name = required(block.tool_name, "tool_reference", "tool_name")?;
+            list.text(format!("Tool loaded: {name}"), cache);
+        }
+        "search_result" => {
+            let source = match block.source {
+                Some(Source::Text(source)) => source,
+                Some(Source::Object(_)) | None => String::new(),
+            };
+            list.text(format!("[{}]({source})", block.title.unwrap_or_default()), false);
+            if let Some(content) = block.content {
+                append(content, ".content", at, list)?;
+            }
+        }
+        "web_search_result" => {
+            list.notes.add("search_as_text", at, "a web search result of an earlier turn was written as text");
+            let title = block.title.unwrap_or_default();
+            list.text(format!("[{title}]({})", block.url.unwrap_or_default()), false);
+        }
+        "server_tool_use" => {
+            list.notes.add("search_as_text", at, "a server tool call of an earlier turn was written as text");
+            let input = block.input.map(|input| input.to_string()).unwrap_or_default();
+            list.text(format!("({} {input})", block.name.unwrap_or_default()), cache);
+        }
+        "web_search_tool_result" => match block.content {
+            Some(content @ Content::Blocks(_)) => append(content, ".content", at, list)?,
+            Some(Content::Text(_) | Content::Other) | None => list.text("(web search failed)".to_owned(), cache),
+        },
+        other => {
+            let kind = shown(other);
+            list.notes.add("unknown_block", at, format!("a block of type `{kind}` is not supported and was left out"));
+            return Ok(());
+        }
+    }
+    list.notes.unknown(at, &unknown);
+    Ok(())
+}
+
+impl BlockList {
+    fn notes_path(&self, index: usize) -> String {
+        format!("[{index}]")
+    }
+}
+
+/// Appends inner content to the list that holds the block at `at`.
+fn append(content: Content, key: &str, at: &str, list: &mut BlockList) -> Result<(), Fault> {
+    let mut notes = Notes::default();
+    let blocks = content.into_blocks(key, &mut notes);
+    list.notes.absorb(at, notes);
+    list.blocks.extend(blocks?);
+    Ok(())
+}
+
+fn required<T>(value: Option<T>, kind: &str, field: &str) -> Result<T, Fault> {
+    value.ok_or_else(|| Fault::missing(format!(".{kind}.{field}")))
+}
+
+/// Arguments of an earlier call. A text that holds an object is taken as that object.
+fn tool_input(input: Option<Value>, at: &str, notes: &mut Notes) -> Result<JsonObject, Fault> {
+    match input {
+        Some(Value::Object(input)) => Ok(input),
+        None => Ok(JsonObject::new()),
+        Some(Value::String(text)) => {
+            notes.add("tool_input_text", format!("{at}.input"), "tool input was a text and was read as JSON");
+            crate::event::parse_tool_input(&text).ok_or_else(bad_input)
+        }
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => Err(bad_input()),
+    }
+}
+
+fn bad_input() -> Fault {
+    Fault::new("wrong_type", ".tool_use.input", "Input should be an object")
+}
+
+fn image(source: Option<Source>) -> Result<Block, Fault> {
+    let source = object_source(source, "image")?;
+    match source.kind.as_deref() {
+        Some("base64") => {
+            let media_type = source.media_type.ok_or_else(|| Fault::missing(".image.source.base64.media_type"))?;
+            let data = source.data.ok_or_else(|| Fault::missing(".image.source.base64.data"))?;
+            Ok(Block::Image(Image { media_type, data: checked(data, ".image.source.base64.data")? }))
+        }
+        other => Err(unreadable_source("image", other)),
+    }
+}
+
+fn document(block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), Fault> {
+    let source = object_source(block.source, "document")?;
+    if block.citations.is_some() {
+        list.notes.add("citations_dropped", format!("{at}.citations"), "citations are not available");
+    }
+    if let Some(context) = block.context.filter(|context| !context.is_empty()) {
+        list.text(context, false);
+    }
+    let name = block.title.filter(|title| !title.is_empty());
+    match source.kind.as_deref() {
+        Some("base64") => {
+            let media_type = source.media_type.unwrap_or_else(|| "application/pdf".to_owned());
+            let data = source.data.ok_or_else(|| Fault::missing(".document.source.base64.data"))?;
+            let data = checked(data, ".document.source.base64.data")?;
+            list.blocks.push(Block::Document(Document { name, media_type, data }));
+        }
+        Some("text") => {
+            let media_type = source.media_type.unwrap_or_else(|| "text/plain".to_owned());
+            let data = source.data.ok_or_else(|| Fault::missing(".document.source.text.data"))?;
+            list.blocks.push(Block::Document(Document { name, media_type, data: STANDARD.encode(data) }));
+        }
+        Some("content") => {
+            let content = source.content.ok_or_else(|| Fault::missing(".document.source.content.content"))?;
+            if let Some(name) = name {
+                list.text(name, false);
+            }
+            append(content, ".source.content", at, list)?;
+        }
+        other => return Err(unreadable_source("document", other)),
+    }
+    Ok(())
+}
+
+fn object_source(source: Option<Source>, kind: &str) -> Result<Box<SourceObject>, Fault> {
+    match source {
+        Some(Source::Object(source)) => Ok(source),
+        Some(Source::Text(_)) => Err(Fault::new("wrong_type", format!(".{kind}.source"), "Input should be an object")),
+        None => Err(Fault::missing(format!(".{kind}.source"))),
+    }
+}
+
+fn unreadable_source(kind: &str, source: Option<&str>) -> Fault {
+    match source {
+        Some("url") => Fault::unsupported(
+            format!(".{kind}.source.url"),
+            "URL sources are not fetched by this gateway; send the content as base64",
+        ),
+        Some("file") => Fault::unsupported(
+            format!(".{kind}.source.file_id"),
+            "The Files API is not available here; send the content as base64",
+        ),
+        Some(other) => Fault::invalid(
+            format!(".{kind}.source.type"),
+            format!(
+                "Input tag '{}' does not match any of the expected tags: 'base64', 'text', 'content'",
+                shown(other)
+            ),
+        ),
+        None => Fault::missing(format!(".{kind}.source.type")),
+    }
+}
+
+/// Refuses data that is not base64: the upstream would answer it with an error that names nothing.
+fn checked(data: String, path: &str) -> Result<String, Fault> {
+    let body = data.trim_end_matches('=');
+    let whole = !body.is_empty() && data.len().is_multiple_of(4) && data.len() - body.len() <= 2;
+    if whole && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/') {
+        Ok(data)
+    } else {
+        Err(Fault::invalid(path, "Invalid base64 data"))
+    }
+}
+
+/// A type name as messages may show it.
+fn shown(kind: &str) -> String {
+    kind.chars().take(48).filter(|c| !c.is_control()).collect()
+}

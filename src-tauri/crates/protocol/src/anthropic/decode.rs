@@ -1,0 +1,319 @@
+//! The whole request into a [`Conversation`].
+//!
+//! Messages of the role `system` (newer clients put them between the turns) stay where they are: at the head they join
+//! the system text, later they become user text in `<system-reminder>` marks. That keeps their place in the story and
+//! leaves the long common beginning of two requests equal, which is what upstream caching lives on.
+
+use super::blocks::Content;
+use super::notes::{Fault, Notes};
+use super::wire::{self, Metadata, OutputConfig, OutputFormat, Request, WireMessage, WireThinking};
+use super::{MAX_STOP_SEQUENCES, tools};
+use crate::codec::{DecodeError, Delivery, Echo, Inbound, RequestHead};
+use crate::conversation::{Block, Conversation, Effort, Message, Role, Sampling, Thinking};
+use http::HeaderMap;
+use serde_json::Value;
+
+/// What the decoded request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Answer,
+    Count,
+}
+
+/// A line that some clients put in front of the system text; it changes with every session and means nothing here.
+const BILLING_HEADER: &str = "x-anthropic-billing-header:";
+
+/// Decodes a body.
+pub(super) fn decode(head: &RequestHead, body: &[u8], purpose: Purpose) -> Result<Inbound, DecodeError> {
+    Ok(build(head, wire::parse(body)?, purpose)?)
+}
+
+fn build(head: &RequestHead, request: Request, purpose: Purpose) -> Result<Inbound, Fault> {
+    let mut notes = Notes::default();
+    notes.unknown("", &request.unknown);
+    ignored(&request, &mut notes);
+
+    let model = request.model.ok_or_else(|| Fault::missing("model"))?;
+    if model.trim().is_empty() {
+        return Err(Fault::invalid("model", "String should have at least 1 character"));
+    }
+    let mut conversation = Conversation { model, ..Conversation::default() };
+    conversation.sampling = Sampling {
+        max_tokens: max_tokens(request.max_tokens, purpose)?,
+        stop_sequences: stop_sequences(request.stop_sequences.unwrap_or_default())?,
+        temperature: within(request.temperature, 2.0, "temperature")?,
+        top_p: within(request.top_p, 1.0, "top_p")?,
+        effort: None,
+    };
+    if let Some(system) = request.system {
+        conversation.system = system_blocks(system, "system", &mut notes)?;
+    }
+    if let Some(config) = request.output_config {
+        output_config(config, "output_config", &mut conversation, &mut notes);
+    }
+    if let Some(format) = request.output_format {
+        output_format(format, "output_format", &mut conversation, &mut notes);
+    }
+    let messages = request.messages.ok_or_else(|| Fault::missing("messages"))?.within("messages")?;
+    if messages.is_empty() {
+        return Err(Fault::invalid("messages", "at least one message is required"));
+    }
+    for (index, item) in messages.into_iter().enumerate() {
+        message(item, &format!("messages[{index}]"), &mut conversation, &mut notes)?;
+    }
+    if let Some(declared) = request.tools {
+        tools::declare(declared.within("tools")?, &mut conversation, &mut notes)?;
+    }
+    if let Some(choice) = request.tool_choice {
+        tools::choose(choice, &mut conversation, &mut notes)?;
+    }
+    let mut show_thinking = false;
+    if let Some(wish) = request.thinking {
+        (conversation.thinking, show_thinking) = thinking(wish, &mut notes)?;
+    }
+    conversation.session = session(&head.headers, request.metadata, &mut notes);
+
+    let echo = Echo {
+        request_id: head.request_id.clone(),
+        model: conversation.model.clone(),
+        created: head.now,
+        input_tokens: None,
+        show_thinking,
+    };
+    let delivery = if request.stream == Some(true) { Delivery::Stream } else { Delivery::Whole };
+    Ok(Inbound { conversation, delivery, echo, notices: notes.finish() })
+}
+
+/// Fields that are known and have no counterpart upstream.
+fn ignored(request: &Request, notes: &mut Notes) {
+    for (present, key, detail) in [
+        (request.top_k.is_some(), "top_k", "the upstream has no such setting"),
+        (request.context_management.is_some(), "context_management", "the history is passed on as it is"),
+        (request.safeguards.is_some(), "safeguards", "tool calls are not judged here; the client's own check applies"),
+        (request.mcp_servers.is_some(), "mcp_servers", "MCP servers are not called from here"),
+        (request.container.is_some(), "container", "there are no containers here"),
+        (request.service_tier.is_some(), "service_tier", "there are no service tiers here"),
+        (request.inference_geo.is_some(), "inference_geo", "the region is that of the account"),
+        (request.speed.is_some(), "speed", "the upstream has no such setting"),
+        (request.cache_control.is_some(), "cache_control", "cache points are taken from the blocks"),
+        (request.betas.is_some(), "betas", "beta names are not needed here"),
+    ] {
+        if present {
+            notes.add("field_ignored", key, detail);
+        }
+    }
+}
+
+fn max_tokens(value: Option<u64>, purpose: Purpose) -> Result<Option<u32>, Fault> {
+    match (value, purpose) {
+        (Some(0), Purpose::Answer) => Err(Fault::invalid("max_tokens", "Input should be greater than or equal to 1")),
+        (Some(value), _) => Ok(Some(u32::try_from(value).unwrap_or(u32::MAX))),
+        (None, Purpose::Answer) => Err(Fault::missing("max_tokens")),
+        (None, Purpose::Count) => Ok(None),
+    }
+}
+
+fn stop_sequences(list: Vec<String>) -> Result<Vec<String>, Fault> {
+    if list.len() > MAX_STOP_SEQUENCES {
+        let message = format!("List should have at most {MAX_STOP_SEQUENCES} items, not {}", list.len());
+        return Err(Fault::new("too_many", "stop_sequences", message));
+    }
+    match list.iter().position(|sequence| sequence.trim().is_empty()) {
+        Some(index) => {
+            Err(Fault::invalid(format!("stop_sequences[{index}]"), "each stop sequence must contain non-whitespace"))
+        }
+        None => Ok(list),
+    }
+}
+
+fn within(value: Option<f64>, most: f64, path: &str) -> Result<Option<f64>, Fault> {
+    match value {
+        Some(value) if !(0.0..=most).contains(&value) => {
+            Err(Fault::invalid(path, format!("Input should be between 0 and {most}")))
+        }
+        other => Ok(other),
+    }
+}
+
+/// System text: text blocks only, without the billing line.
+fn system_blocks(content: Content, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {
+    let mut blocks = content.into_blocks(path, notes)?;
+    blocks.retain(|block| match block {
+        Block::Text { text, .. } if text.trim_start().starts_with(BILLING_HEADER) => {
+            notes.add("billing_header_dropped", path, "the client's billing line is not passed on");
+            false
+        }
+        Block::Text { .. } => true,
+        Block::Thinking { .. }
+        | Block::RedactedThinking { .. }
+        | Block::Image(_)
+        | Block::Document(_)
+        | Block::ToolUse { .. }
+        | Block::ToolResult { .. } => {
+            notes.add("system_block_dropped", path, "only text can be part of the system text");
+            false
+        }
+    });
+    Ok(blocks)
+}
+
+fn message(item: WireMessage, at: &str, into: &mut Conversation, notes: &mut Notes) -> Result<(), Fault> {
+    notes.unknown(at, &item.unknown);
+    let role = item.role.ok_or_else(|| Fault::missing(format!("{at}.role")))?;
+    let path = format!("{at}.content");
+    let content = item.content.ok_or_else(|| Fault::missing(path.clone()))?;
+    if let Some(config) = item.output_config {
+        output_config(config, &format!("{at}.output_config"), into, notes);
+    }
+    let (role, content) = match role.as_str() {
+        "user" => (Role::User, user_blocks(content.into_blocks(&path, notes)?, &path, notes)?),
+        "assistant" => (Role::Assistant, assistant_blocks(content.into_blocks(&path, notes)?, &path)?),
+        "system" => {
+            let blocks = system_blocks(content, &path, notes)?;
+            if into.messages.is_empty() {
+                notes.add("system_message_moved", at, "a leading system message joined the system text");
+                into.system.extend(blocks);
+                return Ok(());
+            }
+            notes.add("system_message_marked", at, "a later system message became marked user text in its place");
+            (Role::User, blocks.into_iter().map(reminder).collect())
+        }
+        _ => {
+            let message = "Unexpected role: only \"user\", \"assistant\" and \"system\" are allowed";
+            return Err(Fault::invalid(format!("{at}.role"), message));
+        }
+    };
+    if content.is_empty() {
+        notes.add("empty_message", at, "a message without content was left out");
+        return Ok(());
+    }
+    into.messages.push(Message { role, content });
+    Ok(())
+}
+
+fn reminder(block: Block) -> Block {
+    match block {
+        Block::Text { text, cache } if !text.trim_start().starts_with("<system-reminder>") => {
+            Block::Text { text: format!("<system-reminder>\n{text}\n</system-reminder>"), cache }
+        }
+        other => other,
+    }
+}
+
+fn user_blocks(mut blocks: Vec<Block>, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {
+    if blocks.iter().any(|block| matches!(block, Block::ToolUse { .. })) {
+        return Err(Fault::invalid(path, "`tool_use` blocks can only be in `assistant` messages"));
+    }
+    let before = blocks.len();
+    blocks.retain(|block| !matches!(block, Block::Thinking { .. } | Block::RedactedThinking { .. }));
+    if blocks.len() < before {
+        notes.add("thinking_dropped", path, "thinking in a user message was left out");
+    }
+    Ok(blocks)
+}
+
+fn assistant_blocks(blocks: Vec<Block>, path: &str) -> Result<Vec<Block>, Fault> {
+    if blocks.iter().any(|block| matches!(block, Block::ToolResult { .. })) {
+        return Err(Fault::invalid(path, "`tool_result` blocks can only be in `user` messages"));
+    }
+    Ok(blocks)
+}
+
+/// The effort of a later turn replaces that of the request.
+fn output_config(config: OutputConfig, at: &str, into: &mut Conversation, notes: &mut Notes) {
+    notes.unknown(at, &config.unknown);
+    if config.task_budget.is_some() {
+        notes.add("field_ignored", format!("{at}.task_budget"), "the upstream has no such setting");
+    }
+    if let Some(effort) = config.effort {
+        match effort.as_str() {
+            "minimal" => into.sampling.effort = Some(Effort::Minimal),
+            "low" => into.sampling.effort = Some(Effort::Low),
+            "medium" => into.sampling.effort = Some(Effort::Medium),
+            "high" => into.sampling.effort = Some(Effort::High),
+            "xhigh" => into.sampling.effort = Some(Effort::XHigh),
+            "max" => into.sampling.effort = Some(Effort::Max),
+            _ => notes.add("unknown_value", format!("{at}.effort"), "this effort level is not known and was ignored"),
+        }
+    }
+    if let Some(format) = config.format {
+        output_format(format, &format!("{at}.format"), into, notes);
+    }
+}
+
+/// The upstream cannot force a form, so the model is asked for it.
+fn output_format(format: OutputFormat, at: &str, into: &mut Conversation, notes: &mut Notes) {
+    notes.unknown(at, &format.unknown);
+    match (format.kind.as_deref(), format.schema) {
+        (Some("json_schema"), Some(schema @ Value::Object(_))) => {
+            notes.add(
+                "format_as_instruction",
+                at,
+                "the wished form is asked for in the system text; it is not enforced",
+            );
+            let text = format!(
+                "Answer with one JSON value and nothing else: no Markdown, no explanation. It must be valid against this JSON Schema:\n{schema}"
+            );
+            into.system.push(Block::Text { text, cache: false });
+        }
+        (Some("text"), None) => {}
+        _ => notes.add("unknown_value", at, "this output format is not known and was ignored"),
+    }
+}
+
+/// The wish, and whether thinking is shown.
+fn thinking(wish: WireThinking, notes: &mut Notes) -> Result<(Thinking, bool), Fault> {
+    notes.unknown("thinking", &wish.unknown);
+    let shown = match wish.display.as_deref() {
+        Some("omitted") => false,
+        None | Some("summarized" | "updates" | "full") => true,
+        Some(_) => {
+            notes.add("unknown_value", "thinking.display", "this display is not known; thinking is shown");
+            true
+        }
+    };
+    match wish.kind.as_deref() {
+        Some("disabled") => Ok((Thinking::Off, false)),
+        Some("adaptive") => Ok((Thinking::Adaptive, shown)),
+        Some("enabled") => {
+            let budget = wish.budget_tokens.ok_or_else(|| Fault::missing("thinking.enabled.budget_tokens"))?;
+            if budget < 1024 {
+                let message = "Input should be greater than or equal to 1024";
+                return Err(Fault::invalid("thinking.enabled.budget_tokens", message));
+            }
+            Ok((Thinking::Budget(u32::try_from(budget).unwrap_or(u32::MAX)), shown))
+        }
+        Some(_) => {
+            let message = "Input tag does not match any of the expected tags: 'adaptive', 'disabled', 'enabled'";
+            Err(Fault::invalid("thinking.type", message))
+        }
+        None => Err(Fault::missing("thinking.type")),
+    }
+}
+
+/// A stable name of the client's session; a sub-agent is a conversation of its own.
+fn session(headers: &HeaderMap, metadata: Option<Metadata>, notes: &mut Notes) -> Option<String> {
+    let mut user_id = None;
+    if let Some(metadata) = metadata {
+        notes.unknown("metadata", &metadata.unknown);
+        user_id = metadata.user_id;
+    }
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
+    let session = header("x-claude-code-session-id")
+        .or_else(|| header("x-session-id"))
+        .map(str::to_owned)
+        .or_else(|| user_id.as_deref().and_then(session_in_user_id))?;
+    Some(match header("x-claude-code-agent-id") {
+        Some(agent) => format!("{session}/{agent}"),
+        None => session,
+    })
+}
+
+/// `user_id` is either a JSON object in a text or `user_…_account_…_session_<id>`; anything else names a user, not a session.
+fn session_in_user_id(user_id: &str) -> Option<String> {
+    if user_id.trim_start().starts_with('{') {
+        let object: Value = serde_json::from_str(user_id).ok()?;
+        return object.get("session_id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned);
+    }
+    user_id.rsplit_once("_session_").map(|(_, id)| id.to_owned()).filter(|id| !id.is_empty())
+}
