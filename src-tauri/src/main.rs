@@ -1,1 +1,51 @@
-fn main() {}
+//! The desktop app: reads the command line and the environment once, then hands over. No decisions live here.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+mod bridge;
+mod clipboard;
+mod demo;
+mod integration;
+mod launch;
+mod shell;
+mod tray;
+mod window;
+mod words;
+
+use launch::Launch;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Launch::read(std::env::args().skip(1), &environment) {
+        Ok(Launch::Run(start)) => {
+            // reqwest is built without a TLS provider of its own: there is one in this process, and it is ring.
+            if rustls::crypto::ring::default_provider().install_default().is_err() {
+                return refuse("the TLS provider was installed twice");
+            }
+            match integration::run(*start) {
+                Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+                Err(error) => refuse(&format!("the window system cannot be used: {error}")),
+            }
+        }
+        Ok(Launch::Say(text)) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(reason) => refuse(&reason),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge: the environment is read here and nowhere else")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[expect(clippy::print_stdout, reason = "the answer to --version and --help")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "there is no window to show it in")]
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("kiro-proxy-desktop: {reason}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,163 @@
+//! What the tray shows for a state, as plain values, and what a click on it means. [`tauri`] draws it.
+
+pub(crate) mod tauri;
+
+use crate::words::Words;
+use kiro_gateway::{ListenerState, Problem, Status, StoreCondition};
+
+/// The four icons. They differ in shape and colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Icon {
+    /// Clients cannot connect.
+    Off,
+    /// Clients can connect.
+    Ready,
+    /// A request is being answered.
+    Busy,
+    /// A person has to do something.
+    Attention,
+}
+
+/// What a person can do in the tray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum TrayAction {
+    Open,
+    Start,
+    Stop,
+    CopyAddress,
+    AtLogin,
+    Quit,
+}
+
+impl TrayAction {
+    /// In the order of the menu.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Open, Self::Start, Self::Stop, Self::CopyAddress, Self::AtLogin, Self::Quit];
+
+    /// The id of its menu item.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::CopyAddress => "copy-address",
+            Self::AtLogin => "start-at-login",
+            Self::Quit => "quit",
+        }
+    }
+
+    /// The action of a menu item.
+    pub(crate) fn parse(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.id() == id)
+    }
+}
+
+/// What there is to show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum View<'a> {
+    /// The gateway is being opened.
+    Opening,
+    /// The gateway is there.
+    Open {
+        status: &'a Status,
+        /// The setting "start at login".
+        at_login: bool,
+    },
+    /// The gateway cannot be opened.
+    Failed(&'a Problem),
+}
+
+/// The whole tray.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Menu {
+    pub(crate) icon: Icon,
+    /// The first line of the menu, which cannot be clicked; also the tooltip where there are tooltips.
+    pub(crate) headline: String,
+    /// One per action, in the order of [`TrayAction::ALL`]. All are always there: a menu that changes under the pointer
+    /// makes people click the wrong thing.
+    pub(crate) items: Vec<Item>,
+}
+
+/// One line that can be clicked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) action: TrayAction,
+    pub(crate) text: String,
+    pub(crate) enabled: bool,
+    /// `None` for items without a check mark.
+    pub(crate) checked: Option<bool>,
+}
+
+/// The tray for a view.
+pub(crate) fn menu(view: View<'_>, words: &Words) -> Menu {
+    let items = TrayAction::ALL.into_iter().map(|action| item(action, view, words)).collect();
+    Menu { icon: icon(view), headline: headline(view, words), items }
+}
+
+fn icon(view: View<'_>) -> Icon {
+    match view {
+        View::Opening => Icon::Off,
+        View::Failed(_) => Icon::Attention,
+        View::Open { status, .. } => match status.state {
+            ListenerState::Failed => Icon::Attention,
+            ListenerState::Stopped | ListenerState::Starting => Icon::Off,
+            ListenerState::Running if needs_attention(status) => Icon::Attention,
+            ListenerState::Running if status.in_flight > 0 => Icon::Busy,
+            ListenerState::Running => Icon::Ready,
+            ListenerState::Stopping => Icon::Busy,
+        },
+    }
+}
+
+fn needs_attention(status: &Status) -> bool {
+    status.problem.is_some() || status.store.state != StoreCondition::Ready || status.accounts.usable == 0
+}
+
+fn headline(view: View<'_>, words: &Words) -> String {
+    match view {
+        View::Opening => words.tray("starting"),
+        View::Failed(_) => words.tray("failed"),
+        View::Open { status, .. } => match status.state {
+            ListenerState::Failed => words.tray("failed"),
+            ListenerState::Stopped => words.tray("stopped"),
+            ListenerState::Starting => words.tray("starting"),
+            ListenerState::Stopping => words.tray("stopping"),
+            ListenerState::Running => match address(status) {
+                Some(address) => words.tray_with("running", "address", address),
+                None => words.tray("starting"),
+            },
+        },
+    }
+}
+
+fn item(action: TrayAction, view: View<'_>, words: &Words) -> Item {
+    let status = match view {
+        View::Open { status, .. } => Some(status),
+        View::Opening | View::Failed(_) => None,
+    };
+    let state = status.map(|status| status.state);
+    let (name, enabled, checked) = match action {
+        TrayAction::Open => ("open", true, None),
+        TrayAction::Start => {
+            ("start", matches!(state, Some(ListenerState::Stopped | ListenerState::Failed)), None)
+        }
+        TrayAction::Stop => {
+            ("stop", matches!(state, Some(ListenerState::Running | ListenerState::Starting)), None)
+        }
+        TrayAction::CopyAddress => ("copyAddress", status.and_then(address).is_some(), None),
+        TrayAction::AtLogin => {
+            let on = matches!(view, View::Open { at_login: true, .. });
+            ("startAtLogin", status.is_some(), Some(on))
+        }
+        TrayAction::Quit => ("quit", true, None),
+    };
+    Item { action, text: words.tray(name), enabled, checked }
+}
+
+/// The address to copy: the first one clients can use.
+pub(crate) fn address(status: &Status) -> Option<&str> {
+    status.addresses.first().map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests;

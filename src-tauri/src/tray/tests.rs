@@ -1,0 +1,109 @@
+use super::*;
+use kiro_gateway::clock::Timestamp;
+use kiro_gateway::settings::Language;
+use kiro_gateway::{AccountCounts, ProblemCode, StoreName, StoreStatus};
+
+fn english() -> Words {
+    Words::choose(Language::English, None)
+}
+
+fn status(state: ListenerState) -> Status {
+    let running = state == ListenerState::Running;
+    Status {
+        version: "0.0.0".to_owned(),
+        state,
+        addresses: if running { vec!["http://127.0.0.1:8080".to_owned()] } else { Vec::new() },
+        port: 8080,
+        started_at: Timestamp(0),
+        data_dir: String::new(),
+        in_flight: 0,
+        accounts: AccountCounts { total: 1, usable: 1, demo: 0 },
+        store: StoreStatus { kind: StoreName::Keychain, state: StoreCondition::Ready },
+        problem: None,
+        simulated: false,
+    }
+}
+
+fn shown(status: &Status) -> Menu {
+    menu(View::Open { status, at_login: false }, &english())
+}
+
+fn enabled(menu: &Menu) -> Vec<TrayAction> {
+    menu.items.iter().filter(|item| item.enabled).map(|item| item.action).collect()
+}
+
+#[test]
+fn every_action_is_found_again_by_its_id() {
+    for action in TrayAction::ALL {
+        assert_eq!(TrayAction::parse(action.id()), Some(action));
+    }
+    assert_eq!(TrayAction::parse("headline"), None);
+}
+
+#[test]
+fn the_icon_follows_the_state() {
+    let icon = |change: &dyn Fn(&mut Status)| {
+        let mut status = status(ListenerState::Running);
+        change(&mut status);
+        shown(&status).icon
+    };
+    assert_eq!(icon(&|_| ()), Icon::Ready);
+    assert_eq!(icon(&|status| status.state = ListenerState::Stopped), Icon::Off);
+    assert_eq!(icon(&|status| status.state = ListenerState::Failed), Icon::Attention);
+    assert_eq!(icon(&|status| status.in_flight = 2), Icon::Busy);
+    assert_eq!(icon(&|status| status.accounts.usable = 0), Icon::Attention);
+    assert_eq!(icon(&|status| status.store.state = StoreCondition::Locked), Icon::Attention);
+    assert_eq!(icon(&|status| status.problem = Some(Problem::new(ProblemCode::NoAccount, ""))), Icon::Attention);
+}
+
+#[test]
+fn only_what_makes_sense_can_be_clicked() {
+    use TrayAction::{AtLogin, CopyAddress, Open, Quit, Start, Stop};
+    assert_eq!(enabled(&shown(&status(ListenerState::Running))), [Open, Stop, CopyAddress, AtLogin, Quit]);
+    assert_eq!(enabled(&shown(&status(ListenerState::Stopped))), [Open, Start, AtLogin, Quit]);
+    assert_eq!(enabled(&shown(&status(ListenerState::Failed))), [Open, Start, AtLogin, Quit]);
+    assert_eq!(enabled(&shown(&status(ListenerState::Stopping))), [Open, AtLogin, Quit]);
+    assert_eq!(enabled(&menu(View::Opening, &english())), [Open, Quit]);
+    let problem = Problem::new(ProblemCode::Storage, "another Kiro Proxy is using it");
+    assert_eq!(enabled(&menu(View::Failed(&problem), &english())), [Open, Quit]);
+}
+
+#[test]
+fn the_headline_names_the_address() {
+    assert!(shown(&status(ListenerState::Running)).headline.contains("127.0.0.1:8080"));
+    assert!(!shown(&status(ListenerState::Stopped)).headline.contains("127.0.0.1"));
+}
+
+#[test]
+fn only_start_at_login_has_a_check_mark() {
+    let status = status(ListenerState::Running);
+    for at_login in [true, false] {
+        for item in menu(View::Open { status: &status, at_login }, &english()).items {
+            assert_eq!(item.checked, (item.action == TrayAction::AtLogin).then_some(at_login));
+        }
+    }
+}
+
+#[test]
+fn every_word_of_the_tray_is_in_both_catalogues() {
+    let states = [
+        ListenerState::Stopped,
+        ListenerState::Starting,
+        ListenerState::Running,
+        ListenerState::Stopping,
+        ListenerState::Failed,
+    ];
+    for language in [Language::English, Language::SimplifiedChinese] {
+        let words = Words::choose(language, None);
+        for state in states {
+            let menu = menu(View::Open { status: &status(state), at_login: false }, &words);
+            let texts = menu.items.iter().map(|item| &item.text).chain([&menu.headline]);
+            for text in texts {
+                let named = ["open", "start", "stop", "copyAddress", "startAtLogin", "quit", "running", "stopped"];
+                assert!(!named.contains(&text.as_str()), "{text} has no words in {language:?}");
+                assert!(!text.contains('{'), "{text} keeps a placeholder in {language:?}");
+                assert_eq!(text.is_ascii(), language == Language::English, "{text} in {language:?}");
+            }
+        }
+    }
+}

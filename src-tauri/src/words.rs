@@ -1,0 +1,58 @@
+//! The words of the tray, from the same two catalogues as the window's.
+
+use kiro_gateway::settings::Language;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+static ENGLISH: LazyLock<Value> = LazyLock::new(|| catalogue(include_str!("../../ui/locales/en.json")));
+static CHINESE: LazyLock<Value> = LazyLock::new(|| catalogue(include_str!("../../ui/locales/zh.json")));
+
+/// The words of one language.
+#[derive(Clone, Copy)]
+pub(crate) struct Words {
+    catalogue: &'static Value,
+}
+
+impl Words {
+    /// The words for a setting; `locale` is what the system says, such as `zh_CN.UTF-8`.
+    pub(crate) fn choose(language: Language, locale: Option<&str>) -> Self {
+        match language {
+            Language::English => Self { catalogue: &ENGLISH },
+            Language::SimplifiedChinese => Self { catalogue: &CHINESE },
+            Language::System => {
+                let chinese = locale.is_some_and(|locale| locale.to_ascii_lowercase().starts_with("zh"));
+                Self { catalogue: if chinese { &CHINESE } else { &ENGLISH } }
+            }
+        }
+    }
+
+    /// The text of `tray.<name>`. A missing word shows its name, so that it is noticed.
+    pub(crate) fn tray(&self, name: &str) -> String {
+        self.catalogue.get("tray").and_then(|tray| tray.get(name)).and_then(Value::as_str).unwrap_or(name).to_owned()
+    }
+
+    /// The same with `{placeholder}`s filled in.
+    pub(crate) fn tray_with(&self, name: &str, placeholder: &str, value: &str) -> String {
+        self.tray(name).replace(&format!("{{{placeholder}}}"), value)
+    }
+}
+
+/// A broken catalogue gives names instead of words; the build's tests refuse it before that.
+fn catalogue(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_setting_wins_over_the_system() {
+        let english = Words::choose(Language::English, Some("zh_CN.UTF-8")).tray("quit");
+        let chinese = Words::choose(Language::SimplifiedChinese, Some("en_US.UTF-8")).tray("quit");
+        assert_ne!(english, chinese);
+        assert_eq!(Words::choose(Language::System, Some("zh-Hans-CN")).tray("quit"), chinese);
+        assert_eq!(Words::choose(Language::System, Some("C")).tray("quit"), english);
+        assert_eq!(Words::choose(Language::System, None).tray("quit"), english);
+    }
+}
