@@ -3,13 +3,16 @@
 
 mod text;
 
+use crate::shell::Shell;
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, header};
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tauri::State;
+use tauri::ipc::Channel;
 use text::TextPieces;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -18,13 +21,12 @@ use tower::ServiceExt as _;
 #[derive(Debug, Deserialize)]
 pub(crate) struct BridgeRequest {
     /// Chosen by the window; names the request when it is cancelled.
-    pub(crate) id: u64,
+    pub(crate) id: String,
     /// An HTTP method, or `CANCEL` to give up the request with this id.
     pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
     /// JSON text.
-    #[serde(default)]
     pub(crate) body: Option<String>,
 }
 
@@ -32,52 +34,76 @@ pub(crate) struct BridgeRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum BridgeChunk {
-    Head { status: u16, headers: BTreeMap<String, String> },
-    Body { text: String },
+    Head {
+        status: u16,
+        headers: BTreeMap<String, String>,
+    },
+    Body {
+        text: String,
+    },
     End,
     /// The answer broke off.
-    Error { message: String },
+    Error {
+        message: String,
+    },
+}
+
+/// The command. It returns at once and runs in the order the window sends: a cancellation never overtakes its request.
+#[tauri::command]
+pub(crate) fn admin_request(shell: State<'_, Arc<Shell>>, request: BridgeRequest, on_chunk: Channel<BridgeChunk>) {
+    if request.method == "CANCEL" {
+        shell.bridge.cancel(&request.id);
+        return;
+    }
+    let shell = Arc::clone(&shell);
+    let id = request.id.clone();
+    let token = shell.bridge.begin(&id);
+    tauri::async_runtime::spawn(async move {
+        let answer = async { pass(shell.router().await, request, |chunk| on_chunk.send(chunk).is_ok()).await };
+        shell.bridge.until_cancelled(&id, token, answer).await;
+    });
 }
 
 /// The requests that are being answered.
 #[derive(Default)]
 pub(crate) struct Bridge {
-    open: Mutex<HashMap<u64, CancellationToken>>,
+    open: Mutex<HashMap<String, CancellationToken>>,
 }
 
 impl Bridge {
-    /// Answers `request` from `router`, handing every piece to `send`, until the end, until it is cancelled, or until
-    /// `send` says that nobody reads any more.
-    pub(crate) async fn answer(&self, router: Router, request: BridgeRequest, send: impl Fn(BridgeChunk) -> bool) {
-        let id = request.id;
+    fn begin(&self, id: &str) -> CancellationToken {
         let token = CancellationToken::new();
-        self.open().insert(id, token.clone());
-        tokio::select! {
-            () = token.cancelled() => {}
-            () = pass(router, request, send) => {}
-        }
-        self.open().remove(&id);
+        self.open().insert(id.to_owned(), token.clone());
+        token
     }
 
-    /// Gives up one request. Dropping it tells the gateway, which gives up the upstream call in turn.
-    pub(crate) fn cancel(&self, id: u64) {
-        if let Some(token) = self.open().remove(&id) {
+    /// Runs `answer` until it ends or is cancelled. Dropping it tells the gateway, which gives up the upstream call.
+    async fn until_cancelled(&self, id: &str, token: CancellationToken, answer: impl Future<Output = ()>) {
+        if token.run_until_cancelled(answer).await.is_some() {
+            self.open().remove(id);
+        }
+    }
+
+    fn cancel(&self, id: &str) {
+        if let Some(token) = self.open().remove(id) {
             token.cancel();
         }
     }
 
-    /// Gives up all of them: the page that asked is gone.
+    /// Gives up all requests: the page that asked is gone.
     pub(crate) fn cancel_all(&self) {
         for (_, token) in self.open().drain() {
             token.cancel();
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<u64, CancellationToken>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Sends `request` through `router` and hands every piece of the answer to `send`, until the end or until `send` says
+/// that nobody reads any more.
 async fn pass(router: Router, request: BridgeRequest, send: impl Fn(BridgeChunk) -> bool) {
     let request = match http_request(request) {
         Ok(request) => request,

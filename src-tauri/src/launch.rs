@@ -46,7 +46,9 @@ impl Launch {
         for argument in arguments {
             match argument.as_str() {
                 HIDDEN => hidden = true,
-                "--version" | "-V" => return Ok(Self::Say(format!("kiro-proxy-desktop {}", env!("CARGO_PKG_VERSION")))),
+                "--version" | "-V" => {
+                    return Ok(Self::Say(format!("kiro-proxy-desktop {}", env!("CARGO_PKG_VERSION"))));
+                }
                 "--help" | "-h" => return Ok(Self::Say(HELP.to_owned())),
                 other => return Err(format!("unknown argument {other:?}. Try --help")),
             }

@@ -3,7 +3,6 @@
 
 mod bridge;
 mod clipboard;
-mod demo;
 mod integration;
 mod launch;
 mod shell;

@@ -3,7 +3,7 @@
 pub(crate) mod tauri;
 
 use crate::words::Words;
-use kiro_gateway::{ListenerState, Problem, Status, StoreCondition};
+use kiro_gateway::{ListenerState, Status, StoreCondition};
 
 /// The four icons. They differ in shape and colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(crate) enum View<'a> {
         at_login: bool,
     },
     /// The gateway cannot be opened.
-    Failed(&'a Problem),
+    Failed,
 }
 
 /// The whole tray.
@@ -97,7 +97,7 @@ pub(crate) fn menu(view: View<'_>, words: &Words) -> Menu {
 fn icon(view: View<'_>) -> Icon {
     match view {
         View::Opening => Icon::Off,
-        View::Failed(_) => Icon::Attention,
+        View::Failed => Icon::Attention,
         View::Open { status, .. } => match status.state {
             ListenerState::Failed => Icon::Attention,
             ListenerState::Stopped | ListenerState::Starting => Icon::Off,
@@ -114,36 +114,35 @@ fn needs_attention(status: &Status) -> bool {
 }
 
 fn headline(view: View<'_>, words: &Words) -> String {
-    match view {
-        View::Opening => words.tray("starting"),
-        View::Failed(_) => words.tray("failed"),
-        View::Open { status, .. } => match status.state {
-            ListenerState::Failed => words.tray("failed"),
-            ListenerState::Stopped => words.tray("stopped"),
-            ListenerState::Starting => words.tray("starting"),
-            ListenerState::Stopping => words.tray("stopping"),
-            ListenerState::Running => match address(status) {
-                Some(address) => words.tray_with("running", "address", address),
-                None => words.tray("starting"),
-            },
-        },
-    }
+    let status = match view {
+        View::Opening => return words.tray("state.starting"),
+        View::Failed => return words.tray("state.failed"),
+        View::Open { status, .. } => status,
+    };
+    let address = address(status).unwrap_or_default();
+    let text = match status.state {
+        ListenerState::Failed => words.tray("state.failed"),
+        ListenerState::Stopped => words.tray("state.stopped"),
+        ListenerState::Starting => words.tray("state.starting"),
+        ListenerState::Stopping => words.tray("state.stopping"),
+        ListenerState::Running if status.in_flight > 0 => {
+            words.tray_with("state.busy", &[("count", &status.in_flight.to_string()), ("address", address)])
+        }
+        ListenerState::Running => words.tray_with("state.running", &[("address", address)]),
+    };
+    if status.simulated { format!("{text} · {}", words.tray("simulated")) } else { text }
 }
 
 fn item(action: TrayAction, view: View<'_>, words: &Words) -> Item {
     let status = match view {
         View::Open { status, .. } => Some(status),
-        View::Opening | View::Failed(_) => None,
+        View::Opening | View::Failed => None,
     };
     let state = status.map(|status| status.state);
     let (name, enabled, checked) = match action {
         TrayAction::Open => ("open", true, None),
-        TrayAction::Start => {
-            ("start", matches!(state, Some(ListenerState::Stopped | ListenerState::Failed)), None)
-        }
-        TrayAction::Stop => {
-            ("stop", matches!(state, Some(ListenerState::Running | ListenerState::Starting)), None)
-        }
+        TrayAction::Start => ("start", matches!(state, Some(ListenerState::Stopped | ListenerState::Failed)), None),
+        TrayAction::Stop => ("stop", matches!(state, Some(ListenerState::Running | ListenerState::Starting)), None),
         TrayAction::CopyAddress => ("copyAddress", status.and_then(address).is_some(), None),
         TrayAction::AtLogin => {
             let on = matches!(view, View::Open { at_login: true, .. });

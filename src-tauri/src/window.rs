@@ -1,21 +1,22 @@
 //! The one window. It exists only while it is open: closing it frees the webview's processes, the tray stays.
 
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
-use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder};
+use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 use url::Url;
 
 /// Its label, named by the capability in `tauri.conf.json`.
 pub(crate) const LABEL: &str = "main";
 
-/// Brings the window to the front; creates it when there is none.
+/// Brings the window to the front; creates it when there is none. `page_left` is called when its page goes away.
 ///
 /// Not to be called from an event handler on the main thread: on Windows that blocks for ever.
-pub(crate) fn show(app: &AppHandle, page_left: impl Fn() + Send + Sync + 'static) -> tauri::Result<()> {
+pub(crate) fn show(app: &AppHandle, page_left: impl Fn() + Clone + Send + Sync + 'static) -> tauri::Result<()> {
     if let Some(window) = app.get_webview_window(LABEL) {
         window.unminimize()?;
         window.show()?;
         return window.set_focus();
     }
+    let closed = page_left.clone();
     let page = Page { dev: app.config().build.dev_url.clone() };
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Kiro Proxy")
@@ -29,6 +30,11 @@ pub(crate) fn show(app: &AppHandle, page_left: impl Fn() + Send + Sync + 'static
             }
         })
         .build()?;
+    window.on_window_event(move |event| {
+        if matches!(event, WindowEvent::Destroyed) {
+            closed();
+        }
+    });
     window.set_focus()
 }
 

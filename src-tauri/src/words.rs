@@ -28,12 +28,15 @@ impl Words {
 
     /// The text of `tray.<name>`. A missing word shows its name, so that it is noticed.
     pub(crate) fn tray(&self, name: &str) -> String {
-        self.catalogue.get("tray").and_then(|tray| tray.get(name)).and_then(Value::as_str).unwrap_or(name).to_owned()
+        let key = format!("tray.{name}");
+        self.catalogue.get(&key).and_then(Value::as_str).unwrap_or(&key).to_owned()
     }
 
-    /// The same with `{placeholder}`s filled in.
-    pub(crate) fn tray_with(&self, name: &str, placeholder: &str, value: &str) -> String {
-        self.tray(name).replace(&format!("{{{placeholder}}}"), value)
+    /// The same with its `{placeholder}`s filled in.
+    pub(crate) fn tray_with(&self, name: &str, values: &[(&str, &str)]) -> String {
+        values
+            .iter()
+            .fold(self.tray(name), |text, (placeholder, value)| text.replace(&format!("{{{placeholder}}}"), value))
     }
 }
 

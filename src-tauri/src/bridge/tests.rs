@@ -6,13 +6,18 @@ use futures_util::stream;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-fn request(id: u64, method: &str, path: &str, body: Option<&str>) -> BridgeRequest {
-    BridgeRequest { id, method: method.to_owned(), path: path.to_owned(), body: body.map(str::to_owned) }
+fn request(method: &str, path: &str, body: Option<&str>) -> BridgeRequest {
+    BridgeRequest {
+        id: "1".to_owned(),
+        method: method.to_owned(),
+        path: path.to_owned(),
+        body: body.map(str::to_owned),
+    }
 }
 
 async fn answer(router: Router, request: BridgeRequest) -> Vec<BridgeChunk> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    Bridge::default().answer(router, request, move |chunk| sender.send(chunk).is_ok()).await;
+    pass(router, request, move |chunk| sender.send(chunk).is_ok()).await;
     let mut chunks = Vec::new();
     while let Some(chunk) = receiver.recv().await {
         chunks.push(chunk);
@@ -23,16 +28,17 @@ async fn answer(router: Router, request: BridgeRequest) -> Vec<BridgeChunk> {
 #[tokio::test]
 async fn the_answer_arrives_as_head_bodies_and_end() {
     let router = Router::new().route("/api/echo", post(async |body: String| (http::StatusCode::CREATED, body)));
-    let chunks = answer(router, request(1, "POST", "/api/echo", Some("{\"a\":1}"))).await;
+    let chunks = answer(router, request("POST", "/api/echo", Some("{\"a\":1}"))).await;
     assert!(matches!(&chunks[0], BridgeChunk::Head { status: 201, headers } if headers.contains_key("content-type")));
     assert_eq!(chunks[1..], [BridgeChunk::Body { text: "{\"a\":1}".to_owned() }, BridgeChunk::End]);
 }
 
 #[tokio::test]
 async fn a_character_split_between_two_pieces_arrives_whole() {
-    let pieces = || stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"\xe4")), Ok(Bytes::from_static(b"\xb8\xad"))]);
+    let pieces =
+        || stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"\xe4")), Ok(Bytes::from_static(b"\xb8\xad"))]);
     let router = Router::new().route("/api/x", get(async move || Body::from_stream(pieces()).into_response()));
-    let chunks = answer(router, request(1, "GET", "/api/x", None)).await;
+    let chunks = answer(router, request("GET", "/api/x", None)).await;
     assert_eq!(chunks[1..], [BridgeChunk::Body { text: "中".to_owned() }, BridgeChunk::End]);
 }
 
@@ -40,7 +46,7 @@ async fn a_character_split_between_two_pieces_arrives_whole() {
 async fn an_answer_that_breaks_off_ends_with_an_error_and_never_with_an_end() {
     let pieces = || stream::iter([Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("cut"))]);
     let router = Router::new().route("/api/x", get(async move || Body::from_stream(pieces()).into_response()));
-    let chunks = answer(router, request(1, "GET", "/api/x", None)).await;
+    let chunks = answer(router, request("GET", "/api/x", None)).await;
     assert_eq!(chunks[1], BridgeChunk::Body { text: "half".to_owned() });
     assert!(matches!(&chunks[2..], [BridgeChunk::Error { message }] if message.contains("cut")), "{chunks:?}");
 }
@@ -48,7 +54,7 @@ async fn an_answer_that_breaks_off_ends_with_an_error_and_never_with_an_end() {
 #[tokio::test]
 async fn what_is_no_request_is_refused() {
     for (method, path) in [("BREW", "/api/x"), ("GET", "http://elsewhere/"), ("GET", "/a b")] {
-        let chunks = answer(Router::new(), request(1, method, path, None)).await;
+        let chunks = answer(Router::new(), request(method, path, None)).await;
         assert!(matches!(&chunks[..], [BridgeChunk::Error { .. }]), "{method} {path}: {chunks:?}");
     }
 }
@@ -71,17 +77,34 @@ async fn cancelling_drops_the_answer_and_others_go_on() {
     );
     let bridge = Bridge::default();
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let answering = bridge.answer(router, request(7, "GET", "/api/endless", None), move |chunk| sender.send(chunk).is_ok());
+    let answer = pass(router, request("GET", "/api/endless", None), move |chunk| sender.send(chunk).is_ok());
+    let answering = bridge.until_cancelled("7", bridge.begin("7"), answer);
     let cancelling = async {
         assert!(matches!(receiver.recv().await, Some(BridgeChunk::Head { status: 200, .. })));
-        bridge.cancel(8);
+        bridge.cancel("8");
         assert!(!dropped.is_cancelled());
-        bridge.cancel(7);
+        bridge.cancel("7");
     };
     tokio::join!(answering, cancelling);
     dropped.cancelled().await;
     assert_eq!(receiver.recv().await, None, "a cancelled answer has no end");
     assert!(bridge.open().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_cancelled_before_it_began_is_never_sent() {
+    let bridge = Bridge::default();
+    let token = bridge.begin("1");
+    bridge.cancel("1");
+    bridge.until_cancelled("1", token, async { panic!("it was sent") }).await;
+}
+
+#[test]
+fn the_window_s_request_is_understood() {
+    let request = |json: &str| serde_json::from_str::<BridgeRequest>(json);
+    let plain = request(r#"{"id":"a","method":"GET","path":"/api/status","body":null}"#).unwrap();
+    assert_eq!((plain.id.as_str(), plain.path.as_str(), plain.body), ("a", "/api/status", None));
+    assert!(request(r#"{"method":"GET","path":"/"}"#).is_err());
 }
 
 #[test]

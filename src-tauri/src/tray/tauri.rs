@@ -24,7 +24,11 @@ enum Entry {
 
 impl Tray {
     /// Puts the icon into the tray. `None` when this system has no way to do so; the app works without.
-    pub(crate) fn build(app: &AppHandle, menu: Menu, clicked: impl Fn(TrayAction) + Send + Sync + 'static) -> Option<Self> {
+    pub(crate) fn build(
+        app: &AppHandle,
+        menu: Menu,
+        clicked: impl Fn(TrayAction) + Send + Sync + 'static,
+    ) -> Option<Self> {
         // The binding to libayatana-appindicator panics when the library is not installed.
         match catch_unwind(AssertUnwindSafe(|| Self::try_build(app, menu, clicked))) {
             Ok(Ok(tray)) => Some(tray),

@@ -1,7 +1,7 @@
 use super::*;
 use kiro_gateway::clock::Timestamp;
 use kiro_gateway::settings::Language;
-use kiro_gateway::{AccountCounts, ProblemCode, StoreName, StoreStatus};
+use kiro_gateway::{AccountCounts, Problem, ProblemCode, StoreName, StoreStatus};
 
 fn english() -> Words {
     Words::choose(Language::English, None)
@@ -64,14 +64,25 @@ fn only_what_makes_sense_can_be_clicked() {
     assert_eq!(enabled(&shown(&status(ListenerState::Failed))), [Open, Start, AtLogin, Quit]);
     assert_eq!(enabled(&shown(&status(ListenerState::Stopping))), [Open, AtLogin, Quit]);
     assert_eq!(enabled(&menu(View::Opening, &english())), [Open, Quit]);
-    let problem = Problem::new(ProblemCode::Storage, "another Kiro Proxy is using it");
-    assert_eq!(enabled(&menu(View::Failed(&problem), &english())), [Open, Quit]);
+    assert_eq!(enabled(&menu(View::Failed, &english())), [Open, Quit]);
 }
 
 #[test]
-fn the_headline_names_the_address() {
-    assert!(shown(&status(ListenerState::Running)).headline.contains("127.0.0.1:8080"));
+fn the_headline_tells_the_state_and_the_address() {
+    let mut running = status(ListenerState::Running);
+    assert!(shown(&running).headline.contains("127.0.0.1:8080"));
+    running.in_flight = 3;
+    assert!(shown(&running).headline.contains('3'));
     assert!(!shown(&status(ListenerState::Stopped)).headline.contains("127.0.0.1"));
+}
+
+#[test]
+fn simulated_answers_are_labelled() {
+    let mut status = status(ListenerState::Running);
+    let without = shown(&status).headline;
+    status.simulated = true;
+    assert!(shown(&status).headline.starts_with(&without));
+    assert_ne!(shown(&status).headline, without);
 }
 
 #[test]
@@ -95,14 +106,14 @@ fn every_word_of_the_tray_is_in_both_catalogues() {
     ];
     for language in [Language::English, Language::SimplifiedChinese] {
         let words = Words::choose(language, None);
-        for state in states {
-            let menu = menu(View::Open { status: &status(state), at_login: false }, &words);
-            let texts = menu.items.iter().map(|item| &item.text).chain([&menu.headline]);
-            for text in texts {
-                let named = ["open", "start", "stop", "copyAddress", "startAtLogin", "quit", "running", "stopped"];
-                assert!(!named.contains(&text.as_str()), "{text} has no words in {language:?}");
-                assert!(!text.contains('{'), "{text} keeps a placeholder in {language:?}");
-                assert_eq!(text.is_ascii(), language == Language::English, "{text} in {language:?}");
+        for in_flight in [0, 3] {
+            for state in states {
+                let status = Status { in_flight, simulated: true, ..status(state) };
+                let menu = menu(View::Open { status: &status, at_login: false }, &words);
+                for text in menu.items.iter().map(|item| &item.text).chain([&menu.headline]) {
+                    assert!(!text.contains("tray."), "{text} has no words in {language:?}");
+                    assert!(!text.contains('{'), "{text} keeps a placeholder in {language:?}");
+                }
             }
         }
     }
