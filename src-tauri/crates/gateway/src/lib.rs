@@ -3,8 +3,12 @@
 //! A face (desktop shell, command line, tests) opens a [`Gateway`] with [`Options`] and talks to it through
 //! [`Gateway::admin_router`]. It never learns how the parts are wired; the gateway never learns which face is asking.
 
+pub mod account;
 mod admin_event;
+pub mod client_key;
 pub mod clock;
+pub mod credential;
+pub mod data_dir;
 mod error;
 mod http;
 mod options;

@@ -1,6 +1,7 @@
 //! What a face hands over when it opens a gateway.
 
 use crate::clock::{Clock, SystemClock};
+pub use crate::credential::{StoreChoice, VaultKeySource};
 use crate::error::OpenError;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
@@ -121,28 +122,6 @@ pub struct Override {
     pub value: String,
     /// Who says so.
     pub source: OverrideSource,
-}
-
-/// Where secrets are kept.
-#[derive(Debug, Clone)]
-pub enum StoreChoice {
-    /// The recorded choice, else the keychain when there is one; refused with words when there is neither.
-    Auto,
-    /// Memory only: gone when the gateway stops.
-    Memory,
-    /// The operating system's keychain.
-    Keychain,
-    /// The sealed vault file.
-    Vault(VaultKeySource),
-}
-
-/// Where the vault's key comes from.
-#[derive(Debug, Clone)]
-pub enum VaultKeySource {
-    /// A file only its owner can read.
-    File(PathBuf),
-    /// 32 bytes in base64.
-    Key(SecretString),
 }
 
 /// Where logs go.

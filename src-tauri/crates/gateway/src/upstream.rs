@@ -2,3 +2,4 @@
 
 mod host;
 pub mod http;
+pub mod identity;

@@ -1,0 +1,210 @@
+//! Accounts: who they are, in which condition, who may use one now, and their tokens.
+//!
+//! `Roster` keeps what is not secret in `accounts.json`; secrets are in `credential`. Leaves out: how a token endpoint is
+//! called (`upstream/identity`) and what a request does with a lease (`dispatch`).
+
+mod book;
+mod lease;
+mod roster;
+mod selection;
+mod state;
+mod token;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+
+pub use book::{Added, Book, BookError, NewAccount};
+pub use lease::{Census, Lease, Leases, Outcome};
+pub use roster::{Roster, RosterError};
+pub use selection::{LeaseRequest, NoAccount};
+pub use state::{AccountState, Signal};
+pub use token::{AccessToken, TokenError, Tokens};
+
+/// Names an account. Random, never reused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// A new random one.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4().to_string())
+    }
+
+    /// From text that a caller sent. Any text is fine: an unknown id simply names no account.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for AccountId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How an account proves itself. Closed: a `match` shows all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AuthMethod {
+    /// Google or GitHub through Kiro's own sign-in service.
+    Social,
+    /// IAM Identity Center or AWS Builder ID (AWS SSO OIDC).
+    Idc,
+    /// A company directory (Microsoft Entra ID).
+    ExternalIdp,
+    /// A `ksk_` key; nothing to refresh.
+    ApiKey,
+}
+
+/// Who the person signed in with, where known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Provider {
+    /// Google.
+    Google,
+    /// GitHub.
+    Github,
+    /// AWS Builder ID.
+    BuilderId,
+    /// IAM Identity Center of a company.
+    Enterprise,
+    /// Amazon's own staff.
+    Internal,
+    /// Microsoft Entra ID.
+    AzureAd,
+}
+
+/// How the account came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AccountOrigin {
+    /// From another program's file or pasted text.
+    Imported,
+    /// The simulated account. Its answers are made up on this machine.
+    Demo,
+}
+
+/// Why an account stopped until a person acts; survives a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopped {
+    /// What happened.
+    pub kind: StoppedKind,
+    /// The upstream's words, without secrets.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The two ways an account stops for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StoppedKind {
+    /// The refresh grant was rejected.
+    NeedsLogin,
+    /// The upstream suspended it.
+    Suspended,
+}
+
+/// What we know about an account, without any secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// Its name for us.
+    pub id: AccountId,
+    /// Its name for people.
+    pub label: String,
+    /// How it proves itself.
+    pub method: AuthMethod,
+    /// Who the person signed in with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// How it came to us.
+    pub origin: AccountOrigin,
+    /// The person's address, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The upstream's user id, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The profile that requests name; `None` when the account has none or it is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_arn: Option<String>,
+    /// Region of the identity instance; only for [`AuthMethod::Idc`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc_region: Option<String>,
+    /// Region of the data plane: from the profile ARN, else unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_region: Option<String>,
+    /// Start page of the identity instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_url: Option<String>,
+    /// The registered client's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// When the client's registration ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_expires_at: Option<Timestamp>,
+    /// Token endpoint of an external directory; checked against the compiled host table before every use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_endpoint: Option<String>,
+    /// Issuer of an external directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer_url: Option<String>,
+    /// Space-separated scopes of an external directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<String>,
+    /// 64 hex digits for the user agent; never changes with token rotation.
+    pub machine_id: String,
+    /// Whether a person wants it used.
+    pub enabled: bool,
+    /// Set when it stopped until a person acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
+    /// Hash of the refresh token or key it came with, to recognise the same file again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// When it was added.
+    pub added_at: Timestamp,
+}
+
+impl Account {
+    /// Whether its answers are made up on this machine.
+    pub fn is_demo(&self) -> bool {
+        match self.origin {
+            AccountOrigin::Demo => true,
+            AccountOrigin::Imported => false,
+        }
+    }
+
+    /// Region of the data plane: the ARN's fourth field wins, then what was recorded, then the first region.
+    pub fn data_region(&self) -> &str {
+        self.profile_arn.as_deref().and_then(arn_region).or(self.api_region.as_deref()).unwrap_or("us-east-1")
+    }
+}
+
+/// The region in a profile ARN.
+pub fn arn_region(arn: &str) -> Option<&str> {
+    let mut fields = arn.split(':');
+    if fields.next()? != "arn" {
+        return None;
+    }
+    fields.nth(2).filter(|region| !region.is_empty())
+}
+
+/// Lower-case hex of the bytes.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

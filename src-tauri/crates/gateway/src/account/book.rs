@@ -1,0 +1,124 @@
+//! Adding and removing accounts: the one place that keeps the order between secrets, the list and what is in memory.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{Account, AccountId, Leases, Roster, RosterError, Signal, Tokens};
+use crate::clock::Timestamp;
+use crate::credential::{Credentials, SecretId, Secrets, StoreError};
+
+/// An account that is not ours yet, with its secrets.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// What is not secret.
+    pub account: Account,
+    /// What is.
+    pub secrets: Secrets,
+    /// An access token that is still good, with its end.
+    pub access: Option<(SecretString, Timestamp)>,
+}
+
+/// Why an account could not be added or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// The secrets could not be stored; nothing was added.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The list could not be saved.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+}
+
+impl BookError {
+    /// Stable code for the admin API and the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Roster(error) => error.code(),
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn action(&self) -> String {
+        match self {
+            Self::Store(error) => error.action(),
+            Self::Roster(error) => error.action(),
+        }
+    }
+}
+
+/// What became of an account that was offered.
+#[derive(Debug, Clone)]
+pub enum Added {
+    /// It is new.
+    New(Arc<Account>),
+    /// It is known already and was left as it is.
+    Known(Arc<Account>),
+}
+
+/// The accounts as a whole. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Book {
+    /// The list.
+    pub roster: Arc<Roster>,
+    /// Conditions and leases.
+    pub leases: Arc<Leases>,
+    /// Access tokens.
+    pub tokens: Arc<Tokens>,
+    /// Secrets.
+    pub credentials: Credentials,
+}
+
+impl Book {
+    /// Adds an account: secrets first, then the list, so that the list never names an account without secrets. A person
+    /// who imports a known account that needs a new sign-in replaces its secrets and brings it back.
+    pub async fn add(&self, new: NewAccount) -> Result<Added, BookError> {
+        let NewAccount { mut account, secrets, access } = new;
+        let known = self.known(&account);
+        if let Some(known) = &known {
+            if known.stopped.is_none() {
+                return Ok(Added::Known(Arc::clone(known)));
+            }
+            account.id = known.id.clone();
+            account.machine_id = known.machine_id.clone();
+            account.label = known.label.clone();
+            account.added_at = known.added_at;
+        }
+        self.credentials.save(&SecretId::account(&account.id), &secrets).await?;
+        let account = self.roster.add(account)?;
+        self.tokens.forget(&account.id);
+        self.leases.forget(&account.id);
+        self.leases.signal(&account.id, Signal::LoggedIn)?;
+        if let Some((token, expires_at)) = access {
+            self.tokens.seed(&account.id, token, expires_at);
+        }
+        tracing::info!(account = %account.id, method = ?account.method, origin = ?account.origin, "account added");
+        Ok(Added::New(account))
+    }
+
+    /// Removes an account: from the list first, then its secrets. `false` when there is no such account.
+    pub async fn remove(&self, id: &AccountId) -> Result<bool, BookError> {
+        let Some(account) = self.roster.remove(id)? else { return Ok(false) };
+        self.leases.forget(id);
+        self.tokens.forget(id);
+        self.credentials.delete(&SecretId::account(id)).await?;
+        tracing::info!(account = %account.id, "account removed");
+        Ok(true)
+    }
+
+    /// The same account under another id: same user id, same file, or same person with the same provider.
+    fn known(&self, new: &Account) -> Option<Arc<Account>> {
+        let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+        self.roster
+            .list()
+            .iter()
+            .find(|old| {
+                old.origin == new.origin
+                    && (same(&old.user_id, &new.user_id)
+                        || same(&old.fingerprint, &new.fingerprint)
+                        || (same(&old.email, &new.email) && old.provider.is_some() && old.provider == new.provider))
+            })
+            .cloned()
+    }
+}

@@ -1,0 +1,194 @@
+//! An account's condition as a pure function of signals and time. No clock, no lock, no IO: the whole story is `next`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+
+/// Failures in a row that send an account to cool down.
+const FAILURES_TO_COOL: u32 = 3;
+/// First pause; doubles each round.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// Longest pause that we choose ourselves. The upstream may ask for a longer one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// Pause after a used-up quota whose reset time is unknown.
+const UNKNOWN_RESET: Duration = Duration::from_secs(60 * 60);
+/// A `retry-after` beyond this is taken for a mistake.
+const LONGEST_ASKED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The condition of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum AccountState {
+    /// Usable.
+    Ready {
+        /// Failures in a row so far.
+        #[serde(skip)]
+        failures: u32,
+    },
+    /// Not used until a time.
+    CoolingDown {
+        /// When it may be tried again.
+        until: Timestamp,
+        /// How many pauses in a row, from 1.
+        #[serde(skip)]
+        round: u32,
+    },
+    /// One request may pass to see whether it works again.
+    Probing {
+        /// Pauses in a row before this.
+        #[serde(skip)]
+        round: u32,
+    },
+    /// The quota is used up.
+    Exhausted {
+        /// When it is expected back.
+        until: Timestamp,
+    },
+    /// The refresh grant was rejected.
+    NeedsLogin {
+        /// The upstream's words.
+        reason: String,
+    },
+    /// The upstream suspended it.
+    Suspended {
+        /// The upstream's words.
+        reason: String,
+    },
+    /// A person switched it off.
+    Disabled,
+}
+
+/// What can happen to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// Time passed.
+    Tick,
+    /// A request was answered.
+    Succeeded,
+    /// A request failed in a way that may be the account's or the upstream's fault.
+    Failed,
+    /// The upstream asked to slow down.
+    Throttled {
+        /// How long it asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The monthly or daily quota is used up.
+    QuotaUsedUp {
+        /// When it comes back, where known.
+        resets_at: Option<Timestamp>,
+    },
+    /// The refresh grant was rejected.
+    GrantRejected {
+        /// The upstream's words.
+        reason: String,
+    },
+    /// The upstream suspended the account.
+    SuspendedUpstream {
+        /// The upstream's words.
+        reason: String,
+    },
+    /// A person signed in again.
+    LoggedIn,
+    /// A person says that the suspension is over.
+    Restored,
+    /// A person switches it off.
+    Disable,
+    /// A person switches it on.
+    Enable,
+}
+
+impl AccountState {
+    /// A fresh, usable account.
+    pub const READY: Self = Self::Ready { failures: 0 };
+
+    /// The state after `signal` at `now`.
+    #[must_use]
+    pub fn next(self, signal: Signal, now: Timestamp) -> Self {
+        // A person's word and the upstream's final word hold in every state.
+        match (&self, &signal) {
+            (_, Signal::Disable) => return Self::Disabled,
+            (Self::Disabled, Signal::Enable) => return Self::READY,
+            (Self::Disabled, _) => return Self::Disabled,
+            _ => {}
+        }
+        match signal {
+            Signal::Disable | Signal::Enable => self,
+            Signal::SuspendedUpstream { reason } => Self::Suspended { reason },
+            Signal::Restored => match self {
+                Self::Suspended { .. } => Self::READY,
+                other => other,
+            },
+            Signal::GrantRejected { reason } => match self {
+                // A login does not end a suspension, so the suspension stays in view.
+                Self::Suspended { .. } => self,
+                _ => Self::NeedsLogin { reason },
+            },
+            Signal::LoggedIn => match self {
+                Self::Suspended { .. } => self,
+                _ => Self::READY,
+            },
+            Signal::Tick => self.tick(now),
+            Signal::Succeeded => match self.tick(now) {
+                // A late answer of an older request does not end a pause, a used-up quota or a rejected grant.
+                Self::Ready { .. } | Self::Probing { .. } => Self::READY,
+                other => other,
+            },
+            Signal::Failed => match self.tick(now) {
+                Self::Ready { failures } if failures + 1 >= FAILURES_TO_COOL => cool(1, None, now),
+                Self::Ready { failures } => Self::Ready { failures: failures + 1 },
+                Self::Probing { round } => cool(round.saturating_add(1), None, now),
+                other => other,
+            },
+            Signal::Throttled { retry_after } => match self.tick(now) {
+                Self::Ready { .. } => cool(1, retry_after, now),
+                Self::Probing { round } => cool(round.saturating_add(1), retry_after, now),
+                // Requests that were under way together get their refusals together: one round, the latest end.
+                Self::CoolingDown { until, round } => match cool(round, retry_after, now) {
+                    Self::CoolingDown { until: asked, .. } => Self::CoolingDown { until: until.max(asked), round },
+                    other => other,
+                },
+                other => other,
+            },
+            Signal::QuotaUsedUp { resets_at } => match self.tick(now) {
+                Self::Ready { .. } | Self::Probing { .. } | Self::CoolingDown { .. } | Self::Exhausted { .. } => {
+                    let until = resets_at.filter(|at| *at > now).unwrap_or_else(|| now.plus(UNKNOWN_RESET));
+                    Self::Exhausted { until }
+                }
+                other => other,
+            },
+        }
+    }
+
+    /// Whether a request may use the account, given how many are using it now.
+    pub fn admits(&self, in_flight: usize) -> bool {
+        match self {
+            Self::Ready { .. } => true,
+            Self::Probing { .. } => in_flight == 0,
+            Self::CoolingDown { .. }
+            | Self::Exhausted { .. }
+            | Self::NeedsLogin { .. }
+            | Self::Suspended { .. }
+            | Self::Disabled => false,
+        }
+    }
+
+    fn tick(self, now: Timestamp) -> Self {
+        match self {
+            Self::CoolingDown { until, round } if now >= until => Self::Probing { round },
+            Self::Exhausted { until } if now >= until => Self::READY,
+            other => other,
+        }
+    }
+}
+
+/// A pause of round `round`: doubling, never shorter than what the upstream asked for.
+fn cool(round: u32, asked: Option<Duration>, now: Timestamp) -> AccountState {
+    let own = FIRST_PAUSE.saturating_mul(1_u32 << round.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+    let pause = asked.map_or(own, |asked| asked.min(LONGEST_ASKED).max(own));
+    AccountState::CoolingDown { until: now.plus(pause), round }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! Secrets at rest: one record per account or client key, behind one trait with three stores (keychain, sealed vault, memory).
+//!
+//! Promises: a record is saved whole or not at all; a store that cannot be used says which of absent, locked, denied,
+//! timed out or a key problem it is; nothing is ever written in plain text and no store is exchanged for another silently.
+//! Leaves out: which accounts exist (`account`), and access tokens, which live in memory only.
+
+mod choice;
+mod memory;
+mod queue;
+mod record;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub use choice::{StoreChoice, VaultKeySource, open_store};
+pub use memory::MemoryStore;
+pub use queue::Credentials;
+
+/// Names a record: `account/<id>` or `client-key/<id>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretId(String);
+
+impl SecretId {
+    /// The record of an account.
+    pub fn account(id: &crate::account::AccountId) -> Self {
+        Self(format!("account/{id}"))
+    }
+
+    /// The record of a client key.
+    pub fn client_key(id: &str) -> Self {
+        Self(format!("client-key/{id}"))
+    }
+
+    /// The record written and removed again by a probe.
+    pub(crate) fn probe() -> Self {
+        Self(format!("probe/{}", uuid::Uuid::new_v4()))
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// For tests and readers of a store's own index.
+    pub(crate) fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for SecretId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The secrets of one record. `Debug` shows which are present, never their text.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    /// Buys new access tokens.
+    pub refresh_token: Option<SecretString>,
+    /// Belongs to a registered client (IAM Identity Center, Builder ID).
+    pub client_secret: Option<SecretString>,
+    /// A `ksk_` key.
+    pub api_key: Option<SecretString>,
+    /// A key that we gave to a client.
+    pub client_key: Option<SecretString>,
+}
+
+/// Which store is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StoreKind {
+    /// The operating system's keychain.
+    Keychain,
+    /// The sealed vault folder.
+    Vault,
+    /// Nothing outlives the process.
+    Memory,
+}
+
+/// Whether the store can be used now, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum StoreState {
+    /// Usable.
+    Ready,
+    /// There, but waiting for a person to unlock it.
+    Locked,
+    /// Not there: no service, no session.
+    Absent,
+    /// There, and it said no.
+    Denied,
+    /// No answer within the deadline; often a question on a screen that nobody sees.
+    TimedOut,
+    /// The vault holds sealed records and no key was given.
+    KeyMissing,
+    /// The key given is not the one the vault was made with.
+    KeyWrong,
+    /// The vault's header or a record cannot be read.
+    Corrupt,
+}
+
+/// Why a store could not do its work.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Waiting for a person.
+    #[error("the {} is locked", kind_words(*.0))]
+    Locked(StoreKind),
+    /// Not there.
+    #[error("the {} is not available: {}", kind_words(*.0), .1)]
+    Absent(StoreKind, String),
+    /// It said no.
+    #[error("the {} refused access", kind_words(*.0))]
+    Denied(StoreKind),
+    /// No answer in time. The work may still finish later, in order.
+    #[error("the {} did not answer in time", kind_words(*.0))]
+    TimedOut(StoreKind),
+    /// No key for a vault that has records.
+    #[error("the vault holds sealed secrets and no key was given")]
+    KeyMissing,
+    /// Another key than the vault's.
+    #[error("the key given does not open this vault (the vault wants key {expected}, this is key {given})")]
+    KeyWrong {
+        /// Key id in the header.
+        expected: String,
+        /// Id of the key given.
+        given: String,
+    },
+    /// Damaged; kept as it is.
+    #[error("the {} has a damaged record ({detail}); it was kept as it is", kind_words(*.kind))]
+    Corrupt {
+        /// Where.
+        kind: StoreKind,
+        /// What is wrong, without any secret.
+        detail: String,
+    },
+    /// A key or key file that must not be used.
+    #[error("the vault key cannot be used: {0}")]
+    KeyRefused(String),
+    /// Neither a keychain nor a key: nothing to keep secrets in.
+    #[error("there is no place to keep secrets: {0}")]
+    NoStore(String),
+    /// The recorded choice is another one.
+    #[error("this data directory keeps its secrets in the {}, not in the {}", kind_words(*.recorded), kind_words(*.asked))]
+    OtherStore {
+        /// What `store.json` says.
+        recorded: StoreKind,
+        /// What was asked for now.
+        asked: StoreKind,
+    },
+    /// The file system or the platform failed in another way.
+    #[error("the {} failed: {}", kind_words(*.0), .1)]
+    Failed(StoreKind, String),
+}
+
+fn kind_words(kind: StoreKind) -> &'static str {
+    match kind {
+        StoreKind::Keychain => "system keychain",
+        StoreKind::Vault => "vault",
+        StoreKind::Memory => "memory store",
+    }
+}
+
+/// The two ways out for a machine that has neither a keychain nor a key.
+const HELP_NO_STORE: &str = "Either make a key file and name it:\n  \
+    (umask 077; head -c 32 /dev/urandom | base64 > ~/kiro-proxy.key) && kiro-proxy serve --vault-key-file ~/kiro-proxy.key\n\
+    or start and unlock a keyring, then start again:\n  \
+    sudo apt-get install gnome-keyring && gnome-keyring-daemon --unlock --components=secrets";
+
+impl StoreError {
+    /// Stable code for the admin API and the command line.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => "store_locked",
+            Self::Absent(..) => "store_absent",
+            Self::Denied(_) => "store_denied",
+            Self::TimedOut(_) => "store_timed_out",
+            Self::KeyMissing => "vault_key_missing",
+            Self::KeyWrong { .. } => "vault_key_wrong",
+            Self::Corrupt { .. } => "store_corrupt",
+            Self::KeyRefused(_) => "vault_key_refused",
+            Self::NoStore(_) => "no_credential_store",
+            Self::OtherStore { .. } => "store_mismatch",
+            Self::Failed(..) => "store_failed",
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn action(&self) -> String {
+        match self {
+            Self::Locked(_) => "Unlock the keychain (log in to the desktop, or `gnome-keyring-daemon --unlock`), then try again.".into(),
+            Self::Absent(..) | Self::NoStore(_) => HELP_NO_STORE.into(),
+            Self::Denied(_) => "Allow Kiro Proxy to use the keychain, then try again.".into(),
+            Self::TimedOut(_) => "Look for a password window of the keychain and answer it, then try again.".into(),
+            Self::KeyMissing => "Give the key this vault was made with: --vault-key-file FILE, or KIRO_PROXY_VAULT_KEY. A new key would not open it.".into(),
+            Self::KeyWrong { .. } => "Give the key this vault was made with. Nothing was changed.".into(),
+            Self::Corrupt { .. } => "Restore the file from a backup, or remove the account and sign in again.".into(),
+            Self::KeyRefused(_) => "Use a regular file of your own with mode 0600, outside the vault folder: (umask 077; head -c 32 /dev/urandom | base64 > FILE)".into(),
+            Self::OtherStore { recorded, .. } => match recorded {
+                StoreKind::Keychain => "Start without a vault key to use the keychain again, or use another --data-dir.".into(),
+                StoreKind::Vault => "Give the vault's key with --vault-key-file FILE or KIRO_PROXY_VAULT_KEY, or use another --data-dir.".into(),
+                StoreKind::Memory => "Use another --data-dir.".into(),
+            },
+            Self::Failed(..) => "See the message; free space and access rights are the usual causes.".into(),
+        }
+    }
+
+    /// The state of the store that this error shows.
+    pub fn state(&self) -> StoreState {
+        match self {
+            Self::Locked(_) => StoreState::Locked,
+            Self::Absent(..) | Self::NoStore(_) | Self::OtherStore { .. } => StoreState::Absent,
+            Self::Denied(_) => StoreState::Denied,
+            Self::TimedOut(_) => StoreState::TimedOut,
+            Self::KeyMissing | Self::KeyRefused(_) => StoreState::KeyMissing,
+            Self::KeyWrong { .. } => StoreState::KeyWrong,
+            Self::Corrupt { .. } => StoreState::Corrupt,
+            // One failed call says nothing about the next.
+            Self::Failed(..) => StoreState::Ready,
+        }
+    }
+}
+
+/// A place for secrets. Calls block, possibly for long (a keychain may ask a person): only [`Credentials`] calls them.
+pub trait CredentialStore: Send + Sync {
+    /// Which one this is.
+    fn kind(&self) -> StoreKind;
+    /// As seen by the last call.
+    fn state(&self) -> StoreState;
+    /// The record, or `None` when there is none.
+    fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError>;
+    /// Saves the record as one step; the old one stays readable until the new one is complete.
+    fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError>;
+    /// Removes the record; fine when there is none.
+    fn delete(&self, id: &SecretId) -> Result<(), StoreError>;
+    /// Writes, reads and removes a random record.
+    fn probe(&self) -> Result<(), StoreError> {
+        use secrecy::ExposeSecret;
+        let id = SecretId::probe();
+        let text = uuid::Uuid::new_v4().to_string();
+        let secrets = Secrets { client_key: Some(SecretString::from(text.clone())), ..Secrets::default() };
+        self.save(&id, &secrets)?;
+        let back = self.load(&id)?;
+        self.delete(&id)?;
+        match back.and_then(|found| found.client_key) {
+            Some(found) if found.expose_secret() == text => Ok(()),
+            // gnome-keyring without a login keyring accepts nothing and reports "no entry" instead of "locked".
+            _ => Err(StoreError::Locked(self.kind())),
+        }
+    }
+}
