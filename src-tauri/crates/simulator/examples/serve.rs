@@ -1,0 +1,19 @@
+//! Runs the stand-in by itself and prints its URL: `cargo run -p kiro-simulator --example serve [-- PORT]`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use kiro_simulator::{Config, Simulator};
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "a small program whose output is the URL")]
+async fn main() -> std::io::Result<()> {
+    let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(0);
+    let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let simulator =
+        Simulator::start(Config { bind, word_delay: Duration::from_millis(2), ..Config::default() }).await?;
+    println!("{}", simulator.url());
+    tokio::signal::ctrl_c().await?;
+    simulator.stop().await;
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! The small brain: enough understanding to let a person or a coding client finish a little task.
+
+use regex::Regex;
+use serde_json::{Map, Value, json};
+
+use super::reading::{Tool, current, earlier_users, results, tools, words};
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reply {
+    pub(super) text: String,
+    pub(super) call: Option<(String, Value)>,
+}
+
+impl Reply {
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), call: None }
+    }
+}
+
+/// A file that the user wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wish {
+    path: String,
+    content: String,
+    /// Words to say when it is done.
+    last_words: Option<String>,
+}
+
+pub(super) fn reply(body: &Value) -> Reply {
+    let said = words(current(body));
+    let outcomes = results(body);
+    if !outcomes.is_empty() {
+        return after_results(body, &outcomes);
+    }
+    if let Some(text) = literal(&said) {
+        return Reply::text(text);
+    }
+    let offered = tools(body);
+    if let Some(wish) = wish(&said)
+        && let Some(call) = offered.iter().filter_map(|tool| rank(tool)).min_by_key(|(rank, _)| *rank)
+    {
+        return Reply { text: String::new(), call: Some((call.1.name.clone(), arguments(call.1, &wish))) };
+    }
+    Reply::text(small_talk(&said, &offered))
+}
+
+/// The rest after the last `SAY:`.
+fn literal(said: &str) -> Option<String> {
+    let at = said
+        .rmatch_indices("SAY:")
+        .map(|(at, _)| at)
+        .find(|at| *at == 0 || said.get(..*at).is_some_and(|before| before.ends_with(char::is_whitespace)))?;
+    said.get(at + 4..).map(|rest| rest.trim_start_matches(' ').to_owned())
+}
+
+fn wish(said: &str) -> Option<Wish> {
+    let strict =
+        Regex::new(r"(?s)Create the file (\S+) with exactly this content: (\S+)\. .*?answer only: ([A-Za-z0-9_-]+)")
+            .expect("a constant pattern");
+    if let Some(found) = strict.captures_iter(said).last() {
+        return Some(Wish {
+            path: found[1].to_owned(),
+            content: found[2].to_owned(),
+            last_words: Some(found[3].to_owned()),
+        });
+    }
+    let loose = Regex::new(
+        r#"(?i)\b(?:create|write|make|save|add)\b(?:\s+(?:a|an|the|new|text|file|called|named|me|please))*\s+[`'"]?([\w./\\~:-]*[\w-]\.\w{1,8})[`'"]?[^\n]{0,40}?\b(?:content|contents|text|saying|containing|contains|says|reads|with)\b(?:\s+(?:it|this|exactly|the|following|that|content|contents|text|line|in))*\s*:?\s*"#,
+    )
+    .expect("a constant pattern");
+    let found = loose.captures_iter(said).last()?;
+    let rest = said.get(found.get(0)?.end()..)?;
+    let (content, after) = quoted(rest);
+    (!content.is_empty()).then(|| Wish { path: found[1].to_owned(), content, last_words: last_words(after) })
+}
+
+/// The content: inside a fence or quotes when there are some, else the rest of the line.
+fn quoted(rest: &str) -> (String, &str) {
+    let fence = Regex::new(r"(?s)\A\s*```[^\n]*\n(.*?)\n?```").expect("a constant pattern");
+    let quotes = Regex::new(r#"(?s)\A\s*(?:"([^"]*)"|'([^']*)'|`([^`]*)`)"#).expect("a constant pattern");
+    for pattern in [fence, quotes] {
+        if let Some(found) = pattern.captures(rest) {
+            let end = found.get(0).map_or(0, |all| all.end());
+            let inner = found.iter().skip(1).flatten().next().map_or("", |m| m.as_str());
+            return (inner.to_owned(), rest.get(end..).unwrap_or_default());
+        }
+    }
+    let line_end = rest.find('\n').unwrap_or(rest.len());
+    let (line, after) = rest.split_at(line_end);
+    let stop = Regex::new(r"(?i)[.,;]?\s+(?:when|then|after|and then|use your|using)\b").expect("a constant pattern");
+    let end = stop.find(line).map_or(line.len(), |m| m.start());
+    (line[..end].trim().to_owned(), if end < line.len() { &rest[end..] } else { after })
+}
+
+fn last_words(after: &str) -> Option<String> {
+    let pattern = Regex::new(r"(?i)(?:answer|say|reply)\s+only:?\s*([A-Za-z0-9_-]+)").expect("a constant pattern");
+    pattern.captures(after).map(|found| found[1].to_owned())
+}
+
+/// How well a tool writes files; smaller is better, `None` = not at all.
+fn rank(tool: &Tool) -> Option<(usize, &Tool)> {
+    let short = tool.name.rsplit("__").next().unwrap_or(&tool.name).to_ascii_lowercase().replace(['_', '-'], "");
+    let has = |names: &[&str]| tool.properties.iter().any(|p| names.contains(&p.as_str()));
+    let rank = match short.as_str() {
+        "write" | "writefile" | "createfile" | "fswrite" | "writetofile" if has(&PATHS) && has(&CONTENTS) => 0,
+        "execcommand" | "shellcommand" if has(&COMMANDS) => 1,
+        "bash" | "shell" | "runshellcommand" | "localshell" | "executebash" | "runcommand" if has(&COMMANDS) => 2,
+        "applypatch" if has(&["input", "patch"]) => 3,
+        _ => return None,
+    };
+    Some((rank, tool))
+}
+
+const PATHS: [&str; 5] = ["file_path", "filePath", "path", "absolute_path", "filename"];
+const CONTENTS: [&str; 5] = ["content", "contents", "text", "file_text", "file_content"];
+const COMMANDS: [&str; 2] = ["command", "cmd"];
+
+fn arguments(tool: &Tool, wish: &Wish) -> Value {
+    let named = |names: &[&'static str]| names.iter().copied().find(|n| tool.properties.iter().any(|p| p == n));
+    let mut arguments = Map::new();
+    if let (Some(path), Some(content)) = (named(&PATHS), named(&CONTENTS)) {
+        arguments.insert(path.to_owned(), wish.path.clone().into());
+        arguments.insert(content.to_owned(), wish.content.clone().into());
+        if named(&["command"]).is_some() {
+            arguments.insert("command".to_owned(), "create".into());
+        }
+    } else if let Some(command) = named(&COMMANDS) {
+        let quote = |text: &str| text.replace('\'', r"'\''");
+        let line = format!("printf %s '{}' > '{}'", quote(&wish.content), quote(&wish.path));
+        let list = tool.name.eq_ignore_ascii_case("shell") || tool.name.eq_ignore_ascii_case("local_shell");
+        let value = if list && command == "command" { json!(["bash", "-lc", line]) } else { line.into() };
+        arguments.insert(command.to_owned(), value);
+        if named(&["description"]).is_some() {
+            arguments.insert("description".to_owned(), "Write the file".into());
+        }
+    } else if let Some(input) = named(&["input", "patch"]) {
+        let added: String = wish.content.lines().map(|line| format!("+{line}\n")).collect();
+        let patch = format!("*** Begin Patch\n*** Add File: {}\n{added}*** End Patch\n", wish.path);
+        arguments.insert(input.to_owned(), patch.into());
+    }
+    Value::Object(arguments)
+}
+
+fn after_results(body: &Value, outcomes: &[(String, bool)]) -> Reply {
+    if let Some((text, _)) = outcomes.iter().find(|(_, failed)| *failed) {
+        let first: String = text.chars().take(200).collect();
+        return Reply::text(format!("The tool failed, so I stop here (simulated answer). It said: {first}"));
+    }
+    let asked = earlier_users(body).find_map(|message| wish(&words(message)));
+    Reply::text(match asked {
+        Some(Wish { last_words: Some(words), .. }) => words,
+        Some(wish) => format!("Done: {} is written. (Simulated answer.)", wish.path),
+        None => "The tool has answered and I am done. (Simulated answer.)".to_owned(),
+    })
+}
+
+fn small_talk(said: &str, offered: &[Tool]) -> String {
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let heard: String = last.chars().take(160).collect();
+    let tip = if offered.iter().any(|tool| rank(tool).is_some()) {
+        "I can write a file: try \"create hello.txt with this content: hi\"."
+    } else {
+        "Start a message with \"SAY: \" and I repeat the rest word for word."
+    };
+    format!(
+        "This is a simulated answer: no model was asked and nothing left this computer. You said: \"{heard}\". {tip}"
+    )
+}

@@ -1,0 +1,60 @@
+//! Reads what the brain needs out of a request: the last words of the user, the tools, the results.
+
+use regex::Regex;
+use serde_json::Value;
+
+/// A tool that the request offers.
+#[derive(Clone, Debug)]
+pub(super) struct Tool {
+    pub(super) name: String,
+    /// Property names of its schema.
+    pub(super) properties: Vec<String>,
+}
+
+/// The current user message.
+pub(super) fn current(body: &Value) -> &Value {
+    &body["conversationState"]["currentMessage"]["userInputMessage"]
+}
+
+/// Text of a user message without the blocks that clients put around the person's words.
+pub(super) fn words(message: &Value) -> String {
+    let text = message["content"].as_str().unwrap_or_default();
+    let reminders = Regex::new(r"(?s)<system-reminder>.*?</system-reminder>").expect("a constant pattern");
+    reminders.replace_all(text, "\n").trim().to_owned()
+}
+
+/// User messages of the history, newest first.
+pub(super) fn earlier_users(body: &Value) -> impl Iterator<Item = &Value> {
+    let history = body["conversationState"]["history"].as_array();
+    history.into_iter().flatten().rev().filter_map(|turn| turn.get("userInputMessage"))
+}
+
+pub(super) fn tools(body: &Value) -> Vec<Tool> {
+    let tools = current(body)["userInputMessageContext"]["tools"].as_array();
+    let specs = tools.into_iter().flatten().filter_map(|tool| tool.get("toolSpecification"));
+    specs
+        .map(|spec| Tool {
+            name: spec["name"].as_str().unwrap_or_default().to_owned(),
+            properties: spec["inputSchema"]["json"]["properties"]
+                .as_object()
+                .map(|p| p.keys().cloned().collect())
+                .unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// Results that the current message brings: (text, failed).
+pub(super) fn results(body: &Value) -> Vec<(String, bool)> {
+    let results = current(body)["userInputMessageContext"]["toolResults"].as_array();
+    results
+        .into_iter()
+        .flatten()
+        .map(|result| {
+            let parts = result["content"].as_array().into_iter().flatten();
+            let text: Vec<String> = parts
+                .map(|part| part["text"].as_str().map_or_else(|| part["json"].to_string(), str::to_owned))
+                .collect();
+            (text.join("\n"), result["status"] == "error")
+        })
+        .collect()
+}

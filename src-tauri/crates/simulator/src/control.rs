@@ -1,0 +1,175 @@
+//! The handle by which tests steer the stand-in and look at what happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::account::AccountSeed;
+use crate::journal::{JournalEntry, Violation};
+use crate::script::{Script, Target};
+use crate::state::{Counters, Decision, State};
+
+/// Steers a running [`crate::Simulator`]; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Control {
+    pub(crate) state: Arc<State>,
+}
+
+/// An account as it is now.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountView {
+    /// The account as it was at start.
+    pub seed: AccountSeed,
+    /// Credits used until now.
+    pub credits_used: f64,
+    /// Chat requests answered until now.
+    pub requests: u64,
+    /// The access token that was handed out last and is still valid.
+    pub access_token: Option<String>,
+    /// The refresh token that is alive.
+    pub refresh_token: Option<String>,
+}
+
+impl Control {
+    /// Queues a script; the first request that fits uses it up.
+    pub fn enqueue(&self, target: Target, script: Script) {
+        self.state.memory().scripts.push_back((target, script));
+    }
+
+    /// Scripts that nobody used yet.
+    pub fn scripts_left(&self) -> usize {
+        self.state.memory().scripts.len()
+    }
+
+    /// Names of all embedded stream scenarios.
+    pub fn scenario_names(&self) -> Vec<String> {
+        self.state.catalogue.scenario_names()
+    }
+
+    /// Ids of all embedded HTTP errors.
+    pub fn error_ids(&self) -> Vec<String> {
+        self.state.catalogue.error_ids()
+    }
+
+    /// The newest requests, oldest first.
+    pub fn journal(&self) -> Vec<JournalEntry> {
+        self.state.memory().journal.entries()
+    }
+
+    /// Every broken rule since start or reset.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.state.memory().journal.violations()
+    }
+
+    /// How often what happened.
+    pub fn counters(&self) -> Counters {
+        self.state.memory().counters
+    }
+
+    /// All accounts as they are now.
+    pub fn accounts(&self) -> Vec<AccountView> {
+        let now = self.state.clock.now_ms();
+        let memory = self.state.memory();
+        memory
+            .accounts
+            .iter()
+            .map(|a| AccountView {
+                seed: a.seed.clone(),
+                credits_used: a.credits_used,
+                requests: a.requests,
+                access_token: memory
+                    .access
+                    .iter()
+                    .filter(|(_, t)| t.account == a.seed.id && !t.revoked && t.expires_ms.is_none_or(|at| at > now))
+                    .max_by_key(|(_, t)| t.expires_ms)
+                    .map(|(token, _)| token.clone()),
+                refresh_token: memory
+                    .refresh
+                    .iter()
+                    .find(|(_, t)| t.account == a.seed.id && !t.dead)
+                    .map(|(token, _)| token.clone()),
+            })
+            .collect()
+    }
+
+    /// Adds an account, or replaces the one of the same id.
+    pub fn add_account(&self, seed: AccountSeed) {
+        let now = self.state.clock.now_ms();
+        self.state.memory().add_account(seed, now);
+    }
+
+    /// Makes every access token invalid before its time, as the service sometimes does. API keys stay.
+    pub fn expire_tokens(&self) {
+        for access in self.state.memory().access.values_mut().filter(|a| a.expires_ms.is_some()) {
+            access.revoked = true;
+        }
+    }
+
+    /// Makes the refresh tokens of an account dead, as after a sign-out elsewhere.
+    pub fn kill_refresh_tokens(&self, account: &str) {
+        for refresh in self.state.memory().refresh.values_mut().filter(|r| r.account == account) {
+            refresh.dead = true;
+        }
+    }
+
+    /// Suspends an account or lifts the suspension.
+    pub fn suspend(&self, account: &str, suspended: bool) {
+        if let Some(account) = self.state.memory().account_mut(account) {
+            account.seed.suspended = suspended;
+        }
+    }
+
+    /// Sets how many credits an account has used; at its limit it gets 402.
+    pub fn set_credits_used(&self, account: &str, credits: f64) {
+        if let Some(account) = self.state.memory().account_mut(account) {
+            account.credits_used = credits;
+        }
+    }
+
+    /// Moves the wall clock of the stand-in forward.
+    pub fn advance_clock(&self, by: Duration) {
+        self.state.clock.advance(by);
+    }
+
+    /// Wall time of the stand-in, Unix ms.
+    pub fn now_ms(&self) -> i64 {
+        self.state.clock.now_ms()
+    }
+
+    /// Lets every stalled stream go on and every unclosed one close.
+    pub fn release(&self) {
+        self.state.release.send_modify(|n| *n += 1);
+    }
+
+    /// Refuses new connections (the port is closed) until called with `false`.
+    pub fn refuse_connections(&self, refuse: bool) {
+        self.state.refusing.send_replace(refuse);
+    }
+
+    /// Share of chat answers (0.0–1.0) that get random faults from now on.
+    pub fn set_random_faults(&self, share: f64) {
+        self.state.memory().random_faults = share;
+    }
+
+    /// Whether device sign-ins are agreed to at once (the default) or wait for [`Control::decide`].
+    pub fn set_auto_approve(&self, on: bool) {
+        self.state.memory().auto_approve = on;
+    }
+
+    /// Decides every device sign-in that is waiting.
+    pub fn decide(&self, decision: Decision) {
+        for device in self.state.memory().devices.values_mut() {
+            device.decision = decision;
+        }
+    }
+
+    /// The account in which the following browser and device sign-ins end.
+    pub fn sign_in_as(&self, account: &str) {
+        self.state.memory().sign_in_as = Some(account.to_owned());
+    }
+
+    /// Forgets scripts, journal, tokens handed out and credits; the accounts are as at start. The clock stays.
+    pub fn reset(&self) {
+        self.state.reset();
+    }
+}

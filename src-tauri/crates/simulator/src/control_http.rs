@@ -1,0 +1,58 @@
+//! The control endpoints for other processes, under `/__sim/`.
+
+use bytes::Bytes;
+use http::{Method, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::http_server::ResponseBody;
+use crate::refusal::json_response;
+use crate::script::{Script, Target};
+use crate::state::State;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Queued {
+    #[serde(default = "anyone")]
+    target: Target,
+    #[serde(flatten)]
+    script: serde_json::Value,
+}
+
+fn anyone() -> Target {
+    Target::Any
+}
+
+pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &Bytes) -> Response<ResponseBody> {
+    match (method, path) {
+        (&Method::GET, "journal") => json_response(200, &json!({"entries": state.memory().journal.entries()})),
+        (&Method::GET, "violations") => json_response(200, &json!({"violations": state.memory().journal.violations()})),
+        (&Method::GET, "counters") => json_response(200, &json!(state.memory().counters)),
+        (&Method::GET, "scenarios") => json_response(
+            200,
+            &json!({"scenarios": state.catalogue.scenario_names(), "errors": state.catalogue.error_ids()}),
+        ),
+        (&Method::POST, "scripts") => queue(state, body),
+        (&Method::POST, "release") => {
+            state.release.send_modify(|n| *n += 1);
+            json_response(200, &json!({}))
+        }
+        (&Method::POST, "reset") => {
+            state.reset();
+            json_response(200, &json!({}))
+        }
+        _ => json_response(404, &json!({"message": "no such control endpoint"})),
+    }
+}
+
+fn queue(state: &State, body: &Bytes) -> Response<ResponseBody> {
+    let parsed = serde_json::from_slice::<Queued>(body)
+        .and_then(|q| serde_json::from_value::<Script>(q.script).map(|script| (q.target, script)));
+    match parsed {
+        Ok(queued) => {
+            state.memory().scripts.push_back(queued);
+            json_response(200, &json!({}))
+        }
+        Err(e) => json_response(400, &json!({"message": e.to_string()})),
+    }
+}

@@ -1,0 +1,295 @@
+//! AWS SSO OIDC: client registration, device and browser sign-in, refresh (kiro-upstream §5.3, §5.4, §5.7).
+
+use http::Response;
+use serde_json::{Value, json};
+
+use super::social::user_code;
+use super::{
+    Refused, account_of_refresh, challenge_of, count_refresh, error, issue, redirect, signs_in_as, with_query,
+};
+use crate::account::Family;
+use crate::host::Host;
+use crate::http_server::ResponseBody;
+use crate::refusal::json_response;
+use crate::router::Call;
+use crate::state::{CodeGrant, Decision, DeviceGrant, Registration};
+
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const REGISTRATION_DAYS: i64 = 90;
+const DEVICE_LIFE_S: i64 = 600;
+
+fn is_oidc(family: Family) -> bool {
+    matches!(family, Family::BuilderId | Family::Idc)
+}
+
+fn invalid_request(description: &str) -> Response<ResponseBody> {
+    error(400, "invalid_request", "InvalidRequestException", description)
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    value.as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+}
+
+pub(super) fn register(call: &Call) -> Response<ResponseBody> {
+    let Ok(body) = call.json() else { return invalid_request("Invalid request") };
+    let name = body["clientName"].as_str().unwrap_or_default();
+    if name.is_empty() || body["clientType"] != "public" {
+        call.record("oidc.register", "clientName and clientType \"public\" are needed");
+        return error(400, "invalid_client_metadata", "InvalidClientMetadataException", "Invalid client metadata");
+    }
+    let scopes = strings(&body["scopes"]);
+    if !scopes.iter().any(|s| s.starts_with("codewhisperer:")) {
+        call.record("oidc.register", "tokens without a codewhisperer scope are of no use");
+    }
+    let now = call.state.clock.now_ms();
+    let mut memory = call.state.memory();
+    let serial = memory.serial();
+    let (id, secret) = (format!("SIMCLIENT{serial:06}"), format!("SIM-SECRET-{}", memory.uuid()));
+    let expires_ms = now + REGISTRATION_DAYS * 86_400_000;
+    memory.registrations.insert(
+        id.clone(),
+        Registration {
+            secret: secret.clone(),
+            expires_ms,
+            grant_types: strings(&body["grantTypes"]),
+            redirect_uris: strings(&body["redirectUris"]),
+        },
+    );
+    json_response(
+        200,
+        &json!({
+            "clientId": id,
+            "clientSecret": secret,
+            "clientIdIssuedAt": now / 1000,
+            "clientSecretExpiresAt": expires_ms / 1000,
+        }),
+    )
+}
+
+/// Checks client id and secret; the answer is the refusal.
+fn client(call: &Call, body: &Value) -> Result<String, Box<Response<ResponseBody>>> {
+    let id = body["clientId"].as_str().unwrap_or_default();
+    let memory = call.state.memory();
+    let now = call.state.clock.now_ms();
+    match memory.registrations.get(id) {
+        Some(r) if body["clientSecret"].as_str() != Some(r.secret.as_str()) => {
+            Err(Box::new(error(401, "invalid_client", "InvalidClientException", "Invalid client")))
+        }
+        Some(r) if r.expires_ms <= now => {
+            Err(Box::new(error(401, "invalid_client", "ExpiredClientException", "Client is expired")))
+        }
+        Some(_) => Ok(id.to_owned()),
+        None => Err(Box::new(error(401, "invalid_client", "InvalidClientException", "Invalid client"))),
+    }
+}
+
+pub(super) fn device_authorization(call: &Call) -> Response<ResponseBody> {
+    let Ok(body) = call.json() else { return invalid_request("Invalid request") };
+    let client_id = match client(call, &body) {
+        Ok(id) => id,
+        Err(refused) => return *refused,
+    };
+    let start_url = body["startUrl"].as_str().unwrap_or_default().trim_end_matches('/').to_owned();
+    let now = call.state.clock.now_ms();
+    let mut memory = call.state.memory();
+    let fits = |seed: &crate::AccountSeed| is_oidc(seed.family) && seed.start_url == start_url && in_region(call, seed);
+    let wanted = memory.sign_in_as.as_deref().and_then(|id| memory.account(id)).filter(|a| fits(&a.seed));
+    let account = wanted.or_else(|| memory.accounts.iter().find(|a| fits(&a.seed))).map(|a| a.seed.id.clone());
+    let Some(account) = account else { return invalid_request("Start URL is not valid") };
+    let device_code = memory.uuid();
+    let user_code = user_code(memory.serial());
+    let decision = if memory.auto_approve { Decision::Approved } else { Decision::Pending };
+    memory.devices.insert(
+        device_code.clone(),
+        DeviceGrant {
+            account,
+            client_id,
+            user_code: user_code.clone(),
+            expires_ms: now + DEVICE_LIFE_S * 1000,
+            interval_ms: 1000,
+            last_poll_ms: None,
+            decision,
+        },
+    );
+    json_response(
+        200,
+        &json!({
+            "deviceCode": device_code,
+            "userCode": user_code,
+            "verificationUri": format!("{start_url}/#/device"),
+            "verificationUriComplete": format!("{start_url}/#/device?user_code={user_code}"),
+            "expiresIn": DEVICE_LIFE_S,
+            "interval": 1,
+        }),
+    )
+}
+
+fn in_region(call: &Call, seed: &crate::AccountSeed) -> bool {
+    match &call.host {
+        Host::Oidc(region) => *region == seed.oidc_region,
+        Host::Any
+        | Host::Runtime(_)
+        | Host::Management(_)
+        | Host::Q(_)
+        | Host::CodeWhisperer
+        | Host::SocialAuth
+        | Host::Portal
+        | Host::ExternalIdp
+        | Host::Unknown => true,
+    }
+}
+
+/// The browser leg of the authorization code flow: agreed to at once.
+pub(super) fn authorize(call: &Call) -> Response<ResponseBody> {
+    let get = |name: &str| call.query.get(name).map_or("", String::as_str);
+    if get("response_type") != "code" || get("code_challenge_method") != "S256" || get("code_challenge").len() != 43 {
+        call.record("oidc.authorize", "response_type=code and an S256 code_challenge are needed");
+        return invalid_request("Invalid request");
+    }
+    if get("scopes").is_empty() {
+        call.record("oidc.authorize", "the parameter is `scopes`");
+        return invalid_request("Invalid scopes");
+    }
+    let redirect_uri = get("redirect_uri").to_owned();
+    let mut memory = call.state.memory();
+    let Some(registration) = memory.registrations.get(get("client_id")) else {
+        return error(401, "invalid_client", "InvalidClientException", "Invalid client");
+    };
+    if !registration.redirect_uris.iter().any(|known| same_redirect(known, &redirect_uri)) {
+        return invalid_request("Redirect URI does not match");
+    }
+    let Some(account) = signs_in_as(&memory, |f| f == Family::Idc).or_else(|| signs_in_as(&memory, is_oidc)) else {
+        return error(500, "server_error", "InternalServerException", "no account");
+    };
+    let code = memory.uuid();
+    memory.codes.insert(
+        code.clone(),
+        CodeGrant {
+            account,
+            challenge: get("code_challenge").to_owned(),
+            redirect_uri: redirect_uri.clone(),
+            client_id: get("client_id").to_owned(),
+        },
+    );
+    with_query(&redirect_uri, &[("code", &code), ("state", get("state"))])
+        .map_or_else(|| invalid_request("Redirect URI does not match"), |to| redirect(&to))
+}
+
+/// Loopback redirects may be registered without a port (kiro-upstream §5.4).
+fn same_redirect(registered: &str, used: &str) -> bool {
+    let without_port = |text: &str| {
+        let mut url = url::Url::parse(text).ok()?;
+        url.set_port(None).ok()?;
+        Some(url)
+    };
+    let portless = url::Url::parse(registered).is_ok_and(|u| u.port().is_none());
+    registered == used || (portless && without_port(registered) == without_port(used))
+}
+
+pub(super) fn create_token(call: &Call) -> Response<ResponseBody> {
+    let Ok(body) = call.json() else { return invalid_request("Invalid request") };
+    let grant = body["grantType"].as_str().unwrap_or_default();
+    if grant == "refresh_token" {
+        let response = refresh(call, &body);
+        count_refresh(call, !response.status().is_success());
+        return response;
+    }
+    let client_id = match client(call, &body) {
+        Ok(id) => id,
+        Err(refused) => return *refused,
+    };
+    let allowed = call
+        .state
+        .memory()
+        .registrations
+        .get(&client_id)
+        .is_some_and(|r| r.grant_types.is_empty() || r.grant_types.iter().any(|g| g == grant));
+    match grant {
+        DEVICE_CODE if allowed => device_token(call, &body, &client_id),
+        "authorization_code" if allowed => code_token(call, &body, &client_id),
+        DEVICE_CODE | "authorization_code" => {
+            error(400, "unauthorized_client", "UnauthorizedClientException", "Client is not authorized for this grant")
+        }
+        _ => error(400, "unsupported_grant_type", "UnsupportedGrantTypeException", "Unsupported grant type"),
+    }
+}
+
+fn refresh(call: &Call, body: &Value) -> Response<ResponseBody> {
+    if let Err(refused) = client(call, body) {
+        return *refused;
+    }
+    let token = body["refreshToken"].as_str().unwrap_or_default();
+    let dead = || error(400, "invalid_grant", "InvalidGrantException", "Invalid refresh token provided");
+    let now = call.state.clock.now_ms();
+    let found = account_of_refresh(&call.state.memory(), token);
+    let account = match found {
+        Ok(account) => account,
+        Err(Refused::Unknown) => return dead(),
+        Err(Refused::Rotated) => {
+            call.record("token.rotated", "a refresh token that was replaced or revoked");
+            return dead();
+        }
+    };
+    let seed = call.state.memory().account(&account).map(|a| a.seed.clone());
+    let Some(seed) = seed.filter(|s| is_oidc(s.family)) else {
+        call.record("token.family", "the OIDC endpoint refreshes OIDC accounts only");
+        return invalid_request("Invalid request");
+    };
+    if !in_region(call, &seed) {
+        call.record("token.region", format!("this account lives in {}", seed.oidc_region));
+        return dead();
+    }
+    let mut memory = call.state.memory();
+    issue(&mut memory, &account, now, Some(token)).map_or_else(dead, |issued| json_response(200, &tokens(&issued)))
+}
+
+fn tokens(issued: &super::Issued) -> Value {
+    let mut body = json!({"accessToken": issued.access, "expiresIn": issued.expires_in, "tokenType": "Bearer"});
+    if let Some(refresh) = &issued.refresh {
+        body["refreshToken"] = refresh.as_str().into();
+    }
+    body
+}
+
+fn device_token(call: &Call, body: &Value, client_id: &str) -> Response<ResponseBody> {
+    let code = body["deviceCode"].as_str().unwrap_or_default();
+    let invalid = || error(400, "invalid_grant", "InvalidGrantException", "Invalid device code");
+    let now = call.state.clock.now_ms();
+    let mut memory = call.state.memory();
+    let Some(device) = memory.devices.get_mut(code).filter(|d| d.client_id == client_id) else { return invalid() };
+    let too_fast = device.last_poll_ms.is_some_and(|last| now - last < device.interval_ms - 500);
+    device.last_poll_ms = Some(now);
+    if device.expires_ms <= now {
+        return error(400, "expired_token", "ExpiredTokenException", "Device code expired");
+    }
+    if too_fast {
+        device.interval_ms += 5_000;
+        return error(400, "slow_down", "SlowDownException", "Slow down");
+    }
+    match device.decision {
+        Decision::Pending => {
+            error(400, "authorization_pending", "AuthorizationPendingException", "Authorization is pending")
+        }
+        Decision::Denied => error(400, "access_denied", "AccessDeniedException", "Access denied"),
+        Decision::Approved => {
+            let account = device.account.clone();
+            memory.devices.remove(code);
+            issue(&mut memory, &account, now, None).map_or_else(invalid, |issued| json_response(200, &tokens(&issued)))
+        }
+    }
+}
+
+fn code_token(call: &Call, body: &Value, client_id: &str) -> Response<ResponseBody> {
+    let get = |name: &str| body[name].as_str().unwrap_or_default();
+    let invalid = || error(400, "invalid_grant", "InvalidGrantException", "Invalid code");
+    let now = call.state.clock.now_ms();
+    let mut memory = call.state.memory();
+    let Some(grant) = memory.codes.remove(get("code")) else { return invalid() };
+    if grant.client_id != client_id
+        || grant.redirect_uri != get("redirectUri")
+        || grant.challenge != challenge_of(get("codeVerifier"))
+    {
+        return invalid();
+    }
+    issue(&mut memory, &grant.account, now, None).map_or_else(invalid, |issued| json_response(200, &tokens(&issued)))
+}
