@@ -1,18 +1,23 @@
 //! Anthropic Messages: `POST /v1/messages`, `/v1/messages/count_tokens`, `GET /v1/models`.
 //!
 //! - `wire`: the request as it is written, read in one pass; unknown keys are collected, values are moved, not copied.
-//! - `blocks`: content blocks into blocks of the conversation while they are read.
+//!   `loose` has the tolerant and the capped values it is made of.
+//! - `blocks`, `media`: content blocks into blocks of the conversation while they are read.
 //! - `tools`: tool declarations and the tool choice.
-//! - `decode`: the whole request into an [`Inbound`].
+//! - `decode`, with `session`: the whole request into an [`Inbound`].
 //! - `encode`, `stream`: the answer, whole and as a stream; `failure`, `models`: the rest of the replies.
 
 mod blocks;
 mod decode;
 mod encode;
 mod failure;
+mod loose;
+mod media;
 mod models;
 mod notes;
+mod session;
 mod stream;
+mod surrogate;
 mod tools;
 mod wire;
 

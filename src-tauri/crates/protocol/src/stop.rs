@@ -102,3 +102,75 @@ fn overlap(text: &[u8], sequence: &[u8]) -> usize {
     let longest = text.len().min(sequence.len() - 1);
     (1..=longest).rev().find(|&length| text.ends_with(&sequence[..length])).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Usage;
+
+    fn run(sequences: &[&str], events: Vec<Event>) -> Vec<Event> {
+        let mut filter = StopSequences::new(sequences.iter().map(|&text| text.to_owned()).collect());
+        let mut out = Vec::new();
+        for event in events {
+            filter.push(event, &mut out);
+        }
+        out
+    }
+
+    fn text(text: &str) -> Event {
+        Event::Text(text.to_owned())
+    }
+
+    #[test]
+    fn only_what_could_become_a_sequence_is_held_back() {
+        assert_eq!(run(&["</block>"], vec![text("yes </blo")]), [text("yes ")]);
+        assert_eq!(run(&["</block>"], vec![text("yes </blo"), text("om")]), [text("yes "), text("</bloom")]);
+        assert_eq!(run(&["aab"], vec![text("aa"), text("a")]), [text("a")]);
+        assert_eq!(run(&["👋"], vec![text("a👋")]), [text("a")]);
+    }
+
+    #[test]
+    fn after_a_hit_only_usage_and_the_end_pass() {
+        let call = [
+            Event::ToolUseStart { id: "1".into(), name: "t".into() },
+            Event::ToolInput("{}".into()),
+            Event::ToolUseEnd,
+        ];
+        let usage = Event::Usage(Usage { output_tokens: Some(3), ..Usage::default() });
+        let mut events = vec![text("one STOP two"), text("three"), Event::Thinking("x".into())];
+        events.extend(call);
+        events.extend([usage.clone(), Event::Stop(StopReason::ToolUse)]);
+        let stop = Event::Stop(StopReason::StopSequence("STOP".into()));
+        assert_eq!(run(&["STOP"], events), [text("one "), usage, stop]);
+    }
+
+    #[test]
+    fn a_tool_call_ends_a_run_of_text_and_frees_what_was_held() {
+        let start = Event::ToolUseStart { id: "1".into(), name: "t".into() };
+        let events = vec![text("ST"), start.clone(), Event::ToolUseEnd, text("OP"), Event::Stop(StopReason::EndTurn)];
+        let expected = [text("ST"), start, Event::ToolUseEnd, text("OP"), Event::Stop(StopReason::EndTurn)];
+        assert_eq!(run(&["STOP"], events), expected);
+    }
+
+    #[test]
+    fn usage_does_not_part_a_run_of_text() {
+        let usage = Event::Usage(Usage::default());
+        let events = vec![text("xST"), usage.clone(), text("OPy"), Event::Stop(StopReason::EndTurn)];
+        let stop = Event::Stop(StopReason::StopSequence("STOP".into()));
+        assert_eq!(run(&["STOP"], events), [text("x"), usage, stop]);
+    }
+
+    #[test]
+    fn the_sequence_that_is_complete_first_wins_and_the_longest_of_equals() {
+        let stop = |sequence: &str| Event::Stop(StopReason::StopSequence(sequence.into()));
+        let end = || Event::Stop(StopReason::EndTurn);
+        assert_eq!(run(&["abcd", "bc"], vec![text("abcd"), end()]), [text("a"), stop("bc")]);
+        assert_eq!(run(&["c", "abc", "bc"], vec![text("xabc"), end()]), [text("x"), stop("abc")]);
+    }
+
+    #[test]
+    fn the_end_frees_what_was_held() {
+        let end = Event::Stop(StopReason::MaxTokens);
+        assert_eq!(run(&["STOP"], vec![text("a ST"), end.clone()]), [text("a "), text("ST"), end]);
+    }
+}

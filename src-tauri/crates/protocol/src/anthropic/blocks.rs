@@ -5,11 +5,11 @@
 //! text inside documents); block kinds that nothing here knows are left out with a notice, because refusing them would
 //! end a session for good: the client sends its history again with every request.
 
+use super::loose::{Loose, otherwise};
+use super::media::{document, image};
 use super::notes::{Fault, Notes};
-use super::wire::{Source, SourceObject, WireBlock};
-use crate::conversation::{Block, Document, Image, JsonObject};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use super::wire::{Source, WireBlock};
+use crate::conversation::{Block, JsonObject};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
@@ -19,7 +19,7 @@ use std::fmt;
 pub(super) enum Content {
     Text(String),
     Blocks(BlockList),
-    /// An object, as some results of server tools have it.
+    /// Something else; some results of server tools are objects.
     Other,
 }
 
@@ -71,10 +71,14 @@ impl<'de> Deserialize<'de> for Content {
                 let mut list = BlockList::default();
                 let mut index = 0;
                 while list.fault.is_none() {
-                    let Some(block) = seq.next_element::<Box<WireBlock>>()? else { return Ok(Content::Blocks(list)) };
-                    let before = list.notes_path(index);
-                    if let Err(fault) = convert(*block, &before, &mut list) {
-                        list.fault = Some(fault.under(&before));
+                    let Some(element) = seq.next_element::<Element>()? else { return Ok(Content::Blocks(list)) };
+                    let at = format!("[{index}]");
+                    let converted = match element {
+                        Element::Block(block) => convert(*block, &at, &mut list),
+                        Element::Other => Err(Fault::new("wrong_type", "", "Input should be an object")),
+                    };
+                    if let Err(fault) = converted {
+                        list.fault = Some(fault.under(&at));
                     }
                     index += 1;
                 }
@@ -85,25 +89,50 @@ impl<'de> Deserialize<'de> for Content {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(Content::Other)
             }
+            otherwise!(Content::Other; visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64));
         }
         deserializer.deserialize_any(Any)
     }
 }
 
+/// An item of a list of blocks.
+enum Element {
+    Block(Box<WireBlock>),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Item;
+        impl<'de> Visitor<'de> for Item {
+            type Value = Element;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Element, A::Error> {
+                let map = serde::de::value::MapAccessDeserializer::new(map);
+                Ok(Element::Block(Box::new(WireBlock::deserialize(map)?)))
+            }
+            otherwise!(Element::Other; visit_str(&str) visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64); seq);
+        }
+        deserializer.deserialize_any(Item)
+    }
+}
+
 impl BlockList {
-    fn text(&mut self, text: String, cache: bool) {
+    pub(super) fn text(&mut self, text: String, cache: bool) {
         self.blocks.push(Block::Text { text, cache });
     }
 }
 
 /// Appends what `block` stands for. `at` is the block's own path; faults are relative to the block.
 fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), Fault> {
-    let Some(kind) = block.kind.take() else { return Err(Fault::missing(".type")) };
+    let kind = required(block.kind.take(), "type")?;
     let cache = block.cache_control.is_some();
     let unknown = std::mem::take(&mut block.unknown);
     match kind.as_str() {
         "text" => {
-            let text = required(block.text, "text", "text")?;
+            let text = required(block.text, "text.text")?;
             if block.citations.is_some() {
                 list.notes.add("citations_dropped", format!("{at}.citations"), "citations are not passed on");
             }
@@ -114,8 +143,8 @@ fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), F
             }
         }
         "thinking" => {
-            let text = required(block.thinking, "thinking", "thinking")?;
-            let signature = block.signature.filter(|signature| !signature.is_empty());
+            let text = required(block.thinking, "thinking.thinking")?;
+            let signature = optional(block.signature, "thinking.signature")?.filter(|signature| !signature.is_empty());
             if text.is_empty() && signature.is_none() {
                 list.notes.add("empty_thinking", at, "thinking without text and signature was left out");
             } else {
@@ -123,19 +152,19 @@ fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), F
             }
         }
         "redacted_thinking" => {
-            let data = required(block.data, "redacted_thinking", "data")?;
+            let data = required(block.data, "redacted_thinking.data")?;
             list.blocks.push(Block::RedactedThinking { data });
         }
         "image" => list.blocks.push(image(block.source)?),
         "document" => document(block, at, list)?,
         "tool_use" => {
-            let id = required(block.id, "tool_use", "id")?;
-            let name = required(block.name, "tool_use", "name")?;
+            let id = required(block.id, "tool_use.id")?;
+            let name = required(block.name, "tool_use.name")?;
             let input = tool_input(block.input, at, &mut list.notes)?;
             list.blocks.push(Block::ToolUse { id, name, input, cache });
         }
         "tool_result" => {
-            let tool_use_id = required(block.tool_use_id, "tool_result", "tool_use_id")?;
+            let tool_use_id = required(block.tool_use_id, "tool_result.tool_use_id")?;
             let content = match block.content {
                 Some(content) => {
                     let mut notes = Notes::default();
@@ -145,36 +174,32 @@ fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), F
                 }
                 None => Vec::new(),
             };
-            list.blocks.push(Block::ToolResult {
-                tool_use_id,
-                content,
-                is_error: block.is_error.unwrap_or(false),
-                cache,
-            });
+            let is_error = optional(block.is_error, "tool_result.is_error")?.unwrap_or(false);
+            list.blocks.push(Block::ToolResult { tool_use_id, content, is_error, cache });
         }
         "tool_reference" => {
-            let name = required(block.tool_name, "tool_reference", "tool_name")?;
+            let name = required(block.tool_name, "tool_reference.tool_name")?;
             list.text(format!("Tool loaded: {name}"), cache);
         }
         "search_result" => {
             let source = match block.source {
                 Some(Source::Text(source)) => source,
-                Some(Source::Object(_)) | None => String::new(),
+                Some(Source::Object(_) | Source::Other) | None => String::new(),
             };
-            list.text(format!("[{}]({source})", block.title.unwrap_or_default()), false);
+            list.text(format!("[{}]({source})", loose(block.title)), false);
             if let Some(content) = block.content {
                 append(content, ".content", at, list)?;
             }
         }
         "web_search_result" => {
             list.notes.add("search_as_text", at, "a web search result of an earlier turn was written as text");
-            let title = block.title.unwrap_or_default();
-            list.text(format!("[{title}]({})", block.url.unwrap_or_default()), false);
+            let title = loose(block.title);
+            list.text(format!("[{title}]({})", loose(block.url)), false);
         }
         "server_tool_use" => {
             list.notes.add("search_as_text", at, "a server tool call of an earlier turn was written as text");
             let input = block.input.map(|input| input.to_string()).unwrap_or_default();
-            list.text(format!("({} {input})", block.name.unwrap_or_default()), cache);
+            list.text(format!("({} {input})", loose(block.name)), cache);
         }
         "web_search_tool_result" => match block.content {
             Some(content @ Content::Blocks(_)) => append(content, ".content", at, list)?,
@@ -190,14 +215,8 @@ fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), F
     Ok(())
 }
 
-impl BlockList {
-    fn notes_path(&self, index: usize) -> String {
-        format!("[{index}]")
-    }
-}
-
 /// Appends inner content to the list that holds the block at `at`.
-fn append(content: Content, key: &str, at: &str, list: &mut BlockList) -> Result<(), Fault> {
+pub(super) fn append(content: Content, key: &str, at: &str, list: &mut BlockList) -> Result<(), Fault> {
     let mut notes = Notes::default();
     let blocks = content.into_blocks(key, &mut notes);
     list.notes.absorb(at, notes);
@@ -205,8 +224,28 @@ fn append(content: Content, key: &str, at: &str, list: &mut BlockList) -> Result
     Ok(())
 }
 
-fn required<T>(value: Option<T>, kind: &str, field: &str) -> Result<T, Fault> {
-    value.ok_or_else(|| Fault::missing(format!(".{kind}.{field}")))
+pub(super) fn optional<T>(value: Option<Loose<T>>, path: &str) -> Result<Option<T>, Fault> {
+    match value {
+        Some(Loose::Is(value)) => Ok(Some(value)),
+        Some(Loose::Other) => Err(Fault::new("wrong_type", format!(".{path}"), "Input should be of another type")),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn required(value: Option<Loose<String>>, path: &str) -> Result<String, Fault> {
+    match value {
+        Some(Loose::Is(value)) => Ok(value),
+        Some(Loose::Other) => Err(Fault::new("wrong_type", format!(".{path}"), "Input should be a string")),
+        None => Err(Fault::missing(format!(".{path}"))),
+    }
+}
+
+/// A text that is only shown: anything else counts as nothing.
+pub(super) fn loose(value: Option<Loose<String>>) -> String {
+    match value {
+        Some(Loose::Is(text)) => text,
+        Some(Loose::Other) | None => String::new(),
+    }
 }
 
 /// Arguments of an earlier call. A text that holds an object is taken as that object.
@@ -226,92 +265,7 @@ fn bad_input() -> Fault {
     Fault::new("wrong_type", ".tool_use.input", "Input should be an object")
 }
 
-fn image(source: Option<Source>) -> Result<Block, Fault> {
-    let source = object_source(source, "image")?;
-    match source.kind.as_deref() {
-        Some("base64") => {
-            let media_type = source.media_type.ok_or_else(|| Fault::missing(".image.source.base64.media_type"))?;
-            let data = source.data.ok_or_else(|| Fault::missing(".image.source.base64.data"))?;
-            Ok(Block::Image(Image { media_type, data: checked(data, ".image.source.base64.data")? }))
-        }
-        other => Err(unreadable_source("image", other)),
-    }
-}
-
-fn document(block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), Fault> {
-    let source = object_source(block.source, "document")?;
-    if block.citations.is_some() {
-        list.notes.add("citations_dropped", format!("{at}.citations"), "citations are not available");
-    }
-    if let Some(context) = block.context.filter(|context| !context.is_empty()) {
-        list.text(context, false);
-    }
-    let name = block.title.filter(|title| !title.is_empty());
-    match source.kind.as_deref() {
-        Some("base64") => {
-            let media_type = source.media_type.unwrap_or_else(|| "application/pdf".to_owned());
-            let data = source.data.ok_or_else(|| Fault::missing(".document.source.base64.data"))?;
-            let data = checked(data, ".document.source.base64.data")?;
-            list.blocks.push(Block::Document(Document { name, media_type, data }));
-        }
-        Some("text") => {
-            let media_type = source.media_type.unwrap_or_else(|| "text/plain".to_owned());
-            let data = source.data.ok_or_else(|| Fault::missing(".document.source.text.data"))?;
-            list.blocks.push(Block::Document(Document { name, media_type, data: STANDARD.encode(data) }));
-        }
-        Some("content") => {
-            let content = source.content.ok_or_else(|| Fault::missing(".document.source.content.content"))?;
-            if let Some(name) = name {
-                list.text(name, false);
-            }
-            append(content, ".source.content", at, list)?;
-        }
-        other => return Err(unreadable_source("document", other)),
-    }
-    Ok(())
-}
-
-fn object_source(source: Option<Source>, kind: &str) -> Result<Box<SourceObject>, Fault> {
-    match source {
-        Some(Source::Object(source)) => Ok(source),
-        Some(Source::Text(_)) => Err(Fault::new("wrong_type", format!(".{kind}.source"), "Input should be an object")),
-        None => Err(Fault::missing(format!(".{kind}.source"))),
-    }
-}
-
-fn unreadable_source(kind: &str, source: Option<&str>) -> Fault {
-    match source {
-        Some("url") => Fault::unsupported(
-            format!(".{kind}.source.url"),
-            "URL sources are not fetched by this gateway; send the content as base64",
-        ),
-        Some("file") => Fault::unsupported(
-            format!(".{kind}.source.file_id"),
-            "The Files API is not available here; send the content as base64",
-        ),
-        Some(other) => Fault::invalid(
-            format!(".{kind}.source.type"),
-            format!(
-                "Input tag '{}' does not match any of the expected tags: 'base64', 'text', 'content'",
-                shown(other)
-            ),
-        ),
-        None => Fault::missing(format!(".{kind}.source.type")),
-    }
-}
-
-/// Refuses data that is not base64: the upstream would answer it with an error that names nothing.
-fn checked(data: String, path: &str) -> Result<String, Fault> {
-    let body = data.trim_end_matches('=');
-    let whole = !body.is_empty() && data.len().is_multiple_of(4) && data.len() - body.len() <= 2;
-    if whole && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/') {
-        Ok(data)
-    } else {
-        Err(Fault::invalid(path, "Invalid base64 data"))
-    }
-}
-
 /// A type name as messages may show it.
-fn shown(kind: &str) -> String {
+pub(super) fn shown(kind: &str) -> String {
     kind.chars().take(48).filter(|c| !c.is_control()).collect()
 }

@@ -6,11 +6,11 @@
 
 use super::blocks::Content;
 use super::notes::{Fault, Notes};
-use super::wire::{self, Metadata, OutputConfig, OutputFormat, Request, WireMessage, WireThinking};
+use super::session::session;
+use super::wire::{self, OutputConfig, OutputFormat, Request, WireMessage, WireThinking};
 use super::{MAX_STOP_SEQUENCES, tools};
 use crate::codec::{DecodeError, Delivery, Echo, Inbound, RequestHead};
 use crate::conversation::{Block, Conversation, Effort, Message, Role, Sampling, Thinking};
-use http::HeaderMap;
 use serde_json::Value;
 
 /// What the decoded request is for.
@@ -25,11 +25,15 @@ const BILLING_HEADER: &str = "x-anthropic-billing-header:";
 
 /// Decodes a body.
 pub(super) fn decode(head: &RequestHead, body: &[u8], purpose: Purpose) -> Result<Inbound, DecodeError> {
-    Ok(build(head, wire::parse(body)?, purpose)?)
+    let (request, repaired) = wire::parse(body)?;
+    let mut notes = Notes::default();
+    if repaired {
+        notes.add("lone_surrogate_replaced", "", "half a character (a lone surrogate) was replaced by U+FFFD");
+    }
+    Ok(build(head, request, purpose, notes)?)
 }
 
-fn build(head: &RequestHead, request: Request, purpose: Purpose) -> Result<Inbound, Fault> {
-    let mut notes = Notes::default();
+fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Notes) -> Result<Inbound, Fault> {
     notes.unknown("", &request.unknown);
     ignored(&request, &mut notes);
 
@@ -55,11 +59,11 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose) -> Result<Inbou
         output_format(format, "output_format", &mut conversation, &mut notes);
     }
     let messages = request.messages.ok_or_else(|| Fault::missing("messages"))?.within("messages")?;
-    if messages.is_empty() {
-        return Err(Fault::invalid("messages", "at least one message is required"));
-    }
     for (index, item) in messages.into_iter().enumerate() {
         message(item, &format!("messages[{index}]"), &mut conversation, &mut notes)?;
+    }
+    if conversation.messages.is_empty() {
+        return Err(Fault::invalid("messages", "at least one message with content is required"));
     }
     if let Some(declared) = request.tools {
         tools::declare(declared.within("tools")?, &mut conversation, &mut notes)?;
@@ -289,31 +293,4 @@ fn thinking(wish: WireThinking, notes: &mut Notes) -> Result<(Thinking, bool), F
         }
         None => Err(Fault::missing("thinking.type")),
     }
-}
-
-/// A stable name of the client's session; a sub-agent is a conversation of its own.
-fn session(headers: &HeaderMap, metadata: Option<Metadata>, notes: &mut Notes) -> Option<String> {
-    let mut user_id = None;
-    if let Some(metadata) = metadata {
-        notes.unknown("metadata", &metadata.unknown);
-        user_id = metadata.user_id;
-    }
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty());
-    let session = header("x-claude-code-session-id")
-        .or_else(|| header("x-session-id"))
-        .map(str::to_owned)
-        .or_else(|| user_id.as_deref().and_then(session_in_user_id))?;
-    Some(match header("x-claude-code-agent-id") {
-        Some(agent) => format!("{session}/{agent}"),
-        None => session,
-    })
-}
-
-/// `user_id` is either a JSON object in a text or `user_…_account_…_session_<id>`; anything else names a user, not a session.
-fn session_in_user_id(user_id: &str) -> Option<String> {
-    if user_id.trim_start().starts_with('{') {
-        let object: Value = serde_json::from_str(user_id).ok()?;
-        return object.get("session_id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned);
-    }
-    user_id.rsplit_once("_session_").map(|(_, id)| id.to_owned()).filter(|id| !id.is_empty())
 }

@@ -4,14 +4,14 @@
 //! decided where its meaning is known, so that errors can name the rule. Unknown values are skipped without being built.
 
 use super::blocks::Content;
-use super::notes::{Fault, dotted};
+use super::loose::{Capped, Loose, otherwise};
+use super::notes::dotted;
 use super::{MAX_MESSAGES, MAX_TOOLS};
 use crate::codec::DecodeError;
 use crate::conversation::JsonObject;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
-use std::marker::PhantomData;
 
 /// Unknown keys remembered per object, and bytes remembered per key.
 const UNKNOWN_KEYS: usize = 16;
@@ -175,26 +175,27 @@ object! {
 }
 
 object! {
-    /// One content block: the union of all kinds, so that `type` may stand anywhere in it.
+    /// One content block: the union of all kinds, so that `type` may stand anywhere in it. A kind that nothing here knows
+    /// may use the same keys for other things, so types are checked only when the kind is known.
     WireBlock {
-        "type" => kind: String,
-        "text" => text: String,
+        "type" => kind: Loose<String>,
+        "text" => text: Loose<String>,
         "cache_control" => cache_control: IgnoredAny,
         "citations" => citations: IgnoredAny,
         "source" => source: Source,
-        "title" => title: String,
-        "context" => context: String,
-        "id" => id: String,
-        "name" => name: String,
+        "title" => title: Loose<String>,
+        "context" => context: Loose<String>,
+        "id" => id: Loose<String>,
+        "name" => name: Loose<String>,
         "input" => input: Value,
-        "tool_use_id" => tool_use_id: String,
+        "tool_use_id" => tool_use_id: Loose<String>,
         "content" => content: Content,
-        "is_error" => is_error: bool,
-        "tool_name" => tool_name: String,
-        "thinking" => thinking: String,
-        "signature" => signature: String,
-        "data" => data: String,
-        "url" => url: String,
+        "is_error" => is_error: Loose<bool>,
+        "tool_name" => tool_name: Loose<String>,
+        "thinking" => thinking: Loose<String>,
+        "signature" => signature: Loose<String>,
+        "data" => data: Loose<String>,
+        "url" => url: Loose<String>,
         "page_age" => page_age: IgnoredAny,
         "encrypted_content" => encrypted_content: IgnoredAny,
         "caller" => caller: IgnoredAny,
@@ -204,20 +205,21 @@ object! {
 object! {
     /// `source` of an image or a document.
     SourceObject {
-        "type" => kind: String,
-        "media_type" => media_type: String,
-        "data" => data: String,
+        "type" => kind: Loose<String>,
+        "media_type" => media_type: Loose<String>,
+        "data" => data: Loose<String>,
         "content" => content: Content,
         "url" => url: IgnoredAny,
         "file_id" => file_id: IgnoredAny,
     }
 }
 
-/// `source`: an object, or the plain text that search results carry.
+/// `source`: an object, the plain text that search results carry, or something else.
 #[derive(Debug)]
 pub(super) enum Source {
     Object(Box<SourceObject>),
     Text(String),
+    Other,
 }
 
 impl<'de> Deserialize<'de> for Source {
@@ -238,59 +240,24 @@ impl<'de> Deserialize<'de> for Source {
                 let map = serde::de::value::MapAccessDeserializer::new(map);
                 Ok(Source::Object(Box::new(SourceObject::deserialize(map)?)))
             }
+            otherwise!(Source::Other; visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64); seq);
         }
         deserializer.deserialize_any(Either)
     }
 }
 
-/// A list that reads at most `MAX` items and then only counts on, so that a hostile list cannot fill the memory.
-#[derive(Debug)]
-pub(super) struct Capped<T, const MAX: usize> {
-    pub(super) items: Vec<T>,
-    pub(super) total: usize,
-}
-
-impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Capped<T, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List<T, const MAX: usize>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for List<T, MAX> {
-            type Value = Capped<T, MAX>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while items.len() < MAX {
-                    match seq.next_element()? {
-                        Some(item) => items.push(item),
-                        None => return Ok(Capped { total: items.len(), items }),
-                    }
-                }
-                let mut total = items.len();
-                while seq.next_element::<IgnoredAny>()?.is_some() {
-                    total += 1;
-                }
-                Ok(Capped { items, total })
-            }
-        }
-        deserializer.deserialize_seq(List(PhantomData))
+/// Reads a body, and says whether it had to be repaired. Only when reading fails is it read again, to find where.
+pub(super) fn parse(body: &[u8]) -> Result<(Request, bool), DecodeError> {
+    let error = match serde_json::from_slice(body) {
+        Ok(request) => return Ok((request, false)),
+        Err(error) => error,
+    };
+    if let Some(repaired) = super::surrogate::repair(body)
+        && let Ok(request) = serde_json::from_slice(&repaired)
+    {
+        return Ok((request, true));
     }
-}
-
-impl<T, const MAX: usize> Capped<T, MAX> {
-    /// The items, unless there are too many.
-    pub(super) fn within(self, path: &str) -> Result<Vec<T>, Fault> {
-        if self.total > MAX {
-            let message = format!("List should have at most {MAX} items, not {}", self.total);
-            return Err(Fault::new("too_many", path, message));
-        }
-        Ok(self.items)
-    }
-}
-
-/// Reads a body. Only when that fails is it read again, to find where.
-pub(super) fn parse(body: &[u8]) -> Result<Request, DecodeError> {
-    serde_json::from_slice(body).map_err(|error| explain(body, &error))
+    Err(explain(body, &error))
 }
 
 fn explain(body: &[u8], error: &serde_json::Error) -> DecodeError {
