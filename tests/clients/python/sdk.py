@@ -140,7 +140,7 @@ def fails(kind, status, call, **expected):
 
 
 def script(name):
-    body = json.dumps({"error": name}).encode()
+    body = json.dumps({"answer": {"error": name}}).encode()
     request = urllib.request.Request(f"{SIM}/__sim/scripts", body, {"content-type": "application/json"})
     urllib.request.urlopen(request).read()
 

@@ -28,6 +28,8 @@ pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &Bytes) -
         (&Method::GET, "journal") => json_response(200, &json!({"entries": state.memory().journal.entries()})),
         (&Method::GET, "violations") => json_response(200, &json!({"violations": state.memory().journal.violations()})),
         (&Method::GET, "counters") => json_response(200, &json!(state.memory().counters)),
+        // The demo account's login, so that a program in another process can import an account that works here.
+        (&Method::GET, "credentials") => json_response(200, &crate::demo::credentials()),
         (&Method::GET, "scenarios") => json_response(
             200,
             &json!({"scenarios": state.catalogue.scenario_names(), "errors": state.catalogue.error_ids()}),
