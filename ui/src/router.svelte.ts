@@ -1,0 +1,25 @@
+// Which page is shown. The address's hash holds it, so back and forward work in the window and in a browser.
+
+export const PAGES = ['home', 'accounts', 'settings'] as const;
+export type Page = (typeof PAGES)[number];
+
+function pageOf(hash: string): Page {
+  const name = hash.replace(/^#\/?/, '');
+  return PAGES.find((page) => page === name) ?? 'home';
+}
+
+export class Router {
+  page: Page = $state(pageOf(location.hash));
+
+  /** Follows the address until the returned function is called. */
+  start(): () => void {
+    const follow = () => (this.page = pageOf(location.hash));
+    addEventListener('hashchange', follow);
+    return () => removeEventListener('hashchange', follow);
+  }
+
+  go(page: Page): void {
+    location.hash = `#/${page}`;
+    this.page = page;
+  }
+}
