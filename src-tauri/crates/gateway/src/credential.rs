@@ -5,16 +5,20 @@
 //! Leaves out: which accounts exist (`account`), and access tokens, which live in memory only.
 
 mod choice;
+mod keychain;
 mod memory;
 mod queue;
 mod record;
+mod vault;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use choice::{StoreChoice, VaultKeySource, open_store};
+pub use keychain::{KeychainBackend, KeychainStore, SystemKeychain};
 pub use memory::MemoryStore;
 pub use queue::Credentials;
+pub use vault::{VaultKey, VaultStore};
 
 /// Names a record: `account/<id>` or `client-key/<id>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,208 @@
+//! The operating system's keychain behind the trait: values in numbered parts, committed by an index item.
+//!
+//! Why parts: Windows takes 2,560 bytes per item, and tokens are longer; every platform uses the same path, so that it is
+//! tested everywhere. Why an index: one item is written as a whole on every platform, several are not. The parts of a new
+//! generation are written first, then the index names them; until then the old generation stands.
+//! Promises: a torn save leaves the old record. Leaves out: threads and deadlines (`queue`).
+
+mod system;
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{CredentialStore, SecretId, Secrets, StoreError, StoreKind, StoreState, record};
+use crate::account::hex;
+
+pub use system::SystemKeychain;
+
+/// Longest value of one item.
+const PART: usize = 2_400;
+/// More parts than any record needs; a damaged index must not send us on a long walk.
+const MOST_PARTS: usize = 4_096;
+
+/// One platform's keychain: named items of at most 2,400 bytes here. A missing item is `Ok(None)`.
+pub trait KeychainBackend: Send + Sync {
+    /// The item's value.
+    fn get(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError>;
+    /// Makes or replaces the item as one step.
+    fn set(&self, name: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// Removes the item; fine when there is none.
+    fn delete(&self, name: &str) -> Result<(), StoreError>;
+}
+
+/// Which parts make a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Index {
+    v: u32,
+    #[serde(flatten)]
+    now: Generation,
+    /// The one before, kept until the next save.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Generation>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Generation {
+    generation: u64,
+    parts: usize,
+    /// First 16 bytes of the SHA-256 of the whole value, as hex.
+    sum: String,
+}
+
+/// Records in a keychain.
+pub struct KeychainStore<B> {
+    backend: B,
+    state: Mutex<StoreState>,
+}
+
+impl<B> std::fmt::Debug for KeychainStore<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeychainStore").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl<B: KeychainBackend> KeychainStore<B> {
+    /// Over a platform's keychain.
+    pub fn new(backend: B) -> Self {
+        Self { backend, state: Mutex::new(StoreState::Ready) }
+    }
+
+    fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let state = match &result {
+            Ok(_) => StoreState::Ready,
+            Err(error) => error.state(),
+        };
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        result
+    }
+
+    fn index(&self, id: &SecretId) -> Result<Option<Index>, StoreError> {
+        let Some(bytes) = self.backend.get(&index_name(id))? else { return Ok(None) };
+        let index: Index = serde_json::from_slice(&bytes).map_err(|_| corrupt(id, "its index item is not readable"))?;
+        if index.v != 1 {
+            return Err(corrupt(id, "its index item was written by a newer version"));
+        }
+        Ok(Some(index))
+    }
+
+    fn read(&self, id: &SecretId, of: &Generation) -> Result<Secrets, StoreError> {
+        if of.parts > MOST_PARTS {
+            return Err(corrupt(id, "its index item names too many parts"));
+        }
+        let mut value = Zeroizing::new(Vec::new());
+        for part in 0..of.parts {
+            match self.backend.get(&part_name(id, of.generation, part))? {
+                Some(bytes) => value.extend_from_slice(&bytes),
+                None => return Err(corrupt(id, "a part of it is missing")),
+            }
+        }
+        if sum(&value) != of.sum {
+            return Err(corrupt(id, "its parts do not fit together"));
+        }
+        record::decode(&value).map_err(|detail| corrupt(id, &detail))
+    }
+
+    fn load_committed(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        let Some(index) = self.index(id)? else { return Ok(None) };
+        match (self.read(id, &index.now), &index.before) {
+            (Err(StoreError::Corrupt { detail, .. }), Some(before)) => {
+                let secrets = self.read(id, before)?;
+                tracing::warn!(record = %id, detail, "a keychain record is damaged; using the generation before");
+                Ok(Some(secrets))
+            }
+            (result, _) => result.map(Some),
+        }
+    }
+
+    fn save_next(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
+        let old = self.index(id)?;
+        let value = record::encode(secrets);
+        let generation = old.as_ref().map_or(1, |index| index.now.generation.saturating_add(1));
+        let parts: Vec<&[u8]> = value.chunks(PART).collect();
+        for (n, part) in parts.iter().enumerate() {
+            self.backend.set(&part_name(id, generation, n), part)?;
+        }
+        let now = Generation { generation, parts: parts.len(), sum: sum(&value) };
+        let (before, outdated) = match old {
+            Some(index) => (Some(index.now), index.before),
+            None => (None, None),
+        };
+        let index = Index { v: 1, now, before };
+        let text = serde_json::to_vec(&index).map_err(|error| corrupt(id, &error.to_string()))?;
+        self.backend.set(&index_name(id), &text)?;
+        // The commit is done: whatever fails from here on leaves rubbish, not damage.
+        if let Some(outdated) = outdated
+            && let Err(error) = self.drop_parts(id, &outdated)
+        {
+            tracing::warn!(record = %id, %error, "parts of an old generation stay in the keychain");
+        }
+        Ok(())
+    }
+
+    fn drop_parts(&self, id: &SecretId, of: &Generation) -> Result<(), StoreError> {
+        (0..of.parts.min(MOST_PARTS)).try_for_each(|part| self.backend.delete(&part_name(id, of.generation, part)))
+    }
+
+    fn delete_all(&self, id: &SecretId) -> Result<(), StoreError> {
+        let Some(index) = self.index(id)? else { return Ok(()) };
+        // Parts first: were the index gone, nothing could find them any more.
+        if let Some(before) = &index.before {
+            self.drop_parts(id, before)?;
+        }
+        self.drop_parts(id, &index.now)?;
+        // A save that was cut off may have left parts of the generation it was making.
+        let torn = index.now.generation.saturating_add(1);
+        for part in 0..MOST_PARTS {
+            let name = part_name(id, torn, part);
+            if self.backend.get(&name)?.is_none() {
+                break;
+            }
+            self.backend.delete(&name)?;
+        }
+        self.backend.delete(&index_name(id))
+    }
+}
+
+impl<B: KeychainBackend> CredentialStore for KeychainStore<B> {
+    fn kind(&self) -> StoreKind {
+        StoreKind::Keychain
+    }
+
+    fn state(&self) -> StoreState {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        self.note(self.load_committed(id))
+    }
+
+    fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
+        self.note(self.save_next(id, secrets))
+    }
+
+    fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.note(self.delete_all(id))
+    }
+}
+
+fn index_name(id: &SecretId) -> String {
+    format!("{id}#index")
+}
+
+fn part_name(id: &SecretId, generation: u64, part: usize) -> String {
+    format!("{id}#{generation}.{part}")
+}
+
+fn sum(value: &[u8]) -> String {
+    hex(&Sha256::digest(value)[..16])
+}
+
+fn corrupt(id: &SecretId, detail: &str) -> StoreError {
+    StoreError::Corrupt { kind: StoreKind::Keychain, detail: format!("{id}: {detail}") }
+}
+
+#[cfg(test)]
+pub(super) mod tests;
