@@ -5,6 +5,7 @@
 
 mod book;
 mod lease;
+mod machine;
 mod roster;
 mod selection;
 mod state;
@@ -16,6 +17,7 @@ use crate::clock::Timestamp;
 
 pub use book::{Added, Book, BookError, NewAccount};
 pub use lease::{Census, Lease, Leases, Outcome};
+pub use machine::{installation_machine_id, normal_machine_id};
 pub use roster::{Roster, RosterError};
 pub use selection::{LeaseRequest, NoAccount};
 pub use state::{AccountState, Signal};

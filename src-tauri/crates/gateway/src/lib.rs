@@ -14,6 +14,7 @@ mod http;
 mod options;
 pub mod settings;
 mod status;
+pub mod transfer;
 pub mod upstream;
 mod wiring;
 

@@ -17,6 +17,8 @@ pub struct NewAccount {
     pub secrets: Secrets,
     /// An access token that is still good, with its end.
     pub access: Option<(SecretString, Timestamp)>,
+    /// What a person should know about how it was understood.
+    pub warnings: Vec<&'static str>,
 }
 
 /// Why an account could not be added or removed.
@@ -74,7 +76,7 @@ impl Book {
     /// Adds an account: secrets first, then the list, so that the list never names an account without secrets. A person
     /// who imports a known account that needs a new sign-in replaces its secrets and brings it back.
     pub async fn add(&self, new: NewAccount) -> Result<Added, BookError> {
-        let NewAccount { mut account, secrets, access } = new;
+        let NewAccount { mut account, secrets, access, warnings: _ } = new;
         let known = self.known(&account);
         if let Some(known) = &known {
             if known.stopped.is_none() {

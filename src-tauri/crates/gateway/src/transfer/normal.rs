@@ -1,0 +1,294 @@
+//! From what a file says to an account we believe: method, provider, regions, hosts, and whether the secrets are whole.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::json::{Registration, registration};
+use super::{Companion, ImportContext, Raw, Reject, base_name, fingerprint};
+use crate::account::{Account, AccountId, AuthMethod, NewAccount, Provider, arn_region, normal_machine_id};
+use crate::credential::Secrets;
+use crate::upstream::identity::hosts;
+
+/// Shorter ones were cut by whoever copied them.
+const SHORTEST_REFRESH_TOKEN: usize = 100;
+/// No token of any provider comes near this.
+const LONGEST_SECRET: usize = 64 * 1024;
+/// Start page of AWS Builder ID.
+const BUILDER_START: &str = "https://view.awsapps.com/start";
+/// Profiles that some programs fill in for an account whose own profile they do not know: the shared one of Google and
+/// GitHub accounts, and a placeholder for Builder ID.
+const SHARED_ARNS: [&str; 2] = [
+    "arn:aws:codewhisperer:us-east-1:699475941385:profile/EHGA3GRVQMUK",
+    "arn:aws:codewhisperer:us-east-1:638616132270:profile/AAAACCCCXXXX",
+];
+
+pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportContext) -> Result<NewAccount, Reject> {
+    // People paste a key wherever a token is asked for.
+    if raw.api_key.is_none() && raw.refresh_token.as_ref().is_some_and(is_key) {
+        raw.api_key = raw.refresh_token.take();
+    }
+    find_registration(&mut raw, companions)?;
+    let method = method(&raw)?;
+    let provider = provider(method, &raw);
+    check_secrets(method, &raw)?;
+    let profile_arn = profile_arn(method, &raw)?;
+    let oidc_region = match method {
+        AuthMethod::Idc => {
+            let region = raw.oidc_region.clone().unwrap_or_else(|| "us-east-1".into());
+            if hosts::oidc(&region).is_none() {
+                return Err(Reject::new("region_not_allowed", "the sign-in region is not an AWS region"));
+            }
+            Some(region)
+        }
+        AuthMethod::Social | AuthMethod::ExternalIdp | AuthMethod::ApiKey => {
+            // Not used, yet a hostile text in it says enough about the file.
+            if raw.oidc_region.as_deref().is_some_and(|region| !hosts::is_region(region)) {
+                return Err(Reject::new("region_not_allowed", "the region is not an AWS region"));
+            }
+            None
+        }
+    };
+    let api_region = profile_arn.as_deref().and_then(arn_region).map(str::to_owned).or(match method {
+        // A key is bound to one region and has no profile to read it from.
+        AuthMethod::ApiKey => raw.api_region.clone().or(raw.oidc_region.clone()),
+        AuthMethod::Social | AuthMethod::Idc | AuthMethod::ExternalIdp => raw.api_region.clone(),
+    });
+    if api_region.as_deref().is_some_and(|region| !hosts::is_region(region)) {
+        return Err(Reject::new("region_not_allowed", "the API region is not an AWS region"));
+    }
+    let identity = raw.refresh_token.as_ref().or(raw.api_key.as_ref());
+    let account = Account {
+        id: AccountId::random(),
+        label: label(&raw, method, provider),
+        method,
+        provider,
+        origin: context.origin,
+        email: raw.email,
+        user_id: raw.user_id,
+        profile_arn,
+        oidc_region,
+        api_region,
+        start_url: raw.start_url,
+        client_id: raw.client_id,
+        client_expires_at: raw.client_expires_at,
+        token_endpoint: raw.token_endpoint,
+        issuer_url: raw.issuer_url,
+        scopes: match method {
+            AuthMethod::ExternalIdp => raw.scopes,
+            AuthMethod::Social | AuthMethod::Idc | AuthMethod::ApiKey => None,
+        },
+        machine_id: raw.machine_id.as_deref().and_then(normal_machine_id).unwrap_or_else(|| context.machine_id.clone()),
+        enabled: !raw.disabled,
+        stopped: None,
+        fingerprint: identity.map(fingerprint),
+        added_at: context.now,
+    };
+    let mut warnings = raw.warnings;
+    if account.client_expires_at.is_some_and(|end| end <= context.now) {
+        warnings.push("the client registration has ended: the account will need a new sign-in");
+    }
+    Ok(NewAccount {
+        account,
+        secrets: Secrets {
+            refresh_token: raw.refresh_token,
+            client_secret: raw.client_secret,
+            api_key: raw.api_key,
+            client_key: None,
+        },
+        access: raw.access_token.zip(raw.expires_at),
+        warnings,
+    })
+}
+
+/// A client registration's file name is 40 hex digits; anything else could be a path.
+pub(super) fn is_hash(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Kiro IDE keeps the client of an AWS account in a file of its own.
+fn find_registration(raw: &mut Raw, companions: &[Companion]) -> Result<(), Reject> {
+    let Some(hash) = raw.client_id_hash.as_deref() else { return Ok(()) };
+    if !is_hash(hash) {
+        return Err(Reject::new("client_id_hash_invalid", "clientIdHash is not 40 hex digits"));
+    }
+    if raw.client_id.is_some() && raw.client_secret.is_some() {
+        return Ok(());
+    }
+    let name = format!("{hash}.json");
+    let named = companions
+        .iter()
+        .find(|companion| base_name(&companion.name).eq_ignore_ascii_case(&name))
+        .and_then(|companion| registration(&companion.content));
+    let found: Registration = match named {
+        Some(found) => found,
+        None => {
+            let mut others = companions.iter().filter_map(|companion| registration(&companion.content));
+            let Some(found) = others.find(|found| found.for_kiro) else { return Ok(()) };
+            raw.warnings.push("registration found by scope scan");
+            found
+        }
+    };
+    raw.client_id = Some(found.client_id);
+    raw.client_secret = Some(found.client_secret);
+    raw.client_expires_at = found.expires_at;
+    Ok(())
+}
+
+/// What the file says wins; a word we do not know is refused. Only when it says nothing the fields decide.
+fn method(raw: &Raw) -> Result<AuthMethod, Reject> {
+    match raw.auth_method.as_deref().map(plain).as_deref() {
+        Some("social" | "google" | "github") => Ok(AuthMethod::Social),
+        Some("idc" | "builderid" | "iam" | "iamsso" | "awsidc" | "enterprise") => Ok(AuthMethod::Idc),
+        Some("externalidp" | "azuread" | "entra") => Ok(AuthMethod::ExternalIdp),
+        Some("apikey") => Ok(AuthMethod::ApiKey),
+        Some(_) => Err(Reject::new("auth_method_unknown", "the sign-in method is not one that Kiro Proxy knows")),
+        // Before the next rule: a directory's client may have a secret too.
+        None if raw.token_endpoint.is_some() || raw.issuer_url.is_some() => Ok(AuthMethod::ExternalIdp),
+        None if raw.api_key.as_ref().is_some_and(is_key) => Ok(AuthMethod::ApiKey),
+        None if raw.client_id.is_some() && raw.client_secret.is_some() => Ok(AuthMethod::Idc),
+        None if raw.client_id_hash.is_some() => Ok(AuthMethod::Idc),
+        None => match raw.provider.as_deref().and_then(named_provider) {
+            Some(Provider::BuilderId | Provider::Enterprise | Provider::Internal) => Ok(AuthMethod::Idc),
+            Some(Provider::AzureAd) => Ok(AuthMethod::ExternalIdp),
+            Some(Provider::Google | Provider::Github) | None => Ok(AuthMethod::Social),
+        },
+    }
+}
+
+fn is_key(secret: &SecretString) -> bool {
+    secret.expose_secret().starts_with("ksk_")
+}
+
+fn plain(text: &str) -> String {
+    text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+fn named_provider(text: &str) -> Option<Provider> {
+    match plain(text).as_str() {
+        "google" => Some(Provider::Google),
+        "github" => Some(Provider::Github),
+        "builderid" | "awsbuilderid" => Some(Provider::BuilderId),
+        "enterprise" | "awsidc" | "iamsso" | "idc" => Some(Provider::Enterprise),
+        "internal" => Some(Provider::Internal),
+        "azuread" | "entra" | "microsoft" => Some(Provider::AzureAd),
+        _ => None,
+    }
+}
+
+fn provider(method: AuthMethod, raw: &Raw) -> Option<Provider> {
+    let named = raw.provider.as_deref().and_then(named_provider);
+    match method {
+        AuthMethod::Social => named.or(raw.auth_method.as_deref().and_then(named_provider)),
+        AuthMethod::ExternalIdp => named,
+        AuthMethod::ApiKey => None,
+        AuthMethod::Idc => {
+            let said_builder = raw.auth_method.as_deref().map(plain).as_deref() == Some("builderid");
+            // Without a start page, a profile or another region only Builder ID is left.
+            let elsewhere = raw.start_url.as_deref().is_some_and(|url| url.trim_end_matches('/') != BUILDER_START)
+                || raw.profile_arn.as_deref().is_some_and(|arn| !SHARED_ARNS.contains(&arn))
+                || raw.oidc_region.as_deref().is_some_and(|region| region != "us-east-1");
+            named.or((said_builder || !elsewhere).then_some(Provider::BuilderId))
+        }
+    }
+}
+
+fn check_secrets(method: AuthMethod, raw: &Raw) -> Result<(), Reject> {
+    let all = [&raw.refresh_token, &raw.access_token, &raw.client_secret, &raw.api_key];
+    let odd = |secret: &SecretString| {
+        let text = secret.expose_secret();
+        text.len() > LONGEST_SECRET || text.chars().any(|c| c.is_control() || c.is_whitespace() || !c.is_ascii())
+    };
+    if all.into_iter().flatten().any(odd) {
+        return Err(Reject::new("secret_malformed", "a token or key has characters that no token has"));
+    }
+    match method {
+        AuthMethod::ApiKey => {
+            let key = raw.api_key.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+            if !key.starts_with("ksk_") || key.len() < 20 || key.ends_with("...") {
+                return Err(Reject::new(
+                    "api_key_malformed",
+                    "the API key is missing, cut, or does not begin with ksk_",
+                ));
+            }
+            return Ok(());
+        }
+        AuthMethod::Social | AuthMethod::Idc | AuthMethod::ExternalIdp => {}
+    }
+    let token = raw.refresh_token.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+    if token.is_empty() {
+        return Err(Reject::new("refresh_token_missing", "the record has no refresh token"));
+    }
+    if token.len() < SHORTEST_REFRESH_TOKEN || token.ends_with("...") {
+        return Err(Reject::new("refresh_token_cut", "the refresh token is cut: copy it whole"));
+    }
+    match method {
+        AuthMethod::Idc if raw.client_id.is_none() || raw.client_secret.is_none() => Err(Reject::new(
+            "client_missing",
+            "clientId and clientSecret are missing; hand in the client registration file that lies beside the token file",
+        )),
+        AuthMethod::ExternalIdp => check_directory(raw),
+        AuthMethod::Social | AuthMethod::Idc | AuthMethod::ApiKey => Ok(()),
+    }
+}
+
+/// The refresh token of a directory account goes to an address that the file names: only to hosts that we know.
+fn check_directory(raw: &Raw) -> Result<(), Reject> {
+    let refused = || Reject::new("host_not_allowed", "the token endpoint or issuer is not a Microsoft sign-in host");
+    let endpoint = raw
+        .token_endpoint
+        .as_deref()
+        .ok_or_else(|| Reject::new("token_endpoint_missing", "the record has no token endpoint"))?;
+    hosts::external_idp(endpoint).ok_or_else(refused)?;
+    if let Some(issuer) = raw.issuer_url.as_deref() {
+        hosts::external_idp(issuer).ok_or_else(refused)?;
+    }
+    if raw.client_id.is_none() {
+        return Err(Reject::new("client_missing", "the record has no client id"));
+    }
+    Ok(())
+}
+
+/// Keeps a profile that can be the account's own. A shared one under an AWS sign-in is refused by the upstream; without it
+/// the right one can be asked for.
+fn profile_arn(method: AuthMethod, raw: &Raw) -> Result<Option<String>, Reject> {
+    let Some(arn) = raw.profile_arn.clone() else { return Ok(None) };
+    let fields: Vec<&str> = arn.split(':').collect();
+    let well_formed = match fields.as_slice() {
+        ["arn", partition, "codewhisperer", region, account, resource] => {
+            ["aws", "aws-us-gov", "aws-cn"].contains(partition)
+                && hosts::is_region(region)
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && resource.strip_prefix("profile/").is_some_and(|id| {
+                    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                })
+        }
+        _ => false,
+    };
+    if !well_formed {
+        return Err(Reject::new("profile_arn_malformed", "profileArn is not the name of a Kiro profile"));
+    }
+    let keep = match method {
+        AuthMethod::Social => true,
+        AuthMethod::Idc | AuthMethod::ExternalIdp => !SHARED_ARNS.contains(&arn.as_str()),
+        // A key with a profile is refused by the upstream.
+        AuthMethod::ApiKey => false,
+    };
+    Ok(keep.then_some(arn))
+}
+
+fn label(raw: &Raw, method: AuthMethod, provider: Option<Provider>) -> String {
+    if let Some(given) = raw.label.as_deref().or(raw.email.as_deref()) {
+        return given.chars().filter(|c| !c.is_control()).take(100).collect();
+    }
+    let name = match (method, provider) {
+        (_, Some(Provider::Google)) => "Google",
+        (_, Some(Provider::Github)) => "GitHub",
+        (_, Some(Provider::BuilderId)) => "AWS Builder ID",
+        (_, Some(Provider::Enterprise | Provider::Internal)) => "IAM Identity Center",
+        (_, Some(Provider::AzureAd)) | (AuthMethod::ExternalIdp, None) => "Microsoft",
+        (AuthMethod::Social, None) => "Kiro",
+        (AuthMethod::Idc, None) => "AWS",
+        (AuthMethod::ApiKey, None) => "API key",
+    };
+    name.to_owned()
+}
