@@ -259,6 +259,10 @@ impl EventDecoder {
         self.flush_tags(out);
         let told = self.metered || self.length_reached;
         match ending {
+            // A body that ends before anything was said is a broken connection that looks tidy.
+            Ending::Clean if !self.delivered && !told => {
+                return Err(StreamFailure::truncated("the service ended the answer before it said anything"));
+            }
             Ending::Clean => {}
             Ending::Reset | Ending::Idle if told => {}
             Ending::Reset => {
