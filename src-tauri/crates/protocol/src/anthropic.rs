@@ -37,6 +37,8 @@ pub struct AnthropicMessages;
 pub const MAX_MESSAGES: usize = 20_000;
 /// Most tools a request may declare.
 pub const MAX_TOOLS: usize = 512;
+/// Most JSON values a request may hold, counted by the commas between them: this, too, bounds memory.
+pub const MAX_VALUES: usize = 1_000_000;
 /// Most stop sequences a request may carry.
 pub const MAX_STOP_SEQUENCES: usize = 1_024;
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use kiro_protocol::anthropic::{AnthropicMessages, MAX_MESSAGES, MAX_TOOLS};
+use kiro_protocol::anthropic::{AnthropicMessages, MAX_MESSAGES, MAX_TOOLS, MAX_VALUES};
 use kiro_protocol::codec::{Echo, Protocol, RequestHead, StreamEncoder};
 use kiro_protocol::event::{Event, ReplyBuilder, StopReason, Usage, UsageSource};
 use kiro_protocol::failure::{Failure, FailureClass};
@@ -304,7 +304,8 @@ fn deep_nesting_is_refused_at_every_place_and_depth() {
                 r#"{{"role":"assistant","content":[{{"type":"tool_use","id":"i","name":"n","input":{{"a":{open}{close}}}}}]}}"#
             )),
             with_messages(
-                &r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":["#.repeat(depth),
+                &r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":["#
+                    .repeat(depth.min(100_000)),
             ),
         ] {
             let (code, _) = refused(&body);
@@ -343,19 +344,33 @@ fn too_many_messages_and_tools_are_refused() {
 }
 
 #[test]
-fn a_million_unknown_keys_make_a_bounded_number_of_notices() {
+fn very_many_unknown_keys_make_a_bounded_number_of_notices() {
     let mut body =
         String::from(r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"x""#);
     for key in 0..100_000 {
         body.push_str(&format!(r#","k{key}":{key}"#));
     }
     body.push_str("}]}]");
-    for key in 0..1_000_000 {
+    for key in 0..800_000 {
         body.push_str(&format!(r#","k{key}":1"#));
     }
     body.push('}');
     let inbound = AnthropicMessages::decode(&RequestHead::default(), body.as_bytes()).expect("decoded");
     assert!(inbound.notices.len() <= 65, "{} notices", inbound.notices.len());
+}
+
+#[test]
+fn too_many_values_are_refused_and_commas_in_texts_do_not_count() {
+    let call = |input: &str| {
+        with_messages(&format!(
+            r#"{{"role":"assistant","content":[{{"type":"tool_use","id":"i","name":"n","input":{{"a":{input}}}}}]}}"#
+        ))
+    };
+    let list = |count: usize| call(&format!("[{}]", vec!["1"; count].join(",")));
+    assert_eq!(refused(&list(MAX_VALUES + 2)), ("too_many", String::new()));
+    assert!(AnthropicMessages::decode(&RequestHead::default(), list(MAX_VALUES - 100).as_bytes()).is_ok());
+    let text = call(&format!("\"{}\"", r#",,,,,,,,,\",\\"#.repeat(MAX_VALUES / 6)));
+    assert!(AnthropicMessages::decode(&RequestHead::default(), text.as_bytes()).is_ok());
 }
 
 #[test]

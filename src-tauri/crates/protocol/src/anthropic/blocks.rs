@@ -32,6 +32,22 @@ pub(super) struct BlockList {
     pub(super) fault: Option<Fault>,
 }
 
+/// The place of a block in its list; written out only when there is something to say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At(usize);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]", self.0)
+    }
+}
+
+impl From<At> for String {
+    fn from(at: At) -> String {
+        at.to_string()
+    }
+}
+
 impl Content {
     /// The blocks; a text becomes one block. Notices and faults get `path` in front.
     pub(super) fn into_blocks(self, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {
@@ -72,13 +88,13 @@ impl<'de> Deserialize<'de> for Content {
                 let mut index = 0;
                 while list.fault.is_none() {
                     let Some(element) = seq.next_element::<Element>()? else { return Ok(Content::Blocks(list)) };
-                    let at = format!("[{index}]");
+                    let at = At(index);
                     let converted = match element {
-                        Element::Block(block) => convert(*block, &at, &mut list),
+                        Element::Block(block) => convert(*block, at, &mut list),
                         Element::Other => Err(Fault::new("wrong_type", "", "Input should be an object")),
                     };
                     if let Err(fault) = converted {
-                        list.fault = Some(fault.under(&at));
+                        list.fault = Some(fault.under(&at.to_string()));
                     }
                     index += 1;
                 }
@@ -126,7 +142,7 @@ impl BlockList {
 }
 
 /// Appends what `block` stands for. `at` is the block's own path; faults are relative to the block.
-fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), Fault> {
+fn convert(mut block: WireBlock, at: At, list: &mut BlockList) -> Result<(), Fault> {
     let kind = required(block.kind.take(), "type")?;
     let cache = block.cache_control.is_some();
     let unknown = std::mem::take(&mut block.unknown);
@@ -196,14 +212,15 @@ fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), F
             let title = loose(block.title);
             list.text(format!("[{title}]({})", loose(block.url)), false);
         }
+        // Never as text: a model that reads calls written out in its own turns begins to write them out itself.
         "server_tool_use" => {
-            list.notes.add("search_as_text", at, "a server tool call of an earlier turn was written as text");
-            let input = block.input.map(|input| input.to_string()).unwrap_or_default();
-            list.text(format!("({} {input})", loose(block.name)), cache);
+            list.notes.add("server_call_dropped", at, "a server tool call of an earlier turn was left out");
         }
         "web_search_tool_result" => match block.content {
             Some(content @ Content::Blocks(_)) => append(content, ".content", at, list)?,
-            Some(Content::Text(_) | Content::Other) | None => list.text("(web search failed)".to_owned(), cache),
+            Some(Content::Text(_) | Content::Other) | None => {
+                list.notes.add("server_call_dropped", at, "a failed web search of an earlier turn was left out");
+            }
         },
         other => {
             let kind = shown(other);
@@ -216,7 +233,7 @@ fn convert(mut block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), F
 }
 
 /// Appends inner content to the list that holds the block at `at`.
-pub(super) fn append(content: Content, key: &str, at: &str, list: &mut BlockList) -> Result<(), Fault> {
+pub(super) fn append(content: Content, key: &str, at: At, list: &mut BlockList) -> Result<(), Fault> {
     let mut notes = Notes::default();
     let blocks = content.into_blocks(key, &mut notes);
     list.notes.absorb(at, notes);
@@ -249,7 +266,7 @@ pub(super) fn loose(value: Option<Loose<String>>) -> String {
 }
 
 /// Arguments of an earlier call. A text that holds an object is taken as that object.
-fn tool_input(input: Option<Value>, at: &str, notes: &mut Notes) -> Result<JsonObject, Fault> {
+fn tool_input(input: Option<Value>, at: At, notes: &mut Notes) -> Result<JsonObject, Fault> {
     match input {
         Some(Value::Object(input)) => Ok(input),
         None => Ok(JsonObject::new()),

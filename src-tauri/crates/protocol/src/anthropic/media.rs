@@ -1,6 +1,6 @@
 //! Images and documents: inline sources only. What is not inline is refused with words that say what to send instead.
 
-use super::blocks::{BlockList, append, loose, optional, required, shown};
+use super::blocks::{At, BlockList, append, loose, optional, required, shown};
 use super::notes::Fault;
 use super::wire::{Source, SourceObject, WireBlock};
 use crate::conversation::{Block, Document, Image};
@@ -19,7 +19,7 @@ pub(super) fn image(source: Option<Source>) -> Result<Block, Fault> {
     }
 }
 
-pub(super) fn document(block: WireBlock, at: &str, list: &mut BlockList) -> Result<(), Fault> {
+pub(super) fn document(block: WireBlock, at: At, list: &mut BlockList) -> Result<(), Fault> {
     let source = object_source(block.source, "document")?;
     if block.citations.is_some() {
         list.notes.add("citations_dropped", format!("{at}.citations"), "citations are not available");

@@ -1,6 +1,7 @@
 //! Notices while decoding: equal ones are counted instead of repeated, so a long history cannot flood the record.
 
 use crate::codec::{DecodeError, Notice};
+use std::fmt;
 
 /// Different notices that are kept; the rest is only counted.
 const KEPT: usize = 64;
@@ -18,15 +19,15 @@ impl Notes {
     }
 
     /// One notice per key that nothing here knows.
-    pub(super) fn unknown(&mut self, path: &str, keys: &[Box<str>]) {
+    pub(super) fn unknown(&mut self, path: impl fmt::Display, keys: &[Box<str>]) {
         for key in keys {
-            self.add("unknown_field", join(path, key), format!("`{key}` is not known and was ignored"));
+            self.add("unknown_field", join(&path.to_string(), key), format!("`{key}` is not known and was ignored"));
         }
     }
 
-    pub(super) fn absorb(&mut self, prefix: &str, other: Notes) {
+    pub(super) fn absorb(&mut self, prefix: impl fmt::Display, other: Notes) {
         for (mut notice, count) in other.kept {
-            notice.path.insert_str(0, prefix);
+            notice.path.insert_str(0, &prefix.to_string());
             self.push(notice, count);
         }
         self.dropped = self.dropped.saturating_add(other.dropped);

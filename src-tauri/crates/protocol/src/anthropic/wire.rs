@@ -6,7 +6,7 @@
 use super::blocks::Content;
 use super::loose::{Capped, Loose, otherwise};
 use super::notes::dotted;
-use super::{MAX_MESSAGES, MAX_TOOLS};
+use super::{MAX_MESSAGES, MAX_TOOLS, MAX_VALUES};
 use crate::codec::DecodeError;
 use crate::conversation::JsonObject;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -248,6 +248,10 @@ impl<'de> Deserialize<'de> for Source {
 
 /// Reads a body, and says whether it had to be repaired. Only when reading fails is it read again, to find where.
 pub(super) fn parse(body: &[u8]) -> Result<(Request, bool), DecodeError> {
+    if has_too_many_values(body) {
+        let message = format!("The request body holds too many values (at most {MAX_VALUES})");
+        return Err(DecodeError { code: "too_many", path: String::new(), message });
+    }
     let error = match serde_json::from_slice(body) {
         Ok(request) => return Ok((request, false)),
         Err(error) => error,
@@ -258,6 +262,31 @@ pub(super) fn parse(body: &[u8]) -> Result<(Request, bool), DecodeError> {
         return Ok((request, true));
     }
     Err(explain(body, &error))
+}
+
+/// True when more than [`MAX_VALUES`] commas stand outside of texts. A tiny value costs many times its size once it is
+/// read; texts do not. Small bodies cannot hold that many.
+fn has_too_many_values(body: &[u8]) -> bool {
+    let (mut commas, mut rest) = (0, body);
+    if body.len() <= 2 * MAX_VALUES {
+        return false;
+    }
+    while let Some(at) = memchr::memchr2(b',', b'"', rest) {
+        let comma = rest[at] == b',';
+        rest = &rest[at + 1..];
+        if comma {
+            commas += 1;
+        } else {
+            while let Some(end) = memchr::memchr2(b'\\', b'"', rest) {
+                let escape = rest[end] == b'\\';
+                rest = rest.get(end + 1 + usize::from(escape)..).unwrap_or_default();
+                if !escape {
+                    break;
+                }
+            }
+        }
+    }
+    commas > MAX_VALUES
 }
 
 fn explain(body: &[u8], error: &serde_json::Error) -> DecodeError {
