@@ -1,0 +1,25 @@
+//! The private session bus.
+
+use crate::PATIENCE;
+use anyhow::{Context as _, Result};
+use futures_util::StreamExt as _;
+use zbus::Connection;
+use zbus::fdo::DBusProxy;
+use zbus::names::BusName;
+
+/// A connection to it.
+pub type Bus = Connection;
+
+/// Waits until nobody owns `name` on the session bus: the program that did is really gone.
+pub async fn name_is_free(name: &str) -> Result<()> {
+    let bus = Connection::session().await?;
+    let names = DBusProxy::new(&bus).await?;
+    let mut changes = names.receive_name_owner_changed_with_args(&[(0, name)]).await?;
+    let free = async {
+        while names.name_has_owner(BusName::try_from(name)?).await? {
+            changes.next().await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(PATIENCE, free).await.with_context(|| format!("{name} still has an owner"))?
+}
