@@ -1,5 +1,6 @@
 //! The app among the other programs of the desktop: tray clicks, a second launch, signals, start at login.
 
+use crate::demo::InProcessDemo;
 use crate::launch::{HIDDEN, Start};
 use crate::shell::{Phase, Refusal, Shell};
 use crate::tray::tauri::Tray;
@@ -67,7 +68,8 @@ fn on_event(app: &AppHandle, event: RunEvent) {
 /// Opens the gateway, then follows what happens in it.
 async fn live(app: AppHandle, start: Start) {
     let shell = shell_of(&app);
-    let options = start.options;
+    let mut options = start.options;
+    options.demo = Some(Arc::new(InProcessDemo::default()));
     let gateway = match Gateway::open(options).await {
         Ok(gateway) => gateway,
         Err(error) => {

@@ -3,6 +3,7 @@
 
 mod bridge;
 mod clipboard;
+mod demo;
 mod integration;
 mod launch;
 mod shell;

@@ -10,7 +10,7 @@ mod tray;
 mod window;
 
 pub use app::{App, Home, app_binary, gateway_binary};
-pub use bus::{name_is_free, Bus};
+pub use bus::{Bus, name_is_free};
 pub use tray::{Entry, TrayHost};
 pub use window::Window;
 

@@ -131,7 +131,12 @@ impl TrayHost {
             let Some(label) = text("label") else { continue };
             let enabled = properties.get("enabled").and_then(|value| value.downcast_ref::<bool>().ok()).unwrap_or(true);
             let on = properties.get("toggle-state").and_then(|value| value.downcast_ref::<i32>().ok()) == Some(1);
-            entries.push(Entry { id, label: label.replace('_', ""), enabled, checked: text("toggle-type").map(|_| on) });
+            entries.push(Entry {
+                id,
+                label: label.replace('_', ""),
+                enabled,
+                checked: text("toggle-type").map(|_| on),
+            });
         }
         Ok(entries)
     }

@@ -34,7 +34,8 @@ impl Window {
             .envs(environment.iter().copied())
             .spawn()
             .context("start WebKitWebDriver (Debian: webkit2gtk-driver)")?;
-        until("WebKitWebDriver listens", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()).await?;
+        until("WebKitWebDriver listens", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok())
+            .await?;
         let capabilities = json!({
             "webkitgtk:browserOptions": { "binary": app_binary(), "args": [] },
             "timeouts": { "script": PATIENCE.as_millis() },
@@ -71,7 +72,10 @@ impl Window {
             Ok(_) => Ok(()),
             Err(error) => {
                 let page = self.run("return document.documentElement.outerHTML").await.unwrap_or_default();
-                anyhow::bail!("never true in the window: {what} ({error}). The page: {}", page.as_str().unwrap_or_default())
+                anyhow::bail!(
+                    "never true in the window: {what} ({error}). The page: {}",
+                    page.as_str().unwrap_or_default()
+                )
             }
         }
     }

@@ -1,0 +1,148 @@
+//! The app without a window: its icon and menu over D-Bus, as a panel uses them, and how it starts and ends.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test reads files and runs programs")]
+
+use anyhow::Result;
+use kiro_desktop_tests::{Entry, Home, PATIENCE, TrayHost, app_binary, is_healthy, until};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn icon(state: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../../icons/tray/{state}-64.png"))
+}
+
+fn can_be_clicked(label: &'static str) -> impl Fn(&Entry) -> bool {
+    move |entry| entry.label == label && entry.enabled
+}
+
+/// Windows of the app that can be seen, once there is at least one.
+async fn visible_windows(app: u32) -> Result<Vec<String>> {
+    let search = tokio::process::Command::new("xdotool")
+        .args(["search", "--sync", "--onlyvisible", "--pid", &app.to_string(), "--name", "^Kiro Proxy$"])
+        .kill_on_drop(true)
+        .output();
+    let found = tokio::time::timeout(PATIENCE, search).await??;
+    Ok(String::from_utf8(found.stdout)?.lines().map(str::to_owned).collect())
+}
+
+#[tokio::test]
+async fn the_menu_stops_and_starts_the_gateway_and_the_icon_follows() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let mut app = home.launch(&["--hidden"])?;
+
+    tray.wait_for("Stop", can_be_clicked("Stop")).await?;
+    assert!(is_healthy(home.port).await);
+    let headline = tray.wait_for("the address", |entry| entry.label.contains(&home.port.to_string())).await?;
+    assert!(!headline.enabled, "{headline:?}");
+    // Nobody is signed in yet.
+    tray.wait_for_icon(&icon("attention")).await?;
+
+    tray.click("Stop").await?;
+    tray.wait_for("Start", can_be_clicked("Start")).await?;
+    assert!(!is_healthy(home.port).await);
+    tray.wait_for_icon(&icon("off")).await?;
+    let entries = tray.entries().await?;
+    let enabled = |label: &str| entries.iter().find(|entry| entry.label == label).unwrap().enabled;
+    assert!(!enabled("Stop") && !enabled("Copy address"), "{entries:#?}");
+
+    tray.click("Start").await?;
+    tray.wait_for("Stop", can_be_clicked("Stop")).await?;
+    assert!(is_healthy(home.port).await);
+
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    assert!(!is_healthy(home.port).await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn start_at_login_writes_the_entry_and_takes_it_away() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let mut app = home.launch(&["--hidden"])?;
+    let is = |on: bool| move |entry: &Entry| entry.label == "Start at login" && entry.checked == Some(on);
+
+    tray.wait_for("an empty mark", is(false)).await?;
+    assert_eq!(home.autostart_entries(), Vec::<PathBuf>::new());
+
+    tray.click("Start at login").await?;
+    tray.wait_for("a mark", is(true)).await?;
+    let entry = until("an autostart entry", async || home.autostart_entries().pop()).await?;
+    let program = format!("Exec={}", app_binary().display());
+    let starts_hidden = async || {
+        let text = std::fs::read_to_string(&entry).unwrap_or_default();
+        text.lines().any(|line| line.starts_with(&program) && line.contains("--hidden")).then_some(())
+    };
+    until("the entry starts this program hidden", starts_hidden).await?;
+
+    tray.click("Start at login").await?;
+    tray.wait_for("no mark", is(false)).await?;
+    until("no autostart entry", async || home.autostart_entries().is_empty().then_some(())).await?;
+
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_launch_shows_the_window_of_the_first_and_ends() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let mut first = home.launch(&["--hidden"])?;
+    tray.wait_for("Stop", can_be_clicked("Stop")).await?;
+
+    let mut second = home.launch(&[])?;
+    assert_eq!(second.ended().await?.code(), Some(0));
+    let windows = visible_windows(first.pid()?).await?;
+    assert_eq!(windows.len(), 1, "{windows:?}");
+
+    // A third one finds the same window again, and the gateway never stopped.
+    assert_eq!(home.launch(&[])?.ended().await?.code(), Some(0));
+    assert_eq!(visible_windows(first.pid()?).await?, windows);
+    assert!(is_healthy(home.port).await);
+
+    // Closing the window leaves the app in the tray.
+    let closed = tokio::process::Command::new("xdotool").args(["windowclose", &windows[0]]).status().await?;
+    assert!(closed.success());
+    tray.wait_for("Stop", can_be_clicked("Stop")).await?;
+    assert!(is_healthy(home.port).await);
+
+    tray.click("Quit").await?;
+    assert_eq!(first.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_signal_ends_the_app_properly() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let mut app = home.launch(&["--hidden"])?;
+    tray.wait_for("Stop", can_be_clicked("Stop")).await?;
+    app.terminate().await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    assert!(!is_healthy(home.port).await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_session_bus_the_app_still_serves() -> Result<()> {
+    let home = Home::new()?;
+    // No bus means no keychain either, so the secrets go to the vault.
+    let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let no_bus = [("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus"), ("KIRO_PROXY_VAULT_KEY", key)];
+    let mut app = home.launch_with(&["--hidden"], &no_bus)?;
+    until("the gateway answers", async || is_healthy(home.port).await.then_some(())).await?;
+    app.terminate().await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_screen_the_app_says_what_to_use_instead() -> Result<()> {
+    let home = Home::new()?;
+    let refused = home.command(app_binary()).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").output();
+    let refused = tokio::time::timeout(Duration::from_secs(20), refused).await??;
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr)?.contains("kiro-proxy serve"));
+    Ok(())
+}

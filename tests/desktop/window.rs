@@ -1,0 +1,151 @@
+//! The real window: what a person sees and clicks, through WebDriver.
+#![expect(clippy::disallowed_methods, reason = "a test starts programs")]
+
+use anyhow::Result;
+use kiro_desktop_tests::{Home, TrayHost, Window, gateway_binary, is_healthy, until};
+
+const STATE: &str = "document.querySelector('[data-testid=state]').dataset.state";
+
+#[tokio::test]
+async fn start_works_and_the_demo_account_streams_an_answer() -> Result<()> {
+    let home = Home::new()?;
+    let window = Window::open_with(&home, &[("KIRO_PROXY__STARTUP__START_GATEWAY", "false")]).await?;
+    window.wait("stopped", &format!("{STATE} === 'stopped'")).await?;
+    assert!(!is_healthy(home.port).await);
+
+    window.click("start").await?;
+    window.wait("running", &format!("{STATE} === 'running'")).await?;
+    assert!(is_healthy(home.port).await);
+    assert!(window.text("address").await?.contains(&home.port.to_string()));
+
+    window.click("add-demo").await?;
+    window.find("simulated-badge").await?;
+    window.type_into("question", "SAY: one two three four five six seven eight").await?;
+    // Every text the answer has had, so that an answer that came in one piece is told from one that streamed.
+    window
+        .run(
+            "window.seen = [];
+             new MutationObserver(() => {
+               const text = document.querySelector('[data-testid=answer]')?.textContent.trim();
+               if (text && window.seen.at(-1) !== text) window.seen.push(text);
+             }).observe(document, { subtree: true, childList: true, characterData: true });",
+        )
+        .await?;
+    window.click("ask").await?;
+    let whole = "document.querySelector('[data-testid=answer]').textContent.includes('seven eight')";
+    window.wait("the whole answer", whole).await?;
+    let seen = window.run("return window.seen").await?;
+    let seen = seen.as_array().map_or(0, Vec::len);
+    assert!(seen > 2, "the answer came in {seen} pieces");
+
+    window.click("stop").await?;
+    window.wait("stopped", &format!("{STATE} === 'stopped'")).await?;
+    assert!(!is_healthy(home.port).await);
+    window.close().await
+}
+
+#[tokio::test]
+async fn settings_survive_a_restart_and_the_language_switches_everywhere() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let window = Window::open(&home).await?;
+    window.click("nav-settings").await?;
+    assert_eq!(window.run("return document.documentElement.lang").await?, "en");
+    let english = window.text("nav-settings").await?;
+    tray.wait_for("English words", |entry| entry.label == "Quit").await?;
+
+    window.choose("setting-theme", "dark").await?;
+    window.choose("setting-language", "zh-CN").await?;
+    window.wait("Chinese", "document.documentElement.lang === 'zh-CN'").await?;
+    let chinese = window.text("nav-settings").await?;
+    assert!(chinese != english && !chinese.is_ascii(), "{english} became {chinese}");
+    tray.wait_for("Chinese words", |entry| entry.label == "退出").await?;
+    window.close().await?;
+
+    let window = Window::open(&home).await?;
+    window.click("nav-settings").await?;
+    window.wait("still Chinese", "document.documentElement.lang === 'zh-CN'").await?;
+    assert_eq!(window.text("nav-settings").await?, chinese);
+    window.wait("the saved theme", "document.querySelector('[data-testid=setting-theme]').value === 'dark'").await?;
+    window.close().await
+}
+
+#[tokio::test]
+async fn start_at_login_in_the_window_writes_the_entry_and_takes_it_away() -> Result<()> {
+    let home = Home::new()?;
+    let window = Window::open(&home).await?;
+    window.click("nav-settings").await?;
+    window.click("setting-at-login").await?;
+    until("an autostart entry", async || home.autostart_entries().pop()).await?;
+    window.click("setting-at-login").await?;
+    until("no autostart entry", async || home.autostart_entries().is_empty().then_some(())).await?;
+    window.close().await
+}
+
+#[tokio::test]
+async fn the_page_can_neither_load_nor_become_anything_foreign() -> Result<()> {
+    let home = Home::new()?;
+    let window = Window::open(&home).await?;
+    window.find("nav-home").await?;
+    let before = window.url().await?;
+    let tried = window
+        .run_async(
+            r#"const done = arguments[arguments.length - 1];
+               const result = {};
+               const attempt = (name, action) => { try { result[name] = action(); } catch (error) { result[name] = 'refused'; } };
+               const blocked = new Set();
+               document.addEventListener('securitypolicyviolation', (event) => {
+                 blocked.add(event.effectiveDirective);
+                 const wanted = ['script-src-elem', 'img-src', 'frame-src', 'connect-src'];
+                 if (wanted.every((one) => blocked.has(one) || blocked.has(one.replace('-elem', '')))) {
+                   result.inline = window.inlineRan === true;
+                   done(result);
+                 }
+               });
+               const inline = document.createElement('script');
+               inline.textContent = 'window.inlineRan = true';
+               document.head.append(inline);
+               attempt('popup', () => window.open('https://example.invalid/') ? 'opened' : 'refused');
+               attempt('eval', () => window.eval('1 + 1'));
+               const image = new Image();
+               image.src = 'http://127.0.0.1:9/picture.png';
+               const frame = document.createElement('iframe');
+               frame.src = 'http://127.0.0.1:9/';
+               document.body.append(image, frame);
+               fetch('http://127.0.0.1:9/').catch(() => {});
+               attempt('globalTauri', () => typeof window.__TAURI__);"#,
+        )
+        .await?;
+    assert_eq!(tried["inline"], false, "{tried}");
+    assert_eq!(tried["popup"], "refused", "{tried}");
+    assert_eq!(tried["eval"], "refused", "{tried}");
+    assert_eq!(tried["globalTauri"], "undefined", "{tried}");
+
+    window.run("location.href = 'http://127.0.0.1:9/'").await?;
+    window.click("nav-settings").await?;
+    assert_eq!(window.url().await?.split('#').next(), before.split('#').next());
+
+    let other = window
+        .run_async(
+            "const done = arguments[arguments.length - 1];
+             window.__TAURI_INTERNALS__.invoke('plugin:window|close').then(() => done('allowed'), (error) => done(String(error)));",
+        )
+        .await?;
+    assert!(other.as_str().is_some_and(|error| error.contains("not allowed")), "{other}");
+    window.close().await
+}
+
+#[tokio::test]
+async fn a_data_directory_in_use_is_explained_in_the_window() -> Result<()> {
+    let home = Home::new()?;
+    let mut owner = home.command(gateway_binary()).args(["serve"]).spawn()?;
+    until("the headless gateway answers", async || is_healthy(home.port).await.then_some(())).await?;
+
+    let window = Window::open(&home).await?;
+    let pid = owner.id().map(|pid| pid.to_string()).unwrap_or_default();
+    window.wait("who uses it", &format!("document.body.textContent.includes('{pid}')")).await?;
+    assert!(is_healthy(home.port).await);
+    window.close().await?;
+    owner.kill().await?;
+    Ok(())
+}
