@@ -16,7 +16,7 @@ pub(crate) struct WallClock {
 impl WallClock {
     #[expect(clippy::disallowed_methods, reason = "the one place where the stand-in reads the machine's wall clock")]
     pub(crate) fn start() -> Self {
-        let start_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| as_ms(d));
+        let start_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, as_ms);
         Self { start_ms, started: Instant::now(), offset_ms: AtomicI64::new(0) }
     }
 

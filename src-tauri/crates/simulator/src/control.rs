@@ -163,6 +163,13 @@ impl Control {
         }
     }
 
+    /// Decides one device sign-in by the code that the person would type; false when nobody waits with it.
+    pub fn decide_one(&self, user_code: &str, decision: Decision) -> bool {
+        let mut memory = self.state.memory();
+        let waiting = memory.devices.values_mut().find(|device| device.user_code == user_code);
+        waiting.map(|device| device.decision = decision).is_some()
+    }
+
     /// The account in which the following browser and device sign-ins end.
     pub fn sign_in_as(&self, account: &str) {
         self.state.memory().sign_in_as = Some(account.to_owned());

@@ -1,9 +1,28 @@
 //! The small brain: enough understanding to let a person or a coding client finish a little task.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::reading::{Tool, current, earlier_users, results, tools, words};
+
+static STRICT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?s)Create the file (\S+) with exactly this content: (\S+)\. .*?answer only: ([A-Za-z0-9_-]+)")
+        .expect("a constant pattern")
+});
+static LOOSE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i)\b(?:create|write|make|save|add)\b(?:\s+(?:a|an|the|new|text|file|called|named|me|please))*\s+[`'"]?([\w./\\~:-]*[\w-]\.\w{1,8})[`'"]?[^\n]{0,40}?\b(?:content|contents|text|saying|containing|contains|says|reads|with)\b(?:\s+(?:it|this|exactly|the|following|that|content|contents|text|line|in))*\s*:?\s*"#).expect("a constant pattern")
+});
+static FENCE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?s)\A\s*```[^\n]*\n(.*?)\n?```").expect("a constant pattern"));
+static QUOTES: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(?s)\A\s*(?:"([^"]*)"|'([^']*)'|`([^`]*)`)"#).expect("a constant pattern"));
+static STOP: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)[.,;]?\s+(?:when|then|after|and then|use your|using)\b").expect("a constant pattern")
+});
+static LAST_WORDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)(?:answer|say|reply)\s+only:?\s*([A-Za-z0-9_-]+)").expect("a constant pattern"));
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,21 +74,14 @@ fn literal(said: &str) -> Option<String> {
 }
 
 fn wish(said: &str) -> Option<Wish> {
-    let strict =
-        Regex::new(r"(?s)Create the file (\S+) with exactly this content: (\S+)\. .*?answer only: ([A-Za-z0-9_-]+)")
-            .expect("a constant pattern");
-    if let Some(found) = strict.captures_iter(said).last() {
+    if let Some(found) = STRICT.captures_iter(said).last() {
         return Some(Wish {
             path: found[1].to_owned(),
             content: found[2].to_owned(),
             last_words: Some(found[3].to_owned()),
         });
     }
-    let loose = Regex::new(
-        r#"(?i)\b(?:create|write|make|save|add)\b(?:\s+(?:a|an|the|new|text|file|called|named|me|please))*\s+[`'"]?([\w./\\~:-]*[\w-]\.\w{1,8})[`'"]?[^\n]{0,40}?\b(?:content|contents|text|saying|containing|contains|says|reads|with)\b(?:\s+(?:it|this|exactly|the|following|that|content|contents|text|line|in))*\s*:?\s*"#,
-    )
-    .expect("a constant pattern");
-    let found = loose.captures_iter(said).last()?;
+    let found = LOOSE.captures_iter(said).last()?;
     let rest = said.get(found.get(0)?.end()..)?;
     let (content, after) = quoted(rest);
     (!content.is_empty()).then(|| Wish { path: found[1].to_owned(), content, last_words: last_words(after) })
@@ -77,9 +89,7 @@ fn wish(said: &str) -> Option<Wish> {
 
 /// The content: inside a fence or quotes when there are some, else the rest of the line.
 fn quoted(rest: &str) -> (String, &str) {
-    let fence = Regex::new(r"(?s)\A\s*```[^\n]*\n(.*?)\n?```").expect("a constant pattern");
-    let quotes = Regex::new(r#"(?s)\A\s*(?:"([^"]*)"|'([^']*)'|`([^`]*)`)"#).expect("a constant pattern");
-    for pattern in [fence, quotes] {
+    for pattern in [&*FENCE, &*QUOTES] {
         if let Some(found) = pattern.captures(rest) {
             let end = found.get(0).map_or(0, |all| all.end());
             let inner = found.iter().skip(1).flatten().next().map_or("", |m| m.as_str());
@@ -88,14 +98,12 @@ fn quoted(rest: &str) -> (String, &str) {
     }
     let line_end = rest.find('\n').unwrap_or(rest.len());
     let (line, after) = rest.split_at(line_end);
-    let stop = Regex::new(r"(?i)[.,;]?\s+(?:when|then|after|and then|use your|using)\b").expect("a constant pattern");
-    let end = stop.find(line).map_or(line.len(), |m| m.start());
+    let end = STOP.find(line).map_or(line.len(), |m| m.start());
     (line[..end].trim().to_owned(), if end < line.len() { &rest[end..] } else { after })
 }
 
 fn last_words(after: &str) -> Option<String> {
-    let pattern = Regex::new(r"(?i)(?:answer|say|reply)\s+only:?\s*([A-Za-z0-9_-]+)").expect("a constant pattern");
-    pattern.captures(after).map(|found| found[1].to_owned())
+    LAST_WORDS.captures(after).map(|found| found[1].to_owned())
 }
 
 /// How well a tool writes files; smaller is better, `None` = not at all.
@@ -166,4 +174,72 @@ fn small_talk(said: &str, offered: &[Tool]) -> String {
     format!(
         "This is a simulated answer: no model was asked and nothing left this computer. You said: \"{heard}\". {tip}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(content: &str, tool: Option<(&str, &[&str])>) -> Reply {
+        let mut user = json!({"content": content});
+        if let Some((name, properties)) = tool {
+            let properties: Map<String, Value> = properties.iter().map(|p| ((*p).to_owned(), json!({}))).collect();
+            user["userInputMessageContext"] = json!({"tools": [{"toolSpecification": {"name": name, "inputSchema": {"json": {"properties": properties}}}}]});
+        }
+        reply(&json!({"conversationState": {"currentMessage": {"userInputMessage": user}}}))
+    }
+
+    const WRITE: Option<(&str, &[&str])> = Some(("Write", &["file_path", "content"]));
+
+    #[test]
+    fn natural_wordings_are_understood() {
+        let cases = [
+            ("create hello.txt with this content: hi", "hello.txt", "hi"),
+            ("Please create a file called notes.md with the content \"one, two.\"", "notes.md", "one, two."),
+            (
+                "write a new file ./src/a.rs containing:\n```rust\nfn main() {}\n```\nThanks",
+                "./src/a.rs",
+                "fn main() {}",
+            ),
+            ("Make the file `x-y.json` with exactly this content: {\"a\": 1} then stop", "x-y.json", "{\"a\": 1}"),
+            ("Create hello.txt with this content: hello from kiro", "hello.txt", "hello from kiro"),
+            ("create hello.txt with content 'hi there'", "hello.txt", "hi there"),
+            ("create a file named out.txt that says: good morning. Use your tool.", "out.txt", "good morning"),
+        ];
+        for (asked, path, content) in cases {
+            let call = ask(asked, WRITE).call;
+            assert_eq!(call, Some(("Write".to_owned(), json!({"file_path": path, "content": content}))), "{asked}");
+        }
+    }
+
+    #[test]
+    fn arguments_follow_the_schema_of_the_tool() {
+        let prompt = "Create the file /tmp/a with exactly this content: it's. Use your tool for it. When it is written answer only: OK";
+        let shell = r"printf %s 'it'\''s' > '/tmp/a'";
+        let cases: [(&str, &[&str], Value); 7] = [
+            ("write_file", &["file_path", "content"], json!({"file_path": "/tmp/a", "content": "it's"})),
+            ("write", &["filePath", "content"], json!({"filePath": "/tmp/a", "content": "it's"})),
+            ("mcp__fs__write_file", &["path", "content"], json!({"path": "/tmp/a", "content": "it's"})),
+            ("exec_command", &["cmd", "workdir"], json!({"cmd": shell})),
+            ("bash", &["command", "description"], json!({"command": shell, "description": "Write the file"})),
+            ("shell", &["command"], json!({"command": ["bash", "-lc", shell]})),
+            (
+                "apply_patch",
+                &["input"],
+                json!({"input": "*** Begin Patch\n*** Add File: /tmp/a\n+it's\n*** End Patch\n"}),
+            ),
+        ];
+        for (name, properties, expected) in cases {
+            assert_eq!(ask(prompt, Some((name, properties))).call, Some((name.to_owned(), expected)), "{name}");
+        }
+    }
+
+    #[test]
+    fn say_is_repeated_word_for_word_and_questions_never_call_tools() {
+        assert_eq!(ask("system text\n\nSAY: a  b\nc", None), Reply::text("a  b\nc"));
+        assert_eq!(ask("What is the capital of France?", WRITE).call, None);
+        assert_eq!(ask("How would you create a file in Rust?", WRITE).call, None);
+        assert_eq!(ask("create hello.txt with this content: hi", None).call, None);
+        assert!(ask("hello", None).text.contains("simulated"));
+    }
 }

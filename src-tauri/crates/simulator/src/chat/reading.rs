@@ -1,7 +1,12 @@
 //! Reads what the brain needs out of a request: the last words of the user, the tools, the results.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde_json::Value;
+
+static REMINDERS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?s)<system-reminder>.*?</system-reminder>").expect("a constant pattern"));
 
 /// A tool that the request offers.
 #[derive(Clone, Debug)]
@@ -19,8 +24,7 @@ pub(super) fn current(body: &Value) -> &Value {
 /// Text of a user message without the blocks that clients put around the person's words.
 pub(super) fn words(message: &Value) -> String {
     let text = message["content"].as_str().unwrap_or_default();
-    let reminders = Regex::new(r"(?s)<system-reminder>.*?</system-reminder>").expect("a constant pattern");
-    reminders.replace_all(text, "\n").trim().to_owned()
+    REMINDERS.replace_all(text, "\n").trim().to_owned()
 }
 
 /// User messages of the history, newest first.
