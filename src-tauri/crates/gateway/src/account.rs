@@ -210,3 +210,31 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+/// A plain social account for tests.
+#[cfg(test)]
+pub(crate) fn test_account(label: &str) -> Account {
+    Account {
+        id: AccountId::random(),
+        label: label.into(),
+        method: AuthMethod::Social,
+        provider: Some(Provider::Google),
+        origin: AccountOrigin::Imported,
+        email: None,
+        user_id: None,
+        profile_arn: None,
+        oidc_region: None,
+        api_region: None,
+        start_url: None,
+        client_id: None,
+        client_expires_at: None,
+        token_endpoint: None,
+        issuer_url: None,
+        scopes: None,
+        machine_id: "a".repeat(64),
+        enabled: true,
+        stopped: None,
+        fingerprint: None,
+        added_at: Timestamp(0),
+    }
+}

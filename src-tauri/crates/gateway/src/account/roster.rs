@@ -190,3 +190,6 @@ fn parse(text: &[u8]) -> Result<Vec<Arc<Account>>, Unreadable> {
     let stored: Stored = serde_json::from_slice(text).map_err(damaged)?;
     Ok(stored.accounts)
 }
+
+#[cfg(test)]
+mod tests;
