@@ -5,8 +5,8 @@ import type { AccountView, ListenerState, Status } from './api/client';
 export type InUse =
   | { kind: 'none' }
   | { kind: 'unusable'; count: number }
-  | { kind: 'one'; label: string; simulated: boolean }
-  | { kind: 'several'; label: string; count: number };
+  | { kind: 'one'; account: AccountView }
+  | { kind: 'several'; account: AccountView; count: number };
 
 /** Whether an account could answer. An account that is being tried again may. */
 export function usable(account: AccountView): boolean {
@@ -25,8 +25,8 @@ export function accountInUse(status: Status, accounts: readonly AccountView[]): 
   const pool = ready.filter((account) => account.demo === status.simulated);
   const [first] = pool.length > 0 ? pool : ready;
   if (!first) return { kind: 'unusable', count: accounts.length };
-  if (pool.length > 1) return { kind: 'several', label: first.label, count: pool.length };
-  return { kind: 'one', label: first.label, simulated: first.demo };
+  if (pool.length > 1) return { kind: 'several', account: first, count: pool.length };
+  return { kind: 'one', account: first };
 }
 
 /** What the big button does; `undefined` while the gateway is on its way. */

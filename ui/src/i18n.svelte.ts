@@ -56,13 +56,13 @@ export class I18n {
     return isKey(key) ? this.t(key, values) : undefined;
   }
 
-  /** A length of time in milliseconds, short: `340 ms`, `2.1 s`, `3 min`. */
+  /** A length of time in milliseconds, short: `340ms`, `2.1s`, `3m`. */
   duration(ms: number): string {
     const unit = (value: number, name: string, digits: number) =>
       new Intl.NumberFormat(this.language, {
         style: 'unit',
         unit: name,
-        unitDisplay: 'short',
+        unitDisplay: 'narrow',
         maximumFractionDigits: digits,
       }).format(value);
     if (ms < 1000) return unit(Math.round(ms), 'millisecond', 0);

@@ -1,0 +1,180 @@
+// Development only: serves `dist` and a small in-memory stand-in for the admin API, to look at pages without a gateway.
+//   node dev/fake-api.mjs [--port 8788] [--scene first-run|demo|problem|busy] [--language en|zh-CN] [--theme light|dark]
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values: flags } = parseArgs({
+  options: {
+    port: { type: 'string', default: '8788' },
+    scene: { type: 'string', default: 'demo' },
+    language: { type: 'string', default: 'en' },
+    theme: { type: 'string', default: 'light' },
+  },
+});
+const dist = fileURLToPath(new URL('../dist/', import.meta.url));
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const now = Date.now();
+
+const demo = {
+  id: 'demo', label: 'Demo account', method: 'social', origin: 'demo', region: 'us-east-1', enabled: true, demo: true,
+  state: { kind: 'ready' }, addedAt: now,
+};
+const others = [
+  { id: 'a1', label: 'alice@example.com', method: 'idc', origin: 'imported', email: 'alice@example.com', region: 'eu-central-1',
+    enabled: true, demo: false, state: { kind: 'ready' }, addedAt: now },
+  { id: 'a2', label: 'A rather long label for the account of the whole research department', method: 'externalIdp',
+    origin: 'imported', region: 'us-east-1', enabled: true, demo: false,
+    state: { kind: 'coolingDown', until: now + 300_000 }, addedAt: now },
+  { id: 'a3', label: 'bob@example.com', method: 'social', origin: 'imported', region: 'us-east-1', enabled: true, demo: false,
+    state: { kind: 'needsLogin', reason: 'invalid_grant: the refresh token was revoked' }, addedAt: now },
+];
+const defaults = {
+  listener: { port: 8080, host: '127.0.0.1', maxBodyMebibytes: 32, maxConnections: 2048, bodyReadSeconds: 60, drainSeconds: 30 },
+  look: { language: 'system', theme: 'system' },
+  startup: { atLogin: false, hidden: false, startGateway: true },
+  logs: { level: 'info', maxFileMebibytes: 8, maxFiles: 5 },
+  limits: { firstEventSeconds: 300, idleSeconds: 120, keepAliveSeconds: 15, retries: 2 },
+  models: { default: 'auto' },
+};
+const settings = { revision: 1, settings: structuredClone(defaults), defaults, overrides: [] };
+settings.settings.look = { language: flags.language, theme: flags.theme };
+
+const scenes = { 'first-run': [], demo: [demo], problem: [demo], busy: [...others, demo] };
+let accounts = scenes[flags.scene] ?? [];
+const status = {
+  version: '0.1.0', state: 'running', addresses: ['http://127.0.0.1:8080'], port: 8080, startedAt: now,
+  dataDir: '/home/you/.local/share/kiro-proxy', inFlight: flags.scene === 'busy' ? 2 : 0,
+  accounts: { total: 0, usable: 0, demo: 0 }, store: { kind: 'keychain', state: 'ready' }, problem: null, simulated: false,
+};
+if (flags.scene === 'problem') {
+  Object.assign(status, {
+    state: 'failed', addresses: [],
+    problem: { code: 'port_in_use', message: 'port 8080 is taken by node (4711)', params: { port: '8080', holder: 'node', pid: '4711' } },
+  });
+  settings.overrides.push({ path: 'logs.level', source: 'environment', value: 'debug' });
+  settings.settings.logs.level = 'debug';
+}
+function count() {
+  const real = accounts.some((account) => !account.demo && account.state.kind === 'ready');
+  status.accounts = {
+    total: accounts.length,
+    usable: accounts.filter((account) => account.state.kind === 'ready').length,
+    demo: accounts.filter((account) => account.demo).length,
+  };
+  status.simulated = !real && accounts.some((account) => account.demo);
+}
+count();
+let flows = flags.scene === 'first-run' ? [] : ['completed', 'completed', 'failed'].map((outcome, index) => ({
+  id: `f${index}`, at: now - index * 70_000, protocol: 'anthropicMessages', client: ['Claude Code', 'curl', null][index],
+  model: ['claude-sonnet-4.5', 'claude-haiku-4.5', 'claude-opus-4.5'][index], simulated: index < 2, delivery: 'stream',
+  status: outcome === 'completed' ? 200 : 502, durationMs: [2140, 380, 64_000][index], outcome, notices: [], attempts: [],
+}));
+
+const listeners = new Set();
+const announce = (event) => listeners.forEach((answer) => answer.write(`data: ${JSON.stringify(event)}\n\n`));
+const statusChanged = () => (count(), announce({ type: 'status', status }));
+
+function merge(target, patch) {
+  for (const [name, value] of Object.entries(patch)) {
+    if (value && typeof value === 'object') merge(target[name], value);
+    else target[name] = value;
+  }
+}
+
+async function answerQuestion(question, answer) {
+  const send = (event, data) => answer.write(`event: ${event}\ndata: ${JSON.stringify({ type: event, ...data })}\n\n`);
+  answer.writeHead(200, { 'content-type': 'text/event-stream' });
+  send('receipt', { account: demo.label, simulated: true });
+  send('message_start', { message: { model: 'claude-sonnet-4.5', usage: { input_tokens: 12 } } });
+  const words = `You asked: ${question}\n\nThis answer comes from a stand-in, word by word, so that you can see how streaming looks.`;
+  for (const word of words.split(/(?<= )/)) {
+    if (answer.destroyed) return;
+    send('content_block_delta', { index: 0, delta: { type: 'text_delta', text: word } });
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+  send('message_delta', { delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 24 } });
+  send('message_stop', {});
+  answer.end();
+}
+
+async function api(request, answer, url) {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  const body = text ? JSON.parse(text) : {};
+  const json = (value, code = 200) => {
+    answer.writeHead(code, { 'content-type': 'application/json' });
+    answer.end(JSON.stringify(value));
+  };
+  const call = `${request.method} ${url.pathname}`;
+  if (call === 'GET /api/status') return json(status);
+  if (call === 'GET /api/settings') return json(settings);
+  if (call === 'GET /api/accounts') return json({ accounts });
+  if (call === 'GET /api/flows') return json({ flows });
+  if (call === 'GET /api/keys') return json({ keys: [{ id: 'k1', name: 'default', prefix: 'kp-9fQz', createdAt: now }] });
+  if (call === 'POST /api/keys/k1/reveal') return json({ secret: 'kp-9fQzExampleOnlyNotARealKeyExampleOnlyNotAReal' });
+  if (call === 'POST /api/try') return answerQuestion(body.question, answer);
+  if (call === 'POST /api/listener') {
+    Object.assign(status, { state: body.listening ? 'running' : 'stopped', problem: null });
+    status.addresses = body.listening ? [`http://127.0.0.1:${status.port}`] : [];
+    statusChanged();
+    return json(status);
+  }
+  if (call === 'PATCH /api/settings') {
+    if (body.revision !== settings.revision) return json({ code: 'revision_conflict', message: 'somebody else saved' }, 409);
+    const port = body.patch.listener?.port;
+    if (port !== undefined && (port < 1 || port > 65535)) {
+      const fields = { 'listener.port': { code: 'out_of_range', message: 'must be between 1 and 65535' } };
+      return json({ code: 'invalid_fields', message: 'some fields are refused', fields }, 422);
+    }
+    merge(settings.settings, body.patch);
+    settings.revision += 1;
+    announce({ type: 'settings', revision: settings.revision });
+    return json(settings);
+  }
+  if (call.startsWith('GET /api/ports/')) {
+    const port = Number(url.pathname.split('/').at(-1));
+    const taken = port === 3000;
+    return json({ port, free: !taken && port !== status.port, ours: port === status.port, holder: taken ? { pid: 4711, name: 'node' } : null });
+  }
+  if (call === 'POST /api/accounts/demo') {
+    if (!accounts.includes(demo)) accounts = [...accounts, demo];
+    statusChanged();
+    return json(demo);
+  }
+  if (call === 'POST /api/accounts/import') {
+    return json({ imported: [], duplicates: ['a1'], rejected: [{ index: 1, code: 'no_refresh_token', message: 'there is no refresh token' }] });
+  }
+  if (call.startsWith('DELETE /api/accounts/')) {
+    accounts = accounts.filter((account) => account.id !== url.pathname.split('/').at(-1));
+    statusChanged();
+    announce({ type: 'accounts' });
+    answer.writeHead(204);
+    return answer.end();
+  }
+  if (call === 'GET /api/events') {
+    answer.writeHead(200, { 'content-type': 'text/event-stream' });
+    answer.write(': hello\n\n');
+    listeners.add(answer);
+    return request.on('close', () => listeners.delete(answer));
+  }
+  return json({ code: 'not_found', message: call }, 404);
+}
+
+createServer(async (request, answer) => {
+  const url = new URL(request.url, 'http://localhost');
+  if (url.pathname.startsWith('/api/')) return api(request, answer, url);
+  const path = join(dist, normalize(url.pathname === '/' ? 'index.html' : url.pathname));
+  try {
+    const bytes = await readFile(path);
+    answer.writeHead(200, {
+      'content-type': types[extname(path)] ?? 'application/octet-stream',
+      'content-security-policy': "default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self'",
+    });
+    answer.end(bytes);
+  } catch {
+    answer.writeHead(404).end();
+  }
+}).listen(Number(flags.port), '127.0.0.1', () => console.log(`http://127.0.0.1:${flags.port} (${flags.scene})`));

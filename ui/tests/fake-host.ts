@@ -1,0 +1,165 @@
+// A host with a small gateway behind it: enough state that pages can be driven through whole flows.
+import { vi } from 'vitest';
+import type { AccountView, AdminEvent, FlowView, PortView, SettingsView, Status } from '../src/api/client';
+import type { Host, HostRequest } from '../src/api/host';
+
+export function json(value: unknown, status = 200): Response {
+  return new Response(status === 204 ? null : JSON.stringify(value), { status });
+}
+
+/** An event stream that a test writes into. */
+export class FakeStream {
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  readonly cancelled = vi.fn();
+  readonly response: Response;
+
+  constructor() {
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => void (this.#controller = controller),
+      cancel: this.cancelled,
+    });
+    this.response = new Response(stream, { headers: { 'content-type': 'text/event-stream' } });
+  }
+  write(text: string): void {
+    this.#controller.enqueue(new TextEncoder().encode(text));
+  }
+  event(name: string, data: unknown): void {
+    this.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+  end(): void {
+    this.#controller.close();
+  }
+  breakOff(): void {
+    this.#controller.error(new Error('connection reset'));
+  }
+}
+
+export function account(more: Partial<AccountView> = {}): AccountView {
+  return {
+    id: 'a1',
+    label: 'alice@example.com',
+    method: 'social',
+    origin: 'imported',
+    enabled: true,
+    demo: false,
+    state: { kind: 'ready' },
+    addedAt: 0,
+    ...more,
+  } as AccountView;
+}
+
+export const demoAccount = account({ id: 'demo', label: 'Demo account', origin: 'demo', demo: true });
+
+export function status(more: Partial<Status> = {}): Status {
+  return {
+    version: '0.1.0',
+    state: 'running',
+    addresses: ['http://127.0.0.1:8080'],
+    port: 8080,
+    startedAt: 0,
+    dataDir: '/data',
+    inFlight: 0,
+    accounts: { total: 0, usable: 0, demo: 0 },
+    store: { kind: 'keychain', state: 'ready' },
+    problem: null,
+    simulated: false,
+    ...more,
+  };
+}
+
+function settings(): SettingsView {
+  const values = () => ({
+    listener: { port: 8080, host: '127.0.0.1', maxBodyMebibytes: 32 },
+    look: { language: 'en', theme: 'system' },
+    startup: { atLogin: false, hidden: false, startGateway: true },
+    logs: { level: 'info' },
+    limits: { retries: 2 },
+    models: { default: 'auto' },
+  });
+  const defaults = values();
+  defaults.look.language = 'system';
+  return { revision: 1, settings: values(), defaults, overrides: [] } as unknown as SettingsView;
+}
+
+export class FakeHost implements Host {
+  readonly kind = 'browser';
+  readonly copied: string[] = [];
+  readonly calls: { call: string; body: unknown }[] = [];
+  status = status();
+  settings = settings();
+  accounts: AccountView[] = [];
+  flows: FlowView[] = [];
+  ports = new Map<number, Partial<PortView>>();
+  /** Answers that come before the ordinary ones, by call. */
+  readonly special = new Map<string, (request: HostRequest) => Promise<Response> | Response>();
+  readonly events: FakeStream[] = [];
+
+  async copy(text: string): Promise<void> {
+    this.copied.push(text);
+  }
+
+  announce(event: AdminEvent): void {
+    this.events.at(-1)?.write(`data: ${JSON.stringify(event)}\n\n`);
+  }
+
+  count(call: string): number {
+    return this.calls.filter((one) => one.call === call).length;
+  }
+
+  async fetch(path: string, request: HostRequest = {}): Promise<Response> {
+    const call = `${request.method ?? 'GET'} ${path.split('?')[0]}`;
+    const body = request.body === undefined ? undefined : (JSON.parse(request.body) as Record<string, never>);
+    this.calls.push({ call, body });
+    const special = this.special.get(call);
+    if (special) return special(request);
+    return this.#answer(call, body ?? {});
+  }
+
+  #answer(call: string, body: Record<string, never>): Response {
+    if (call === 'GET /api/status') return json(this.status);
+    if (call === 'GET /api/settings') return json(this.settings);
+    if (call === 'GET /api/accounts') return json({ accounts: this.accounts });
+    if (call === 'GET /api/flows') return json({ flows: this.flows });
+    if (call === 'GET /api/keys') return json({ keys: [{ id: 'k1', name: 'default', prefix: 'kp-abcd', createdAt: 0 }] });
+    if (call === 'POST /api/keys/k1/reveal') return json({ secret: 'kp-abcd-secret' });
+    if (call === 'POST /api/listener') {
+      this.status = status({ ...this.status, state: body['listening'] ? 'running' : 'stopped', problem: null });
+      return json(this.status);
+    }
+    if (call === 'PATCH /api/settings') return this.#patch(body);
+    if (call === 'POST /api/accounts/demo') {
+      this.accounts = [demoAccount];
+      this.status = status({ ...this.status, simulated: true });
+      return json(demoAccount);
+    }
+    if (call.startsWith('DELETE /api/accounts/')) {
+      this.accounts = this.accounts.filter((one) => !call.endsWith(`/${one.id}`));
+      return json(null, 204);
+    }
+    if (call.startsWith('GET /api/ports/')) {
+      const port = Number(call.split('/').at(-1));
+      return json({ port, free: true, ours: false, holder: null, ...this.ports.get(port) });
+    }
+    if (call === 'GET /api/events') {
+      const stream = new FakeStream();
+      this.events.push(stream);
+      return stream.response;
+    }
+    return json({ code: 'not_found', message: call }, 404);
+  }
+
+  #patch(body: { revision?: number; patch?: Record<string, Record<string, unknown>> }): Response {
+    if (body.revision !== this.settings.revision) {
+      return json({ code: 'revision_conflict', message: 'saved elsewhere in between' }, 409);
+    }
+    for (const [section, fields] of Object.entries(body.patch ?? {})) this.set(section, fields);
+    return json(this.settings);
+  }
+
+  /** Changes settings the way another face would. */
+  set(section: string, fields: Record<string, unknown>): void {
+    const before = this.settings.settings as unknown as Record<string, Record<string, unknown>>;
+    const after = { ...before, [section]: { ...before[section], ...fields } };
+    this.settings = { ...this.settings, revision: this.settings.revision + 1, settings: after } as SettingsView;
+  }
+}

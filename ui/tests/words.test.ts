@@ -1,0 +1,100 @@
+// The catalogues: complete, equal in both languages, and nothing in them that nobody uses.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import en from '../locales/en.json';
+import zh from '../locales/zh.json';
+import openapi from '../src/api/openapi.json';
+import { allFields } from '../src/settings-schema';
+
+const english: Record<string, string> = en;
+const chinese: Record<string, string> = zh;
+const keys = Object.keys(english);
+const root = join(import.meta.dirname, '..');
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.(ts|svelte)$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+const sources = filesBelow(join(root, 'src')).map((file) => readFileSync(file, 'utf8'));
+const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
+
+/** Keys that are put together while running; each family has its own test of completeness below or in the shell. */
+const FAMILIES = ['problem.', 'answer.', 'field.', 'flow.', 'method.', 'account.', 'settings.', 'tray.', 'nav.', 'state.', 'ask.state.', 'save.'];
+
+describe('catalogues', () => {
+  it('have the same keys in both languages', () => {
+    expect(Object.keys(chinese).sort()).toEqual([...keys].sort());
+  });
+
+  it('have the same placeholders in both languages', () => {
+    for (const key of keys) expect([key, placeholders(chinese[key] ?? '')]).toEqual([key, placeholders(english[key] ?? '')]);
+  });
+
+  it('have no empty words', () => {
+    for (const key of keys) expect([key, english[key]?.trim(), chinese[key]?.trim()]).not.toContain('');
+  });
+
+  it('are in Chinese where they are Chinese', () => {
+    const same = keys.filter((key) => english[key] === chinese[key] && /[a-z]{3}/.test(english[key] ?? ''));
+    expect(same).toEqual(['app.name', 'receipt.tokensValue', 'settings.look.language.en']);
+  });
+
+  it('have no key that nobody uses', () => {
+    const text = sources.join('\n');
+    const unused = keys.filter(
+      (key) => !FAMILIES.some((family) => key.startsWith(family)) && !text.includes(`'${key}'`),
+    );
+    expect(unused).toEqual([]);
+  });
+});
+
+describe('families of keys', () => {
+  it('name every setting and every choice of the gateway', () => {
+    const missing: string[] = [];
+    const wanted = new Set<string>();
+    for (const { path, control } of allFields()) {
+      wanted.add(`settings.${path}.label`).add(`settings.${path}.help`);
+      if (control.kind === 'choice') for (const option of control.options) wanted.add(`settings.${path}.${option}`);
+    }
+    for (const key of wanted) if (!(key in english)) missing.push(key);
+    expect(missing).toEqual([]);
+    // ... and no setting that is gone.
+    const sections = new Set(allFields().map((field) => `settings.${field.section}.`));
+    const stale = keys.filter((key) => [...sections].some((section) => key.startsWith(section)) && !wanted.has(key));
+    expect(stale).toEqual([]);
+  });
+
+  it('explain every problem code of the gateway', () => {
+    const codes: string[] = openapi.components.schemas.ProblemCode.enum;
+    expect(codes.filter((code) => !(`problem.${code}.what` in english))).toEqual([]);
+    const known = new Set([...codes, 'unreachable', 'unreadable', 'details']);
+    expect(keys.filter((key) => key.startsWith('problem.') && !known.has(key.split('.')[1] ?? ''))).toEqual([]);
+  });
+
+  it('name every listener state, in the window and in the tray', () => {
+    for (const state of openapi.components.schemas.ListenerState.enum) {
+      expect(keys).toEqual(expect.arrayContaining([`state.${state}`, `state.${state}.help`, `tray.state.${state}`]));
+    }
+  });
+});
+
+describe('pages', () => {
+  it('contain no words of their own', () => {
+    const offenders: string[] = [];
+    for (const file of filesBelow(join(root, 'src')).filter((name) => name.endsWith('.svelte'))) {
+      const markup = readFileSync(file, 'utf8')
+        .replaceAll(/<(script|style)[\s\S]*?<\/\1>/g, '')
+        .replaceAll(/\{[^{}]*\}/g, '')
+        .replaceAll(/\{[^{}]*\}/g, '');
+      for (const [, text] of markup.matchAll(/>([^<>]*)</g)) if (/[A-Za-z]{2}/.test(text ?? '')) offenders.push(`${file}: ${text}`);
+      for (const [whole] of markup.matchAll(/(?:title|placeholder|aria-label|alt)="[^"]*[A-Za-z]{2}[^"]*"/g)) offenders.push(`${file}: ${whole}`);
+    }
+    expect(offenders).toEqual([]);
+  });
+
+  it('set no style by attribute, which the content security policy forbids', () => {
+    expect(sources.filter((text) => /\sstyle=/.test(text))).toEqual([]);
+  });
+});
