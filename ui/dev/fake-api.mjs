@@ -67,10 +67,10 @@ function count() {
   status.simulated = !real && accounts.some((account) => account.demo);
 }
 count();
-let flows = flags.scene === 'first-run' ? [] : ['completed', 'completed', 'failed'].map((outcome, index) => ({
+let flows = flags.scene === 'first-run' ? [] : ['complete', 'complete', 'failed'].map((outcome, index) => ({
   id: `f${index}`, at: now - index * 70_000, protocol: 'anthropicMessages', client: ['Claude Code', 'curl', null][index],
   model: ['claude-sonnet-4.5', 'claude-haiku-4.5', 'claude-opus-4.5'][index], simulated: index < 2, delivery: 'stream',
-  status: outcome === 'completed' ? 200 : 502, durationMs: [2140, 380, 64_000][index], outcome, notices: [], attempts: [],
+  status: outcome === 'complete' ? 200 : 502, durationMs: [2140, 380, 64_000][index], outcome, notices: [], attempts: [],
 }));
 
 const listeners = new Set();

@@ -7,6 +7,11 @@ import zh from '../locales/zh.json';
 import openapi from '../src/api/openapi.json';
 import { allFields } from '../src/settings-schema';
 
+/** One case of a tagged union in the document. */
+interface Tagged {
+  properties: { kind: { enum: string[] } };
+}
+
 const english: Record<string, string> = en;
 const chinese: Record<string, string> = zh;
 const keys = Object.keys(english);
@@ -21,7 +26,7 @@ const sources = filesBelow(join(root, 'src')).map((file) => readFileSync(file, '
 const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
 
 /** Keys that are put together while running; each family has its own test of completeness below or in the shell. */
-const FAMILIES = ['problem.', 'answer.', 'field.', 'flow.', 'method.', 'account.', 'settings.', 'tray.', 'nav.', 'state.', 'ask.state.', 'save.'];
+const FAMILIES = ['import.why.', 'problem.', 'answer.', 'field.', 'flow.', 'method.', 'account.', 'settings.', 'tray.', 'nav.', 'state.', 'ask.state.', 'save.'];
 
 describe('catalogues', () => {
   it('have the same keys in both languages', () => {
@@ -71,6 +76,16 @@ describe('families of keys', () => {
     expect(codes.filter((code) => !(`problem.${code}.what` in english))).toEqual([]);
     const known = new Set([...codes, 'unreachable', 'unreadable', 'details']);
     expect(keys.filter((key) => key.startsWith('problem.') && !known.has(key.split('.')[1] ?? ''))).toEqual([]);
+  });
+
+  it('name every outcome of a request and every condition of an account', () => {
+    const schemas = openapi.components.schemas as unknown as Record<string, { enum?: string[]; oneOf?: Tagged[] } | undefined>;
+    const wanted = [
+      ...(schemas['FlowOutcome']?.enum ?? []).map((outcome) => `flow.${outcome}`),
+      ...(schemas['AccountState']?.oneOf ?? []).flatMap((one) => one.properties.kind.enum).map((kind) => `account.${kind}`),
+    ];
+    expect(wanted.length).toBeGreaterThan(5);
+    expect(wanted.filter((key) => !(key in english))).toEqual([]);
   });
 
   it('name every listener state, in the window and in the tray', () => {

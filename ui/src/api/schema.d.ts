@@ -776,10 +776,31 @@ export interface components {
             ours: boolean;
             holder?: components["schemas"]["PortHolder"] | null;
         };
-        AccountStateView: {
-            kind: string;
-            until?: number | null;
-            reason?: string | null;
+        AccountState: {
+            /** @enum {string} */
+            kind: "ready";
+        } | {
+            /** @enum {string} */
+            kind: "coolingDown";
+            until: number;
+        } | {
+            /** @enum {string} */
+            kind: "probing";
+        } | {
+            /** @enum {string} */
+            kind: "exhausted";
+            until: number;
+        } | {
+            /** @enum {string} */
+            kind: "needsLogin";
+            reason: string;
+        } | {
+            /** @enum {string} */
+            kind: "suspended";
+            reason: string;
+        } | {
+            /** @enum {string} */
+            kind: "disabled";
         };
         AccountView: {
             id: string;
@@ -791,7 +812,7 @@ export interface components {
             profileArn?: string | null;
             enabled: boolean;
             demo: boolean;
-            state: components["schemas"]["AccountStateView"];
+            state: components["schemas"]["AccountState"];
             tokenExpiresAt?: number | null;
             addedAt: number;
         };
@@ -841,23 +862,30 @@ export interface components {
             question: string;
             model?: string | null;
         };
+        /** @enum {string} */
+        FlowOutcome: "complete" | "failed" | "clientLeft";
+        FlowNotice: {
+            code: string;
+            path: string;
+            detail: string;
+        };
         FlowView: {
             id: string;
             at: number;
             protocol: string;
             client?: string | null;
-            model: string;
+            model?: string | null;
             upstreamModel?: string | null;
             account?: string | null;
             simulated: boolean;
-            delivery: string;
-            status?: number | null;
+            delivery?: string | null;
+            status: number;
             durationMs: number;
             firstEventMs?: number | null;
-            usage?: Record<string, never> | null;
-            notices: string[];
+            usage: Record<string, never>;
+            notices: components["schemas"]["FlowNotice"][];
             attempts: Record<string, never>[];
-            outcome: string;
+            outcome: components["schemas"]["FlowOutcome"];
             failureCode?: string | null;
         };
         FlowList: {
