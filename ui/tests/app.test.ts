@@ -131,6 +131,9 @@ describe('accounts', () => {
     await waitFor(() => expect(screen.getAllByTestId('account-row')).toHaveLength(2));
     await fireEvent.click(screen.getAllByTestId('remove-account')[0] as HTMLElement);
     expect(host.accounts).toHaveLength(2);
+    await fireEvent.keyDown(screen.getByText('Cancel'), { key: 'Escape' });
+    expect(screen.queryByTestId('confirm-remove')).toBeNull();
+    await fireEvent.click(screen.getAllByTestId('remove-account')[0] as HTMLElement);
     await click('confirm-remove');
     await waitFor(() => expect(screen.getAllByTestId('account-row')).toHaveLength(1));
     expect(await by('account-row')).toHaveTextContent('bob');
