@@ -61,6 +61,9 @@ pub struct Violation {
     pub seq: u64,
 }
 
+/// A long run with a mistake in every request must not fill the memory.
+const MOST_VIOLATIONS: usize = 10_000;
+
 #[derive(Debug)]
 pub(crate) struct Journal {
     entries: VecDeque<JournalEntry>,
@@ -95,8 +98,11 @@ impl Journal {
     }
 
     pub(crate) fn violation(&mut self, seq: u64, rule: &str, detail: String) {
-        self.violations.push(Violation { rule: rule.to_owned(), detail, seq });
         self.update(seq, |entry| entry.rules.push(rule.to_owned()));
+        if self.violations.len() >= MOST_VIOLATIONS {
+            return;
+        }
+        self.violations.push(Violation { rule: rule.to_owned(), detail, seq });
     }
 
     pub(crate) fn entries(&self) -> Vec<JournalEntry> {
