@@ -253,3 +253,6 @@ pub trait CredentialStore: Send + Sync {
         }
     }
 }
+
+#[cfg(test)]
+mod contract_tests;

@@ -205,4 +205,4 @@ fn corrupt(id: &SecretId, detail: &str) -> StoreError {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::credential) mod tests;

@@ -4,7 +4,8 @@ use super::*;
 use crate::account::{AuthMethod, Provider};
 
 fn samples() -> Value {
-    serde_json::from_str(include_str!("../../../../../tests/fixtures/upstream/credential-imports.json")).expect("valid JSON")
+    serde_json::from_str(include_str!("../../../../../tests/fixtures/upstream/credential-imports.json"))
+        .expect("valid JSON")
 }
 
 fn context() -> ImportContext {
@@ -225,7 +226,9 @@ fn hostile_regions_hosts_and_profiles_are_refused() {
         assert_eq!(report.accounts.len(), 0, "{field} = {value}");
         report.rejected[0].code
     };
-    for region in ["evil.example", "us-east-1.evil.example", "us-east-1/..", "..", "us-east-1#", "us-east-1@evil", "xx-nowhere-1"] {
+    for region in
+        ["evil.example", "us-east-1.evil.example", "us-east-1/..", "..", "us-east-1#", "us-east-1@evil", "xx-nowhere-1"]
+    {
         assert_eq!(refused("region", region), "region_not_allowed", "{region}");
     }
     for region in ["evil.example", "us-east-1:80", "us-east-1\\evil"] {

@@ -68,7 +68,11 @@ impl CredentialStore for StubbornStore {
     }
     fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
         let refuse = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        if refuse { Err(StoreError::Failed(StoreKind::Memory, "disk full".into())) } else { self.inner.save(id, secrets) }
+        if refuse {
+            Err(StoreError::Failed(StoreKind::Memory, "disk full".into()))
+        } else {
+            self.inner.save(id, secrets)
+        }
     }
     fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
         self.inner.delete(id)

@@ -1,1 +1,141 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::super::contract_tests::{refresh, shown};
+use super::*;
+
+#[derive(Default)]
+struct Inside {
+    items: BTreeMap<String, Vec<u8>>,
+    longest: usize,
+    /// Writes and deletes that still work; then the power is gone.
+    left: Option<usize>,
+}
+
+/// Windows' Credential Manager: at most 2,560 bytes per item and 513 characters per name.
+#[derive(Clone, Default)]
+pub(crate) struct FakeKeychain(Arc<Mutex<Inside>>);
+
+impl FakeKeychain {
+    pub(crate) fn longest(&self) -> usize {
+        self.0.lock().expect("lock").longest
+    }
+
+    fn change(&self, work: impl FnOnce(&mut Inside)) -> Result<(), StoreError> {
+        let mut inside = self.0.lock().expect("lock");
+        match &mut inside.left {
+            Some(0) => return Err(StoreError::Failed(StoreKind::Keychain, "power cut".into())),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        work(&mut inside);
+        Ok(())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.lock().expect("lock").items.keys().cloned().collect()
+    }
+}
+
+impl KeychainBackend for FakeKeychain {
+    fn get(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        Ok(self.0.lock().expect("lock").items.get(name).cloned().map(Zeroizing::new))
+    }
+
+    fn set(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        if value.len() > 2_560 || name.len() > 513 {
+            return Err(StoreError::Failed(StoreKind::Keychain, "TooLong".into()));
+        }
+        self.change(|inside| {
+            inside.longest = inside.longest.max(value.len());
+            inside.items.insert(name.to_owned(), value.to_vec());
+        })
+    }
+
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
+        self.change(|inside| {
+            inside.items.remove(name);
+        })
+    }
+}
+
+fn id() -> SecretId {
+    SecretId::from_text("account/a")
+}
+
+#[test]
+fn a_save_cut_at_any_step_leaves_the_old_or_the_new_record_whole() {
+    let (old, new) = ("old".repeat(3_000), "new".repeat(2_000));
+    let mut seen = [false; 2];
+    for steps in 0..20 {
+        let fake = FakeKeychain::default();
+        let store = KeychainStore::new(fake.clone());
+        store.save(&id(), &refresh("first")).expect("saves");
+        store.save(&id(), &refresh(&old)).expect("saves");
+        fake.0.lock().expect("lock").left = Some(steps);
+        let cut = store.save(&id(), &refresh(&new)).is_err();
+        fake.0.lock().expect("lock").left = None;
+        let found = shown(store.load(&id()).expect("loads")).expect("there");
+        assert!(found == old || found == new, "after {steps} steps");
+        assert!(cut || found == new);
+        seen[usize::from(found == new)] = true;
+        // The next save works whatever was left behind.
+        store.save(&id(), &refresh("next")).expect("saves");
+        assert_eq!(shown(store.load(&id()).expect("loads")).as_deref(), Some("next"));
+    }
+    assert_eq!(seen, [true, true]);
+}
+
+#[test]
+fn the_previous_generation_stands_in_for_damaged_parts() {
+    let fake = FakeKeychain::default();
+    let store = KeychainStore::new(fake.clone());
+    store.save(&id(), &refresh("one")).expect("saves");
+    store.save(&id(), &refresh("two")).expect("saves");
+    fake.0.lock().expect("lock").items.remove("account/a#2.0");
+    assert_eq!(shown(store.load(&id()).expect("recovers")).as_deref(), Some("one"));
+    fake.0.lock().expect("lock").items.insert("account/a#1.0".into(), b"x".to_vec());
+    assert_eq!(store.load(&id()).expect_err("refuses").code(), "store_corrupt");
+}
+
+#[test]
+fn every_flipped_byte_of_every_item_is_recovered_or_refused() {
+    let fake = FakeKeychain::default();
+    let store = KeychainStore::new(fake.clone());
+    store.save(&id(), &refresh("one")).expect("saves");
+    store.save(&id(), &refresh("two")).expect("saves");
+    for name in fake.names() {
+        let good = fake.0.lock().expect("lock").items[&name].clone();
+        for at in 0..good.len() {
+            for bit in [1, 0x20, 0x80] {
+                let mut bad = good.clone();
+                bad[at] ^= bit;
+                fake.0.lock().expect("lock").items.insert(name.clone(), bad);
+                match store.load(&id()) {
+                    Ok(found) => {
+                        let found = shown(found);
+                        assert!(matches!(found.as_deref(), Some("one" | "two")), "{name} byte {at}: {found:?}");
+                    }
+                    Err(error) => assert_eq!(error.code(), "store_corrupt", "{name} byte {at}"),
+                }
+            }
+        }
+        fake.0.lock().expect("lock").items.insert(name, good);
+    }
+}
+
+#[test]
+fn old_generations_and_deleted_records_leave_no_items() {
+    let fake = FakeKeychain::default();
+    let store = KeychainStore::new(fake.clone());
+    for n in 0..6 {
+        store.save(&id(), &refresh(&"x".repeat(n * 2_000))).expect("saves");
+    }
+    assert!(
+        fake.names().iter().all(|name| ["#5.", "#6.", "#index"].iter().any(|part| name.contains(part))),
+        "{:?}",
+        fake.names()
+    );
+    store.delete(&id()).expect("deletes");
+    assert_eq!(fake.names(), Vec::<String>::new());
+}

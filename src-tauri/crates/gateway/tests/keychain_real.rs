@@ -1,0 +1,58 @@
+//! The real keychain of this machine, with a real service behind it. Runs only with `KIRO_TEST_KEYCHAIN=1`, because it
+//! writes into the keychain of whoever runs it: start it in a private session with a fresh `XDG_DATA_HOME`,
+//! `dbus-run-session -- sh -c 'printf pw | gnome-keyring-daemon --unlock --components=secrets && cargo test --test keychain_real'`.
+
+#![allow(clippy::disallowed_methods, reason = "a test reads its own switch from the environment")]
+#![allow(clippy::print_stderr, reason = "a skipped test must be loud")]
+
+use std::sync::Arc;
+
+use kiro_gateway::account::AccountId;
+use kiro_gateway::credential::{
+    Credentials, KeychainStore, SecretId, Secrets, StoreChoice, StoreKind, StoreState, SystemKeychain, open_store,
+};
+use kiro_gateway::data_dir::DataDir;
+use secrecy::{ExposeSecret, SecretString};
+
+fn wanted(test: &str) -> bool {
+    let on = std::env::var_os("KIRO_TEST_KEYCHAIN").is_some_and(|value| value == "1");
+    if !on {
+        eprintln!("SKIPPED {test}: set KIRO_TEST_KEYCHAIN=1 in a session with an unlocked keychain to run it");
+    }
+    on
+}
+
+fn keychain() -> Credentials {
+    Credentials::new(Arc::new(KeychainStore::new(SystemKeychain::default())))
+}
+
+#[tokio::test]
+async fn keychain_real_keeps_records_of_any_size_across_connections() {
+    if !wanted("keychain_real_keeps_records_of_any_size_across_connections") {
+        return;
+    }
+    let id = SecretId::account(&AccountId::random());
+    for size in [1, 2_400, 2_401, 12_000] {
+        let token = "t".repeat(size);
+        let secrets = Secrets { refresh_token: Some(SecretString::from(token.clone())), ..Secrets::default() };
+        keychain().save(&id, &secrets).await.expect("saves");
+        let found = keychain().load(&id).await.expect("loads").expect("there");
+        assert!(found.refresh_token.expect("a token").expose_secret() == token, "{size} bytes");
+    }
+    keychain().delete(&id).await.expect("deletes");
+    assert!(keychain().load(&id).await.expect("loads").is_none());
+}
+
+#[tokio::test]
+async fn keychain_real_is_chosen_and_recorded_at_the_first_start() {
+    if !wanted("keychain_real_is_chosen_and_recorded_at_the_first_start") {
+        return;
+    }
+    let root = tempfile::tempdir().expect("temp dir");
+    let dir = DataDir::open(Some(root.path().join("state"))).expect("opens");
+    for _ in 0..2 {
+        let credentials = open_store(&StoreChoice::Auto, &dir).await.expect("opens");
+        assert_eq!((credentials.kind(), credentials.state()), (StoreKind::Keychain, StoreState::Ready));
+    }
+    assert!(dir.read("store.json").expect("reads").is_some());
+}
