@@ -10,5 +10,5 @@ export default defineConfig(({ mode }) => ({
   build: { target: ['es2022', 'safari15'], assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   // Without this condition Svelte resolves to its server build inside Vitest.
   resolve: mode === 'test' ? { conditions: ['browser'] } : {},
-  test: { environment: 'jsdom', globals: true, setupFiles: ['./tests/setup.ts'], include: ['tests/**/*.test.ts'] },
+  test: { environment: 'jsdom', globals: true, setupFiles: ['./tests/setup.ts'], include: ['tests/**/*.test.ts'], testTimeout: 30_000 },
 }));
