@@ -14,12 +14,17 @@ use kiro_gateway::credential::{
 use kiro_gateway::data_dir::DataDir;
 use secrecy::{ExposeSecret, SecretString};
 
-fn wanted(test: &str) -> bool {
-    let on = std::env::var_os("KIRO_TEST_KEYCHAIN").is_some_and(|value| value == "1");
+/// Whether the session is the one that a test needs: `1` (unlocked), `locked` or `absent`.
+fn session_is(session: &str, test: &str) -> bool {
+    let on = std::env::var_os("KIRO_TEST_KEYCHAIN").is_some_and(|value| value == session);
     if !on {
-        eprintln!("SKIPPED {test}: set KIRO_TEST_KEYCHAIN=1 in a session with an unlocked keychain to run it");
+        eprintln!("SKIPPED {test}: set KIRO_TEST_KEYCHAIN={session} in such a session to run it");
     }
     on
+}
+
+fn wanted(test: &str) -> bool {
+    session_is("1", test)
 }
 
 fn keychain() -> Credentials {
@@ -55,4 +60,26 @@ async fn keychain_real_is_chosen_and_recorded_at_the_first_start() {
         assert_eq!((credentials.kind(), credentials.state()), (StoreKind::Keychain, StoreState::Ready));
     }
     assert!(dir.read("store.json").expect("reads").is_some());
+}
+
+#[tokio::test]
+async fn keychain_real_without_a_bus_is_absent_and_the_refusal_names_the_way_out() {
+    if !session_is("absent", "keychain_real_without_a_bus_is_absent_and_the_refusal_names_the_way_out") {
+        return;
+    }
+    assert_eq!(keychain().probe().await.expect_err("no bus").state(), StoreState::Absent);
+    let root = tempfile::tempdir().expect("temp dir");
+    let dir = DataDir::open(Some(root.path().join("state"))).expect("opens");
+    let error = open_store(&StoreChoice::Auto, &dir).await.expect_err("nowhere to keep secrets");
+    assert_eq!(error.code(), "no_credential_store");
+    assert!(error.action().contains("--vault-key-file"));
+}
+
+#[tokio::test]
+async fn keychain_real_that_nobody_unlocked_is_locked() {
+    if !session_is("locked", "keychain_real_that_nobody_unlocked_is_locked") {
+        return;
+    }
+    let error = keychain().probe().await.expect_err("locked");
+    assert!(matches!(error.state(), StoreState::Locked | StoreState::TimedOut), "{error}");
 }
