@@ -2,8 +2,9 @@
 
 use crate::account::{AccountSeed, BUILDER_ID_ARN, Family, SOCIAL_ARN};
 use crate::host::Host;
+use crate::operation::Operation;
 use crate::refusal::Refusal;
-use crate::router::{Call, Operation};
+use crate::router::Call;
 
 const INVALID_BEARER: &str = "The bearer token included in the request is invalid.";
 

@@ -51,6 +51,7 @@ mod identity;
 mod journal;
 mod mcp;
 mod models;
+mod operation;
 mod operations;
 mod refusal;
 mod router;

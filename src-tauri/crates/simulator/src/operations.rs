@@ -7,8 +7,9 @@ use crate::account::{AccountSeed, Family};
 use crate::auth;
 use crate::host::Host;
 use crate::http_server::ResponseBody;
+use crate::operation::Operation;
 use crate::refusal::{Flavour, Refusal, json_response};
-use crate::router::{Call, Operation};
+use crate::router::Call;
 
 /// Moment of the next monthly reset, Unix seconds; far enough away to stay in the future.
 const NEXT_RESET_S: f64 = 4_102_444_800.0;

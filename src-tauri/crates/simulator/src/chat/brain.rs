@@ -14,6 +14,9 @@ static STRICT: LazyLock<Regex> = LazyLock::new(|| {
 static LOOSE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"(?i)\b(?:create|write|make|save|add)\b(?:\s+(?:a|an|the|new|text|file|called|named|me|please))*\s+[`'"]?([\w./\\~:-]*[\w-]\.\w{1,8})[`'"]?[^\n]{0,40}?\b(?:content|contents|text|saying|containing|contains|says|reads|with)\b(?:\s+(?:it|this|exactly|the|following|that|content|contents|text|line|in))*\s*:?\s*"#).expect("a constant pattern")
 });
+static CHINESE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?:创建|新建|写入|写|生成)[^\n]{0,12}?[`'"“]?([\w./\\~:-]*[\w-]\.[A-Za-z0-9]{1,8})[`'"”]?[^\n]{0,12}?内容\s*(?:为|是)?\s*[:：]?\s*"#).expect("a constant pattern")
+});
 static FENCE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?s)\A\s*```[^\n]*\n(.*?)\n?```").expect("a constant pattern"));
 static QUOTES: LazyLock<Regex> =
@@ -81,7 +84,7 @@ fn wish(said: &str) -> Option<Wish> {
             last_words: Some(found[3].to_owned()),
         });
     }
-    let found = LOOSE.captures_iter(said).last()?;
+    let found = LOOSE.captures_iter(said).chain(CHINESE.captures_iter(said)).last()?;
     let rest = said.get(found.get(0)?.end()..)?;
     let (content, after) = quoted(rest);
     (!content.is_empty()).then(|| Wish { path: found[1].to_owned(), content, last_words: last_words(after) })
@@ -115,6 +118,7 @@ fn rank(tool: &Tool) -> Option<(usize, &Tool)> {
         "execcommand" | "shellcommand" if has(&COMMANDS) => 1,
         "bash" | "shell" | "runshellcommand" | "localshell" | "executebash" | "runcommand" if has(&COMMANDS) => 2,
         "applypatch" if has(&["input", "patch"]) => 3,
+        "exec" if has(&["input"]) => 4,
         _ => return None,
     };
     Some((rank, tool))
@@ -134,20 +138,29 @@ fn arguments(tool: &Tool, wish: &Wish) -> Value {
             arguments.insert("command".to_owned(), "create".into());
         }
     } else if let Some(command) = named(&COMMANDS) {
-        let quote = |text: &str| text.replace('\'', r"'\''");
-        let line = format!("printf %s '{}' > '{}'", quote(&wish.content), quote(&wish.path));
+        let line = shell_line(wish);
         let list = tool.name.eq_ignore_ascii_case("shell") || tool.name.eq_ignore_ascii_case("local_shell");
         let value = if list && command == "command" { json!(["bash", "-lc", line]) } else { line.into() };
         arguments.insert(command.to_owned(), value);
         if named(&["description"]).is_some() {
             arguments.insert("description".to_owned(), "Write the file".into());
         }
+    } else if tool.name == "exec" && named(&["input"]).is_some() {
+        // Codex in code mode: the input is a script that calls its own command tool.
+        let command = json!({"cmd": shell_line(wish)});
+        let script = format!("const r = await tools.exec_command({command}); text(r);");
+        arguments.insert("input".to_owned(), script.into());
     } else if let Some(input) = named(&["input", "patch"]) {
         let added: String = wish.content.lines().map(|line| format!("+{line}\n")).collect();
         let patch = format!("*** Begin Patch\n*** Add File: {}\n{added}*** End Patch\n", wish.path);
         arguments.insert(input.to_owned(), patch.into());
     }
     Value::Object(arguments)
+}
+
+fn shell_line(wish: &Wish) -> String {
+    let quote = |text: &str| text.replace('\'', r"'\''");
+    format!("printf %s '{}' > '{}'", quote(&wish.content), quote(&wish.path))
 }
 
 fn after_results(body: &Value, outcomes: &[(String, bool)]) -> Reply {
@@ -204,6 +217,7 @@ mod tests {
             ("Make the file `x-y.json` with exactly this content: {\"a\": 1} then stop", "x-y.json", "{\"a\": 1}"),
             ("Create hello.txt with this content: hello from kiro", "hello.txt", "hello from kiro"),
             ("create hello.txt with content 'hi there'", "hello.txt", "hi there"),
+            ("创建文件 hello.txt，内容为：你好", "hello.txt", "你好"),
             ("create a file named out.txt that says: good morning. Use your tool.", "out.txt", "good morning"),
         ];
         for (asked, path, content) in cases {
@@ -216,12 +230,17 @@ mod tests {
     fn arguments_follow_the_schema_of_the_tool() {
         let prompt = "Create the file /tmp/a with exactly this content: it's. Use your tool for it. When it is written answer only: OK";
         let shell = r"printf %s 'it'\''s' > '/tmp/a'";
-        let cases: [(&str, &[&str], Value); 7] = [
+        let cases: [(&str, &[&str], Value); 8] = [
             ("write_file", &["file_path", "content"], json!({"file_path": "/tmp/a", "content": "it's"})),
             ("write", &["filePath", "content"], json!({"filePath": "/tmp/a", "content": "it's"})),
             ("mcp__fs__write_file", &["path", "content"], json!({"path": "/tmp/a", "content": "it's"})),
             ("exec_command", &["cmd", "workdir"], json!({"cmd": shell})),
             ("bash", &["command", "description"], json!({"command": shell, "description": "Write the file"})),
+            (
+                "exec",
+                &["input"],
+                json!({"input": format!("const r = await tools.exec_command({}); text(r);", json!({"cmd": shell}))}),
+            ),
             ("shell", &["command"], json!({"command": ["bash", "-lc", shell]})),
             (
                 "apply_patch",

@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 
 use crate::account::{self, Family};
 use crate::http_server::{ResponseBody, full};
+use crate::operation::Operation;
 use crate::refusal::json_response;
-use crate::router::{Call, Operation};
+use crate::router::Call;
 use crate::state::{Access, Memory, RefreshToken};
 
 pub(crate) fn answer(call: &Call) -> Response<ResponseBody> {

@@ -164,3 +164,39 @@ async fn broken_json_is_told_apart_from_wrong_types() {
     assert_eq!(body["reason"], "REQUEST_BODY_INVALID_JSON");
     assert_eq!(rig.rules(), ["V25"]);
 }
+
+#[tokio::test]
+async fn the_golden_requests_of_the_gateway_break_no_rule() {
+    let rig = Rig::start().await;
+    let folder = crate::support::fixtures().join("../kiro/request");
+    let mut sent = 0;
+    for entry in std::fs::read_dir(folder).expect("the golden requests") {
+        let path = entry.expect("an entry").path();
+        let golden: Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
+        let mut body = golden["body"].clone();
+        // Replayed reasoning belongs to answers that this stand-in never gave; its rule has a test of its own.
+        let history = body.pointer_mut("/conversationState/history").and_then(Value::as_array_mut);
+        for turn in history.into_iter().flatten() {
+            if let Some(assistant) = turn.get_mut("assistantResponseMessage").and_then(Value::as_object_mut) {
+                assistant.remove("reasoningContent");
+            }
+        }
+        let arn = body["profileArn"].as_str().map(str::to_owned);
+        let keyed = path.file_stem().is_some_and(|name| name.to_string_lossy().contains("api-key"));
+        if arn.is_none() && !keyed {
+            body["profileArn"] = kiro_simulator::SOCIAL_ARN.into();
+        }
+        let request = if keyed {
+            rig.post("/generateAssistantResponse", &body)
+                .header("tokentype", "API_KEY")
+                .bearer_auth(rig.token("apikey"))
+        } else {
+            rig.chat(&body)
+        };
+        let status = request.send().await.expect("an answer").status();
+        assert_eq!(status, 200, "{}: {:?}", path.display(), rig.control().violations());
+        sent += 1;
+    }
+    assert!(sent > 10, "{sent}");
+    assert_eq!(rig.control().violations(), Vec::new());
+}

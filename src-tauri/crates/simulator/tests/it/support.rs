@@ -124,7 +124,11 @@ pub(crate) fn question(text: &str) -> Value {
 }
 
 pub(crate) fn fixture(name: &str) -> Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/upstream").join(name);
+    let path = fixtures().join(name);
     let text = std::fs::read_to_string(&path).expect("a committed fixture");
     serde_json::from_str(&text).expect("JSON")
+}
+
+pub(crate) fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/upstream")
 }
