@@ -1,5 +1,68 @@
-//! The service we talk to.
+//! The service we talk to, behind one trait with two implementations: Kiro over HTTP, and a scripted one for tests of
+//! retry, refresh, cancellation and deadlines on paused time.
 
+pub(crate) mod answer;
+pub(crate) mod classify;
+pub(crate) mod endpoint;
 mod host;
 pub mod http;
 pub mod identity;
+pub(crate) mod kiro;
+
+use crate::account::{AccessToken, Account};
+use bytes::Bytes;
+use classify::UpstreamError;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use std::sync::Arc;
+
+/// The bytes of an answer as they come; an error is a broken connection.
+pub(crate) type ByteStream = BoxStream<'static, Result<Bytes, String>>;
+
+/// One attempt.
+pub(crate) struct Call {
+    /// Who asks.
+    pub(crate) account: Arc<Account>,
+    /// Its token.
+    pub(crate) token: AccessToken,
+    /// Which host.
+    pub(crate) host: String,
+    /// The whole request body, with the profile that belongs to this account and host.
+    pub(crate) body: Bytes,
+    /// The same for all attempts of one request.
+    pub(crate) invocation: String,
+    /// 1 for the first attempt.
+    pub(crate) attempt: u32,
+}
+
+/// A model as the upstream lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct UpstreamModel {
+    /// Exact id to send.
+    pub(crate) id: String,
+    /// Display name.
+    pub(crate) name: String,
+    /// Input window in tokens.
+    pub(crate) window: Option<u64>,
+    /// Output limit in tokens.
+    pub(crate) max_output: Option<u64>,
+    /// Whether it takes images.
+    pub(crate) images: bool,
+    /// Credits multiplier.
+    pub(crate) multiplier: Option<f64>,
+    /// What `additionalModelRequestFields` may hold.
+    pub(crate) fields_schema: Option<serde_json::Value>,
+}
+
+/// The service.
+pub(crate) trait Upstream: Send + Sync {
+    /// Asks for an answer; returns once the upstream has accepted the request.
+    fn converse(&self, call: Call) -> BoxFuture<'_, Result<ByteStream, UpstreamError>>;
+
+    /// The models this account may use.
+    fn models<'a>(
+        &'a self,
+        account: &'a Account,
+        token: &'a AccessToken,
+    ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>>;
+}

@@ -1,0 +1,449 @@
+//! What an upstream refusal means. Structured fields decide first (`reason`, then the error type), then known pieces of the
+//! message, then the status; the whole body is never kept or logged.
+
+use http::{HeaderMap, StatusCode};
+use kiro_protocol::failure::{Failure, FailureClass};
+use kiro_protocol::kiro::event::{StreamFailure, StreamFailureKind};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The largest error body that is looked at.
+pub(crate) const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// What went wrong, as far as the next step depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// The request breaks a rule of the upstream, which does not say which.
+    Malformed,
+    /// The request breaks a rule that the upstream names.
+    Invalid,
+    /// The conversation does not fit the model's window.
+    ContextTooLong,
+    /// No such model for this account.
+    UnknownModel,
+    /// The conversation id is used up or foreign.
+    ConversationId,
+    /// The reasoning of an earlier turn is not accepted.
+    ReasoningSignature,
+    /// The model takes no additional fields.
+    FieldsUnsupported,
+    /// The profile or host does not fit the credential.
+    WrongRung,
+    /// The access token is not accepted.
+    TokenRejected,
+    /// The account may not do this, or host and profile do not fit it.
+    Forbidden,
+    /// The account is suspended or locked.
+    Suspended,
+    /// A gate of the service: plan or client version.
+    Gate,
+    /// The organisation's settings forbid it.
+    Organisation,
+    /// The month's credits are used up.
+    MonthlyQuota,
+    /// The day's requests are used up.
+    DailyQuota,
+    /// Too many requests on this account and host.
+    Throttled,
+    /// The upstream slows this account down on suspicion.
+    RiskControl,
+    /// The model has no capacity; another account does not help.
+    ModelBusy,
+    /// The upstream has trouble.
+    Unavailable,
+    /// The upstream failed in an unknown way.
+    ServerError,
+    /// A gateway in front of the upstream gave up waiting; asking again multiplies the waiting.
+    GaveUp,
+    /// The network's address is blocked before the service.
+    Blocked,
+    /// No such path on this host.
+    NoSuchPath,
+    /// No connection, or it broke before an answer.
+    Transport,
+    /// No answer in time.
+    TimedOut,
+    /// The answer broke off.
+    Truncated,
+    /// The answer's bytes are damaged.
+    Corrupt,
+    /// The answer ended inside a tool call, or with a call that cannot be read.
+    BrokenToolCall,
+    /// The answer was complete and empty.
+    Empty,
+    /// A request that must not be sent, such as to an unknown host.
+    NotSent,
+}
+
+/// The next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// Same account, after a pause; another host first where there is one.
+    RetrySame,
+    /// Same account, next host of the ladder.
+    NextRung,
+    /// Refresh the token once, then the same again; then another account.
+    RefreshThenRetry,
+    /// Another account.
+    RetryOther,
+    /// Change the request and send it again, once.
+    Repair(Repair),
+    /// Tell the client.
+    GiveUp,
+}
+
+/// What to change in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repair {
+    /// Send no reasoning of earlier turns.
+    StripReasoning,
+    /// Send no additional model fields.
+    DropFields,
+    /// Send a new conversation id.
+    NewConversation,
+}
+
+/// An upstream refusal or a failed connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct UpstreamError {
+    /// What it means.
+    pub(crate) kind: Kind,
+    /// The HTTP status, when there was one.
+    pub(crate) status: Option<u16>,
+    /// The upstream's own code: `reason`, else the error type.
+    pub(crate) code: Option<String>,
+    /// One line for people. Never a whole body.
+    pub(crate) message: String,
+    /// How long the upstream asks us to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// The upstream's request id, for its support.
+    pub(crate) request_id: Option<String>,
+}
+
+impl UpstreamError {
+    /// An error without an HTTP answer.
+    pub(crate) fn local(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, status: None, code: None, message: message.into(), retry_after: None, request_id: None }
+    }
+
+    /// The next step, while nothing has been delivered.
+    pub(crate) fn disposition(&self) -> Disposition {
+        match self.kind {
+            Kind::ConversationId => Disposition::Repair(Repair::NewConversation),
+            Kind::ReasoningSignature => Disposition::Repair(Repair::StripReasoning),
+            Kind::FieldsUnsupported => Disposition::Repair(Repair::DropFields),
+            Kind::WrongRung | Kind::Forbidden | Kind::NoSuchPath => Disposition::NextRung,
+            Kind::TokenRejected => Disposition::RefreshThenRetry,
+            Kind::Throttled
+            | Kind::ModelBusy
+            | Kind::Unavailable
+            | Kind::ServerError
+            | Kind::Transport
+            | Kind::Truncated
+            | Kind::Corrupt
+            | Kind::BrokenToolCall
+            | Kind::Empty => Disposition::RetrySame,
+            Kind::UnknownModel
+            | Kind::Suspended
+            | Kind::MonthlyQuota
+            | Kind::DailyQuota
+            | Kind::RiskControl => Disposition::RetryOther,
+            Kind::Malformed
+            | Kind::Invalid
+            | Kind::ContextTooLong
+            | Kind::Gate
+            | Kind::Organisation
+            | Kind::GaveUp
+            | Kind::Blocked
+            | Kind::TimedOut
+            | Kind::NotSent => Disposition::GiveUp,
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn failure(&self) -> Failure {
+        let (class, code) = match self.kind {
+            Kind::Malformed => (FailureClass::InvalidRequest, "upstream_refused_request"),
+            Kind::Invalid => (FailureClass::InvalidRequest, "upstream_rule"),
+            Kind::ConversationId => (FailureClass::InvalidRequest, "conversation_refused"),
+            Kind::ReasoningSignature => (FailureClass::InvalidRequest, "reasoning_refused"),
+            Kind::FieldsUnsupported => (FailureClass::InvalidRequest, "fields_refused"),
+            Kind::ContextTooLong => (FailureClass::ContextWindow, "context_too_long"),
+            Kind::UnknownModel => (FailureClass::NotFound, "unknown_model"),
+            Kind::WrongRung => (FailureClass::Upstream, "profile_refused"),
+            Kind::NoSuchPath => (FailureClass::Upstream, "upstream_path"),
+            Kind::TokenRejected => (FailureClass::Authentication, "account_token_rejected"),
+            Kind::Forbidden => (FailureClass::Permission, "account_forbidden"),
+            Kind::Suspended => (FailureClass::Permission, "account_suspended"),
+            Kind::Gate => (FailureClass::Permission, "feature_not_supported"),
+            Kind::Organisation => (FailureClass::Permission, "organisation_settings"),
+            Kind::MonthlyQuota => (FailureClass::Quota, "monthly_quota"),
+            Kind::DailyQuota => (FailureClass::Quota, "daily_quota"),
+            Kind::Throttled => (FailureClass::RateLimit, "throttled"),
+            Kind::RiskControl => (FailureClass::RateLimit, "account_slowed_down"),
+            Kind::ModelBusy => (FailureClass::Overloaded, "model_busy"),
+            Kind::Unavailable => (FailureClass::Overloaded, "upstream_unavailable"),
+            Kind::ServerError => (FailureClass::Upstream, "upstream_error"),
+            Kind::GaveUp => (FailureClass::Upstream, "upstream_gave_up"),
+            Kind::Blocked => (FailureClass::Upstream, "network_blocked"),
+            Kind::Transport => (FailureClass::Upstream, "upstream_unreachable"),
+            Kind::TimedOut => (FailureClass::Timeout, "upstream_timeout"),
+            Kind::Truncated => (FailureClass::Upstream, "upstream_truncated"),
+            Kind::Corrupt => (FailureClass::Upstream, "upstream_corrupt"),
+            Kind::BrokenToolCall => (FailureClass::Upstream, "upstream_broken_tool_call"),
+            Kind::Empty => (FailureClass::Upstream, "upstream_empty"),
+            Kind::NotSent => (FailureClass::Internal, "not_sent"),
+        };
+        let mut failure = Failure::new(class, code, self.words());
+        failure.retry_after = match class {
+            // Clients retry on these for minutes; a short, honest wait keeps them from hammering.
+            FailureClass::RateLimit | FailureClass::Overloaded => {
+                Some(self.retry_after.unwrap_or(Duration::from_secs(5)))
+            }
+            FailureClass::InvalidRequest
+            | FailureClass::Authentication
+            | FailureClass::Permission
+            | FailureClass::NotFound
+            | FailureClass::TooLarge
+            | FailureClass::ContextWindow
+            | FailureClass::Quota
+            | FailureClass::Timeout
+            | FailureClass::Upstream
+            | FailureClass::Internal => self.retry_after,
+        };
+        failure
+    }
+
+    fn words(&self) -> String {
+        let what = match self.kind {
+            Kind::Malformed => "Kiro refused the request as malformed and did not say why",
+            Kind::Invalid | Kind::ConversationId | Kind::ReasoningSignature | Kind::FieldsUnsupported => {
+                "Kiro refused the request"
+            }
+            Kind::ContextTooLong => "prompt is too long for the model",
+            Kind::UnknownModel => "Kiro does not offer this model to this account",
+            Kind::WrongRung => "Kiro refused the account's profile on every host that was tried",
+            Kind::NoSuchPath => "Kiro does not know this call on any host that was tried",
+            Kind::TokenRejected => "Kiro rejects this account's sign-in, also after a refresh; sign in again",
+            Kind::Forbidden => "Kiro does not allow this account to make the call",
+            Kind::Suspended => {
+                "Kiro suspended this account; its support can help: https://app.kiro.dev/settings/account#support"
+            }
+            Kind::Gate => "Kiro does not offer this feature to the account's plan or this client version",
+            Kind::Organisation => "the account's organisation forbids it",
+            Kind::MonthlyQuota => "the account's credits for this month are used up",
+            Kind::DailyQuota => "the account's requests for today are used up",
+            Kind::Throttled => "Kiro asks to slow down",
+            Kind::RiskControl => "Kiro limits this account because of unusual activity; wait some minutes",
+            Kind::ModelBusy => "the model has no free capacity now; try again shortly or use another model",
+            Kind::Unavailable => "Kiro is overloaded or unavailable now",
+            Kind::ServerError => "Kiro failed to answer",
+            Kind::GaveUp => "Kiro gave up waiting for its own answer",
+            Kind::Blocked => "the network is blocked before it reaches Kiro; check VPN or proxy",
+            Kind::Transport => "Kiro cannot be reached",
+            Kind::TimedOut => "Kiro did not answer in time",
+            Kind::Truncated => "Kiro's answer broke off before its end",
+            Kind::Corrupt => "Kiro's answer arrived damaged",
+            Kind::BrokenToolCall => "Kiro's answer ended inside a tool call",
+            Kind::Empty => "Kiro's answer was empty",
+            Kind::NotSent => "the request was not sent",
+        };
+        let mut words = what.to_owned();
+        if !self.message.is_empty() {
+            words.push_str(": ");
+            words.push_str(&self.message);
+        }
+        if let Some(id) = &self.request_id {
+            words.push_str(" (request ");
+            words.push_str(id);
+            words.push(')');
+        }
+        words
+    }
+}
+
+/// Reads a refusal.
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> UpstreamError {
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    let object = json.as_ref().map(|json| json.get("error").filter(|inner| inner.is_object()).unwrap_or(json));
+    let text = |name: &str| object.and_then(|object| object.get(name)).and_then(Value::as_str);
+    let reason = text("reason").map(str::to_owned);
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let error_type = header("x-amzn-errortype").or_else(|| text("__type")).map(|raw| bare_type(raw).to_owned());
+    let message = text("message").or_else(|| text("Message")).unwrap_or_default();
+    let kind = classify(status.as_u16(), reason.as_deref(), error_type.as_deref(), message, header("server"), body);
+    UpstreamError {
+        kind,
+        status: Some(status.as_u16()),
+        code: reason.or(error_type),
+        message: one_line(message),
+        retry_after: header("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs),
+        request_id: header("x-amzn-requestid").map(one_line),
+    }
+}
+
+impl From<StreamFailure> for UpstreamError {
+    fn from(failure: StreamFailure) -> Self {
+        match failure.kind {
+            StreamFailureKind::Truncated => Self::local(Kind::Truncated, failure.message),
+            StreamFailureKind::Corrupt => Self::local(Kind::Corrupt, failure.message),
+            StreamFailureKind::Exception { name, reason, message } => exception(&name, reason.as_deref(), &message),
+            StreamFailureKind::OpenToolCall { name, .. } | StreamFailureKind::InvalidToolInput { name, .. } => {
+                Self::local(Kind::BrokenToolCall, format!("the input of {} is not complete", one_line(&name)))
+            }
+        }
+    }
+}
+
+/// Reads an exception that came inside a stream: it means what its HTTP twin means.
+pub(crate) fn exception(name: &str, reason: Option<&str>, message: &str) -> UpstreamError {
+    let name = bare_type(name);
+    let status = match name {
+        "ThrottlingException" => 429,
+        "ServiceQuotaExceededException" => 402,
+        "AccessDeniedException" => 403,
+        "ValidationException" => 400,
+        "ServiceUnavailableException" => 503,
+        _ => 500,
+    };
+    UpstreamError {
+        kind: classify(status, reason, Some(name), message, None, b"{}"),
+        status: None,
+        code: Some(reason.unwrap_or(name).to_owned()),
+        message: one_line(message),
+        retry_after: None,
+        request_id: None,
+    }
+}
+
+fn bare_type(raw: &str) -> &str {
+    let raw = raw.rsplit_once('#').map_or(raw, |(_, name)| name);
+    raw.split_once(':').map_or(raw, |(name, _)| name)
+}
+
+/// Bounded, without control characters and without the user ids that some messages carry.
+fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    let mut inside = false;
+    for c in text.chars().take(400) {
+        match c {
+            '(' => inside = true,
+            ')' if inside => inside = false,
+            _ if inside => {}
+            c if c.is_control() => line.push(' '),
+            c => line.push(c),
+        }
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn classify(
+    status: u16,
+    reason: Option<&str>,
+    error_type: Option<&str>,
+    message: &str,
+    server: Option<&str>,
+    body: &[u8],
+) -> Kind {
+    let message = message.to_ascii_lowercase();
+    if let Some(kind) = reason.and_then(|reason| by_reason(reason, &message)) {
+        return kind;
+    }
+    if let Some(kind) = by_message(&message) {
+        return kind;
+    }
+    if let Some(kind) = error_type.and_then(|name| by_type(name, status)) {
+        return kind;
+    }
+    by_status(status, server, body)
+}
+
+fn by_reason(reason: &str, message: &str) -> Option<Kind> {
+    Some(match reason {
+        "CONTENT_LENGTH_EXCEEDS_THRESHOLD" | "PROMPT_TOO_LONG" => Kind::ContextTooLong,
+        "INVALID_MODEL_ID" => Kind::UnknownModel,
+        "INVALID_CONVERSATION_ID" | "CONVERSATION_LIMIT_EXCEEDED" => Kind::ConversationId,
+        "THINKING_SIGNATURE_INVALID" => Kind::ReasoningSignature,
+        "REQUEST_BODY_INVALID" if message.contains("additionalmodelrequestfields") => Kind::FieldsUnsupported,
+        "REQUEST_BODY_INVALID" | "REQUEST_BODY_INVALID_JSON" => Kind::Invalid,
+        "TEMPORARILY_SUSPENDED" => Kind::Suspended,
+        "FEATURE_NOT_SUPPORTED" => Kind::Gate,
+        "UNAUTHORIZED_CUSTOMIZATION_RESOURCE_ACCESS" | "UNAUTHORIZED_WORKSPACE_CONTEXT_FEATURE_ACCESS" => Kind::Gate,
+        "MONTHLY_REQUEST_COUNT" | "OVERAGE_REQUEST_LIMIT_EXCEEDED" => Kind::MonthlyQuota,
+        "DAILY_REQUEST_COUNT" => Kind::DailyQuota,
+        "INSUFFICIENT_MODEL_CAPACITY" | "MODEL_TEMPORARILY_UNAVAILABLE" => Kind::ModelBusy,
+        "CUSTOMER_KMS_KEY_DISABLED"
+        | "CUSTOMER_KMS_KEY_INVALID_KEY_POLICY"
+        | "MISMATCHED_KMS_KEY"
+        | "INVALID_KMS_GRANT" => Kind::Organisation,
+        _ if reason.starts_with("TOOL_") || reason.starts_with("IMAGE_") || reason.starts_with("DOCUMENT_") => {
+            Kind::Invalid
+        }
+        _ => return None,
+    })
+}
+
+fn by_message(message: &str) -> Option<Kind> {
+    let has = |piece: &str| message.contains(piece);
+    if has("bearer token included in the request is invalid") || has("security token included in the request is expired") {
+        return Some(Kind::TokenRejected);
+    }
+    if has("input is too long") || has("prompt is too long") {
+        return Some(Kind::ContextTooLong);
+    }
+    if has("profilearn is required") || has("invalid profilearn") {
+        return Some(Kind::WrongRung);
+    }
+    if has("temporarily is suspended") || has("temporarily suspended") {
+        return Some(Kind::Suspended);
+    }
+    if has("due to suspicious activity") {
+        return Some(Kind::RiskControl);
+    }
+    if has("unexpectedly high load") {
+        return Some(Kind::Unavailable);
+    }
+    None
+}
+
+fn by_type(name: &str, status: u16) -> Option<Kind> {
+    Some(match name {
+        "ExpiredTokenException" | "UnrecognizedClientException" | "UnauthorizedException" => Kind::TokenRejected,
+        "AccountSuspendedException" => Kind::Suspended,
+        "ThrottlingException" => Kind::Throttled,
+        "ServiceQuotaExceededException" => Kind::MonthlyQuota,
+        "ConflictException" => Kind::Organisation,
+        "ResourceNotFoundException" => Kind::NoSuchPath,
+        "ServiceUnavailableException" => Kind::Unavailable,
+        "InternalServerException" => Kind::ServerError,
+        "ValidationException" if status == 400 => Kind::Malformed,
+        "AccessDeniedException" if status != 401 => Kind::Forbidden,
+        _ => return None,
+    })
+}
+
+fn by_status(status: u16, server: Option<&str>, body: &[u8]) -> Kind {
+    match status {
+        400 => Kind::Malformed,
+        401 => Kind::TokenRejected,
+        402 => Kind::MonthlyQuota,
+        403 if server.is_some_and(|name| name.eq_ignore_ascii_case("cloudfront")) => Kind::Blocked,
+        // Without a word of explanation, a stale token is the likeliest cause.
+        403 if body.is_empty() => Kind::TokenRejected,
+        403 => Kind::Forbidden,
+        404 => Kind::NoSuchPath,
+        408 => Kind::ServerError,
+        413 => Kind::ContextTooLong,
+        423 => Kind::Suspended,
+        429 => Kind::Throttled,
+        503 | 529 => Kind::Unavailable,
+        524 => Kind::GaveUp,
+        500..=599 => Kind::ServerError,
+        _ if (400..500).contains(&status) => Kind::Invalid,
+        _ => Kind::ServerError,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! Kiro over HTTP. How we introduce ourselves (kiro-upstream 1.5) is written down here and nowhere else.
+
+use super::classify::{self, Kind, MAX_ERROR_BODY, UpstreamError};
+use super::endpoint;
+use super::http::{Destination, Http, Refused};
+use super::identity::AgentNames;
+use super::{ByteStream, Call, Upstream, UpstreamModel};
+use crate::account::{AccessToken, Account, AuthMethod};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Response};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Version of the streaming SDK.
+const STREAMING_SDK: &str = "1.0.45";
+/// Version that the plain calls name.
+const RUNTIME_SDK: &str = "1.0.0";
+/// Attempts we announce, as the SDK does.
+const ANNOUNCED_ATTEMPTS: u32 = 3;
+const LIST_DEADLINE: Duration = Duration::from_secs(15);
+const ERROR_BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Larger catalogues are not believed.
+const MAX_LIST: usize = 4 * 1024 * 1024;
+const MAX_PAGES: usize = 10;
+
+/// Kiro over HTTP.
+pub(crate) struct Kiro {
+    http: Arc<Http>,
+    names: AgentNames,
+    /// No answer's head may take longer.
+    patience: Duration,
+}
+
+impl Kiro {
+    pub(crate) fn new(http: Arc<Http>, names: AgentNames, patience: Duration) -> Self {
+        Self { http, names, patience }
+    }
+
+    async fn ask(&self, call: Call) -> Result<ByteStream, UpstreamError> {
+        let headers = self.chat_headers(&call)?;
+        let request = self
+            .http
+            .request(destination(&call.account), Method::POST, &call.host, "/generateAssistantResponse")
+            .map_err(not_sent)?
+            .headers(headers)
+            .body(call.body);
+        let answered = tokio::time::timeout(self.patience, request.send()).await;
+        let response = match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(UpstreamError::local(Kind::Transport, plain(&error))),
+            Err(_) => {
+                let waited = self.patience.as_secs();
+                return Err(UpstreamError::local(Kind::TimedOut, format!("no answer within {waited} seconds")));
+            }
+        };
+        if response.status().is_success() {
+            return Ok(response.bytes_stream().map(|chunk| chunk.map_err(|error| plain(&error))).boxed());
+        }
+        Err(refused(response).await)
+    }
+
+    fn chat_headers(&self, call: &Call) -> Result<HeaderMap, UpstreamError> {
+        let names = &self.names;
+        let machine = &call.account.machine_id;
+        let mut headers = HeaderMap::with_capacity(12);
+        let mut put = |name: &'static str, value: String| checked(&mut headers, name, &value);
+        put("content-type", "application/json".into())?;
+        put("accept", "application/vnd.amazon.eventstream".into())?;
+        put(
+            "user-agent",
+            format!(
+                "aws-sdk-js/{STREAMING_SDK} ua/2.1 os/{} lang/js md/nodejs#{} api/codewhispererstreaming#{STREAMING_SDK} \
+                 m/E KiroIDE-{}-{machine}",
+                names.os, names.node, names.ide_version
+            ),
+        )?;
+        put("x-amz-user-agent", format!("aws-sdk-js/{STREAMING_SDK} KiroIDE-{}-{machine}", names.ide_version))?;
+        put("amz-sdk-invocation-id", call.invocation.clone())?;
+        let total = ANNOUNCED_ATTEMPTS.max(call.attempt);
+        put("amz-sdk-request", format!("attempt={}; max={total}", call.attempt))?;
+        put("x-amzn-codewhisperer-optout", "true".into())?;
+        put("x-amzn-kiro-agent-mode", "vibe".into())?;
+        credential(&mut headers, &call.account, &call.token)?;
+        Ok(headers)
+    }
+
+    fn list_headers(&self, account: &Account, token: &AccessToken) -> Result<HeaderMap, UpstreamError> {
+        let names = &self.names;
+        let machine = &account.machine_id;
+        let mut headers = HeaderMap::with_capacity(8);
+        let mut put = |name: &'static str, value: String| checked(&mut headers, name, &value);
+        put("accept", "application/json".into())?;
+        put(
+            "user-agent",
+            format!(
+                "aws-sdk-js/{RUNTIME_SDK} ua/2.1 os/{} lang/js md/nodejs#{} api/codewhispererruntime#{RUNTIME_SDK} \
+                 m/N,E KiroIDE-{}-{machine}",
+                names.os, names.node, names.ide_version
+            ),
+        )?;
+        put("x-amz-user-agent", format!("aws-sdk-js/{RUNTIME_SDK} KiroIDE-{}-{machine}", names.ide_version))?;
+        put("amz-sdk-invocation-id", uuid::Uuid::new_v4().to_string())?;
+        put("amz-sdk-request", "attempt=1; max=1".into())?;
+        credential(&mut headers, account, token)?;
+        Ok(headers)
+    }
+
+    async fn list(&self, account: &Account, token: &AccessToken) -> Result<Vec<UpstreamModel>, UpstreamError> {
+        let rung = endpoint::control_plane(account);
+        let mut models: Vec<UpstreamModel> = Vec::new();
+        let mut page: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.append_pair("origin", "AI_EDITOR").append_pair("maxResults", "50");
+            if let Some(arn) = &rung.profile_arn {
+                query.append_pair("profileArn", arn);
+            }
+            if let Some(page) = &page {
+                query.append_pair("nextToken", page);
+            }
+            let path = format!("/ListAvailableModels?{}", query.finish());
+            let response = self
+                .http
+                .request(destination(account), Method::GET, &rung.host, &path)
+                .map_err(not_sent)?
+                .headers(self.list_headers(account, token)?)
+                .timeout(LIST_DEADLINE)
+                .send()
+                .await
+                .map_err(|error| UpstreamError::local(Kind::Transport, plain(&error)))?;
+            if !response.status().is_success() {
+                return Err(refused(response).await);
+            }
+            let body = capped(response, MAX_LIST).await;
+            let list: ModelPage = serde_json::from_slice(&body).map_err(|error| {
+                UpstreamError::local(Kind::Corrupt, format!("the list of models cannot be read: {error}"))
+            })?;
+            models.extend(list.models.into_iter().map(ListedModel::into_model));
+            // A token that comes again would loop for ever.
+            if list.next_token.is_none() || list.next_token == page {
+                break;
+            }
+            page = list.next_token;
+        }
+        models.dedup_by(|a, b| a.id == b.id);
+        Ok(models)
+    }
+}
+
+impl Upstream for Kiro {
+    fn converse(&self, call: Call) -> BoxFuture<'_, Result<ByteStream, UpstreamError>> {
+        self.ask(call).boxed()
+    }
+
+    fn models<'a>(
+        &'a self,
+        account: &'a Account,
+        token: &'a AccessToken,
+    ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>> {
+        self.list(account, token).boxed()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelPage {
+    #[serde(default)]
+    models: Vec<ListedModel>,
+    #[serde(default)]
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedModel {
+    model_id: String,
+    #[serde(default)]
+    model_name: Option<String>,
+    #[serde(default)]
+    rate_multiplier: Option<f64>,
+    #[serde(default)]
+    token_limits: Option<TokenLimits>,
+    #[serde(default)]
+    supported_input_types: Option<Vec<String>>,
+    #[serde(default)]
+    additional_model_request_fields_schema: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenLimits {
+    #[serde(default)]
+    max_input_tokens: Option<u64>,
+    #[serde(default)]
+    max_output_tokens: Option<u64>,
+}
+
+impl ListedModel {
+    fn into_model(self) -> UpstreamModel {
+        let limits = self.token_limits;
+        UpstreamModel {
+            name: self.model_name.unwrap_or_else(|| self.model_id.clone()),
+            id: self.model_id,
+            window: limits.as_ref().and_then(|limits| limits.max_input_tokens),
+            max_output: limits.and_then(|limits| limits.max_output_tokens),
+            // Without a word on it, images are tried rather than dropped.
+            images: self
+                .supported_input_types
+                .is_none_or(|types| types.iter().any(|kind| kind.eq_ignore_ascii_case("IMAGE"))),
+            multiplier: self.rate_multiplier,
+            fields_schema: self.additional_model_request_fields_schema.filter(|schema| !schema.is_null()),
+        }
+    }
+}
+
+fn destination(account: &Account) -> Destination {
+    if account.is_demo() { Destination::Demo } else { Destination::Service }
+}
+
+fn credential(headers: &mut HeaderMap, account: &Account, token: &AccessToken) -> Result<(), UpstreamError> {
+    checked(headers, "authorization", &format!("Bearer {}", token.expose()))?;
+    if let Some(value) = headers.get_mut("authorization") {
+        value.set_sensitive(true);
+    }
+    match account.method {
+        AuthMethod::ExternalIdp => checked(headers, "tokentype", "EXTERNAL_IDP"),
+        AuthMethod::ApiKey => checked(headers, "tokentype", "API_KEY"),
+        AuthMethod::Social | AuthMethod::Idc => Ok(()),
+    }
+}
+
+/// A header from text that may come from a file: what cannot be a header is an error, never a crash.
+fn checked(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), UpstreamError> {
+    let value = HeaderValue::from_str(value)
+        .map_err(|_| UpstreamError::local(Kind::NotSent, format!("the value of {name} cannot be sent as a header")))?;
+    headers.insert(HeaderName::from_static(name), value);
+    Ok(())
+}
+
+fn not_sent(refused: Refused) -> UpstreamError {
+    UpstreamError::local(Kind::NotSent, refused.to_string())
+}
+
+/// The innermost cause, without the URL.
+fn plain(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+async fn refused(response: Response) -> UpstreamError {
+    let status = response.status();
+    let headers = response.headers().clone();
+    let body = tokio::time::timeout(ERROR_BODY_DEADLINE, capped(response, MAX_ERROR_BODY)).await.unwrap_or_default();
+    classify::refusal(status, &headers, &body)
+}
+
+async fn capped(mut response: Response, most: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    while body.len() < most {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk[..chunk.len().min(most - body.len())]),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    body
+}
