@@ -1,0 +1,175 @@
+//! A conversation's whole life: resolve the model, build the body, find somebody who answers, pass the events on, settle.
+
+pub(crate) mod exchange;
+mod usage;
+
+use crate::account::{Account, AccountId, Roster};
+use crate::catalog::Catalog;
+use crate::dispatch::{Dispatcher, Order};
+use crate::flow::Flow;
+use crate::settings::Settings;
+use crate::upstream::answer::Patience;
+use exchange::Exchange;
+use kiro_protocol::codec::Inbound;
+use kiro_protocol::conversation::Conversation;
+use kiro_protocol::failure::Failure;
+use kiro_protocol::kiro::request::{BuildContext, build};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Namespace of conversation ids that are derived from a client's session.
+const SESSIONS: uuid::Uuid = uuid::uuid!("6f3f5a52-3c1b-4a39-9c6e-0d7a1f0e6b54");
+/// How long the first request waits for the first list of models.
+const FIRST_LIST: Duration = Duration::from_secs(3);
+/// A larger body is worth a notice; the service's own limit depends on model and host.
+const BODY_NOTICE: usize = 2 * 1024 * 1024;
+
+/// Everything a conversation needs.
+pub(crate) struct Pipeline {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) roster: Arc<Roster>,
+    /// One list is asked for at a time.
+    pub(crate) listing: tokio::sync::Mutex<()>,
+}
+
+impl Pipeline {
+    /// Prepares an answer. The returned exchange has not asked anybody yet.
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        inbound: Inbound,
+        flow: Flow,
+        settings: &Settings,
+        only: Option<AccountId>,
+    ) -> Result<Exchange, (Failure, Flow)> {
+        flow.asked(&inbound.conversation.model, inbound.delivery, &inbound.notices);
+        self.first_list().await;
+        let pool = self.pool();
+        let model = match self.catalog.resolve(&inbound.conversation.model, &settings.models.default, &pool) {
+            Ok(model) => model,
+            Err(failure) => return Err((failure, flow)),
+        };
+        let context = BuildContext {
+            model_id: model.id.clone(),
+            conversation_id: conversation_id(&inbound.conversation),
+            continuation_id: Some(uuid::Uuid::new_v4().to_string()),
+            max_body_bytes: BODY_NOTICE,
+            prompt_thinking: model.fields_schema.is_none(),
+            fields_schema: model.fields_schema,
+            images_allowed: model.images,
+            ..BuildContext::default()
+        };
+        let conversation = Arc::new(inbound.conversation);
+        let built = {
+            let (conversation, context) = (Arc::clone(&conversation), context.clone());
+            crate::pipeline::heavy(weight(&conversation), move || build(&conversation, &context)).await
+        };
+        flow.resolved(&model.id, &built.notices);
+        let order = Order {
+            conversation,
+            context,
+            built,
+            invocation: uuid::Uuid::new_v4().to_string(),
+            retries: settings.limits.retries,
+            only,
+            tried: Vec::new(),
+            attempts: 0,
+            last: None,
+            repairs: Vec::new(),
+        };
+        let patience = Patience { first: settings.limits.first_event(), idle: settings.limits.idle() };
+        Ok(Exchange::new(Arc::clone(&self.dispatcher), order, flow, model.window, patience))
+    }
+
+    /// An estimate of a conversation's input tokens.
+    pub(crate) async fn count(&self, inbound: Inbound, default_model: &str) -> Result<u64, Failure> {
+        let model = self.catalog.resolve(&inbound.conversation.model, default_model, &self.pool())?;
+        let context =
+            BuildContext { model_id: model.id, fields_schema: model.fields_schema, ..BuildContext::default() };
+        let conversation = inbound.conversation;
+        Ok(heavy(weight(&conversation), move || build(&conversation, &context).estimate_tokens()).await)
+    }
+
+    /// The accounts whose models count: real ones, or the demo account while there is no real one.
+    pub(crate) fn pool(&self) -> Vec<Arc<Account>> {
+        let all = self.roster.list();
+        let any_real = all.iter().any(|account| !account.is_demo());
+        all.iter().filter(|account| account.enabled && account.is_demo() != any_real).cloned().collect()
+    }
+
+    /// Asks for the lists that are missing or old. One account after the other; failures are logged and tried again later.
+    pub(crate) async fn learn_models(&self) {
+        let _one = self.listing.lock().await;
+        for account in self.pool() {
+            if !self.catalog.wants(&account.id) {
+                continue;
+            }
+            let listed = match self.dispatcher.tokens.access(&account).await {
+                Ok(token) => self.dispatcher.upstream.models(&account, &token).await.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            match listed {
+                Ok(models) if !models.is_empty() => self.catalog.learned(&account.id, models),
+                Ok(_) => self.catalog.missed(&account.id),
+                Err(error) => {
+                    tracing::warn!(account = %account.id, error, "the list of models could not be loaded");
+                    self.catalog.missed(&account.id);
+                }
+            }
+        }
+    }
+
+    /// The very first request waits a little, so that it is built from what the upstream really offers.
+    async fn first_list(&self) {
+        let pool = self.pool();
+        if self.catalog.knows_any(&pool) || !pool.iter().any(|account| self.catalog.wants(&account.id)) {
+            return;
+        }
+        if tokio::time::timeout(FIRST_LIST, self.learn_models()).await.is_err() {
+            tracing::warn!("the list of models takes long; going on without it");
+        }
+    }
+}
+
+/// Stable for a client's session, random without one.
+fn conversation_id(conversation: &Conversation) -> String {
+    match &conversation.session {
+        Some(session) => uuid::Uuid::new_v5(&SESSIONS, session.as_bytes()).to_string(),
+        None => uuid::Uuid::new_v4().to_string(),
+    }
+}
+
+/// Text larger than this is worked on where it does not hold up other requests.
+pub(crate) const HEAVY: usize = 256 * 1024;
+
+/// Runs work on the async thread when it is small, else on a thread made for waiting.
+pub(crate) async fn heavy<T: Send + 'static>(weight: usize, work: impl FnOnce() -> T + Send + 'static) -> T {
+    if weight <= HEAVY {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Blocking work cannot be cancelled once it runs; before that, only a runtime that ends drops it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// Roughly the bytes of text in a conversation; enough to tell small from large.
+fn weight(conversation: &Conversation) -> usize {
+    use kiro_protocol::conversation::Block;
+    fn of(block: &Block) -> usize {
+        match block {
+            Block::Text { text, .. } | Block::Thinking { text, .. } => text.len(),
+            Block::RedactedThinking { data } => data.len(),
+            Block::Image(image) => image.data.len(),
+            Block::Document(_) | Block::ToolUse { .. } => 256,
+            Block::ToolResult { content, .. } => content.iter().map(of).sum(),
+        }
+    }
+    let tools: usize = conversation.tools.len() * 1024;
+    let said = conversation.messages.iter().flat_map(|message| &message.content);
+    tools + said.chain(&conversation.system).map(of).sum::<usize>()
+}
