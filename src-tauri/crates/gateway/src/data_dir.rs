@@ -93,7 +93,7 @@ impl DataDirError {
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl DataDir {
@@ -105,7 +105,12 @@ impl DataDir {
         };
         let path = prepare(&path)?;
         let lock = lock(&path)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
+    }
+
+    /// Lets another process have the folder, before this value is dropped. Nothing may be written afterwards.
+    pub fn release(&self) {
+        let _ = self.lock.unlock();
     }
 
     /// The folder itself.
@@ -168,7 +173,7 @@ fn previous_name(name: &str) -> String {
 }
 
 /// The platform's own place for application state.
-fn default_path() -> Option<PathBuf> {
+pub(crate) fn default_path() -> Option<PathBuf> {
     directories::ProjectDirs::from("dev", "kiroproxy", "Kiro Proxy").map(|dirs| dirs.data_local_dir().to_path_buf())
 }
 

@@ -1,9 +1,12 @@
 //! From a built request to an accepted one: lease, token, call, and what to do about a refusal, until there is a stream or
 //! a reason. Nothing has reached the client yet, so everything here may be tried again.
 
-use crate::account::{AccessToken, Account, AccountId, Lease, LeaseRequest, Leases, NoAccount, Outcome, TokenError, Tokens};
+use crate::account::{
+    AccessToken, Account, AccountId, Lease, LeaseRequest, Leases, NoAccount, Outcome, TokenError, Tokens,
+};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::demo::Demo;
 use crate::flow::{FlowAttempt, Trail};
 use crate::upstream::classify::{Disposition, Kind, Repair, UpstreamError};
 use crate::upstream::endpoint::{self, Rung};
@@ -65,6 +68,8 @@ pub(crate) struct Dispatcher {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Started before the demo account's first use.
+    pub(crate) demo: Option<Arc<Demo>>,
     /// The rung that worked last, by account.
     pub(crate) rungs: Mutex<HashMap<AccountId, usize>>,
 }
@@ -100,6 +105,16 @@ impl Dispatcher {
         }
     }
 
+    /// A token of the account; for the demo account its stand-in is started first.
+    pub(crate) async fn token(&self, account: &Account) -> Result<AccessToken, TokenError> {
+        if let (true, Some(demo)) = (account.is_demo(), &self.demo)
+            && let Err(error) = demo.ready().await
+        {
+            return Err(TokenError::Transient { message: error.to_string(), retry_after: None });
+        }
+        self.tokens.access(account).await
+    }
+
     /// One account, on as many hosts and as often as it makes sense.
     async fn ask(&self, account: &Arc<Account>, order: &mut Order, trail: &Trail) -> Verdict {
         let ladder = endpoint::ladder(account);
@@ -107,7 +122,7 @@ impl Dispatcher {
         // Rungs refused for what they are, and rungs that were busy: neither is climbed twice in a row.
         let mut refused = vec![false; ladder.len()];
         let mut refreshed = false;
-        let mut token = match self.tokens.access(account).await {
+        let mut token = match self.token(account).await {
             Ok(token) => token,
             Err(error) => return no_token(&error, order),
         };
@@ -246,7 +261,9 @@ impl Dispatcher {
         }
         let wait = none.retry_at().map(|at| at.since(self.clock.now()).max(Duration::from_secs(1)));
         let (class, advice) = match none {
-            NoAccount::Empty => (FailureClass::Overloaded, "Add one: in the app, or with `kiro-proxy accounts import`."),
+            NoAccount::Empty => {
+                (FailureClass::Overloaded, "Add one: in the app, or with `kiro-proxy accounts import`.")
+            }
             NoAccount::Busy => (FailureClass::RateLimit, "Try again shortly."),
             NoAccount::CoolingDown { .. } => (FailureClass::RateLimit, "Try again shortly."),
             NoAccount::Exhausted { .. } => (FailureClass::Quota, "Add another account or wait for the reset."),
@@ -327,6 +344,3 @@ pub(crate) fn backoff(attempts: u32) -> Duration {
     let most = FIRST_PAUSE.saturating_mul(1 << attempts.min(8)).min(LONGEST_PAUSE);
     most.mul_f64(rand::rng().random_range(0.5..1.0))
 }
-
-#[cfg(test)]
-mod tests;

@@ -31,6 +31,8 @@ pub enum ProblemCode {
     Storage,
     /// The imported text has no account that can be used.
     NothingToImport,
+    /// The upstream refused or failed.
+    UpstreamFailed,
     /// This face has no demo account to offer.
     DemoUnavailable,
     /// The gateway is stopping.
@@ -102,6 +104,7 @@ impl Problem {
             | ProblemCode::StoreUnavailable
             | ProblemCode::DemoUnavailable
             | ProblemCode::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            ProblemCode::UpstreamFailed => StatusCode::BAD_GATEWAY,
             ProblemCode::Storage | ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -8,6 +8,7 @@ use kiro_protocol::failure::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -151,22 +152,18 @@ pub(crate) struct Flows {
     clock: Arc<dyn Clock>,
     announcer: Announcer,
     ring: Mutex<VecDeque<Arc<FlowView>>>,
-    in_flight: std::sync::atomic::AtomicUsize,
+    /// How many are under way; watched by whoever shows it.
+    in_flight: watch::Sender<usize>,
 }
 
 impl Flows {
     pub(crate) fn new(clock: Arc<dyn Clock>, announcer: Announcer) -> Self {
-        Self {
-            clock,
-            announcer,
-            ring: Mutex::new(VecDeque::with_capacity(KEPT)),
-            in_flight: std::sync::atomic::AtomicUsize::new(0),
-        }
+        Self { clock, announcer, ring: Mutex::new(VecDeque::with_capacity(KEPT)), in_flight: watch::channel(0).0 }
     }
 
     /// Opens the record of a request that has just arrived.
     pub(crate) fn open(self: &Arc<Self>, id: String, protocol: &'static str, client: Option<String>) -> Flow {
-        self.in_flight.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.in_flight.send_modify(|count| *count += 1);
         let view = FlowView {
             id,
             at: self.clock.now(),
@@ -191,7 +188,12 @@ impl Flows {
 
     /// Requests under way.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(std::sync::atomic::Ordering::Relaxed)
+        *self.in_flight.borrow()
+    }
+
+    /// Follows the number of requests under way.
+    pub(crate) fn watch(&self) -> watch::Receiver<usize> {
+        self.in_flight.subscribe()
     }
 
     /// The newest first.
@@ -204,7 +206,7 @@ impl Flows {
     }
 
     fn close(&self, view: FlowView) {
-        self.in_flight.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        self.in_flight.send_modify(|count| *count = count.saturating_sub(1));
         let id = view.id.clone();
         let mut ring = self.ring();
         if ring.len() == KEPT {
@@ -258,11 +260,6 @@ impl Record {
 }
 
 impl Flow {
-    /// Its id.
-    pub(crate) fn id(&self) -> String {
-        self.record.view().id.clone()
-    }
-
     pub(crate) fn trail(&self) -> Trail {
         Trail(Arc::clone(&self.record))
     }
@@ -285,6 +282,10 @@ impl Flow {
         let mut view = self.record.view();
         view.account = Some(account.id.to_string());
         view.simulated = account.is_demo();
+    }
+
+    pub(crate) fn account(&self) -> Option<String> {
+        self.record.view().account.clone()
     }
 
     pub(crate) fn simulated(&self) -> bool {

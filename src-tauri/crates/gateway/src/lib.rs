@@ -5,27 +5,37 @@
 
 pub mod account;
 mod admin_event;
+mod background;
+mod catalog;
 pub mod client_key;
 pub mod clock;
 pub mod credential;
 pub mod data_dir;
+mod demo;
+mod dispatch;
 mod error;
+mod flow;
 mod http;
 mod options;
+mod pipeline;
 pub mod settings;
 mod status;
+mod telemetry;
 pub mod transfer;
 pub mod upstream;
 mod wiring;
 
 pub use admin_event::AdminEvent;
+pub use credential::{StoreChoice, StoreKind as StoreName, StoreState as StoreCondition, VaultKeySource};
 pub use error::{FieldProblem, OpenError, Problem, ProblemCode};
+pub use flow::{FlowAttempt, FlowDelivery, FlowNotice, FlowOutcome, FlowUsage, FlowView};
 pub use http::admin::openapi_document;
-pub use options::{
-    DemoHost, DemoSession, LogChoice, Options, Override, OverrideSource, StoreChoice, UiAsset, UiAssets, VaultKeySource,
-};
+pub use http::holder::PortHolder;
+pub use http::local::{LocalDoor, LocalStream};
+pub use options::{DemoHost, DemoSession, LogChoice, Options, Override, OverrideSource, UiAsset, UiAssets};
 pub use settings::Settings;
-pub use status::{AccountCounts, ListenerState, Status, StoreCondition, StoreName, StoreStatus};
+pub use settings::store::{OverrideView, SettingsView};
+pub use status::{AccountCounts, ListenerState, Status, StoreStatus};
 pub use wiring::Gateway;
 
 /// The version shown in `status` and sent to nobody else.

@@ -1,7 +1,7 @@
 //! What a face hands over when it opens a gateway.
 
 use crate::clock::{Clock, SystemClock};
-pub use crate::credential::{StoreChoice, VaultKeySource};
+use crate::credential::{StoreChoice, VaultKeySource};
 use crate::error::OpenError;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;

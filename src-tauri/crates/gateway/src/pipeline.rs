@@ -104,7 +104,7 @@ impl Pipeline {
             if !self.catalog.wants(&account.id) {
                 continue;
             }
-            let listed = match self.dispatcher.tokens.access(&account).await {
+            let listed = match self.dispatcher.token(&account).await {
                 Ok(token) => self.dispatcher.upstream.models(&account, &token).await.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };

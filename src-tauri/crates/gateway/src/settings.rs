@@ -72,7 +72,6 @@ impl ListenerSettings {
     }
 
     fn check(&self, errors: &mut FieldErrors) {
-        errors.range("listener.port", self.port.into(), 1, 65535);
         errors.range("listener.maxBodyMebibytes", self.max_body_mebibytes.into(), 1, 256);
         errors.range("listener.maxConnections", self.max_connections.into(), 16, 16384);
         errors.range("listener.bodyReadSeconds", self.body_read_seconds.into(), 5, 600);
@@ -213,11 +212,20 @@ pub struct LimitSettings {
     /// How often one request may be tried again before anything was delivered.
     #[schema(minimum = 0, maximum = 5, default = 2)]
     pub retries: u32,
+    /// How many requests may use one account at the same time.
+    #[schema(minimum = 1, maximum = 4096, default = 256)]
+    pub account_concurrency: u32,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self { first_event_seconds: 300, idle_seconds: 120, keep_alive_seconds: 15, retries: 2 }
+        Self {
+            first_event_seconds: 300,
+            idle_seconds: 120,
+            keep_alive_seconds: 15,
+            retries: 2,
+            account_concurrency: 256,
+        }
     }
 }
 
@@ -242,6 +250,7 @@ impl LimitSettings {
         errors.range("limits.idleSeconds", self.idle_seconds.into(), 10, 1800);
         errors.range("limits.keepAliveSeconds", self.keep_alive_seconds.into(), 1, 120);
         errors.range("limits.retries", self.retries.into(), 0, 5);
+        errors.range("limits.accountConcurrency", self.account_concurrency.into(), 1, 4096);
     }
 }
 

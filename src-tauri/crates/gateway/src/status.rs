@@ -1,6 +1,7 @@
 //! What a face shows at a glance.
 
 use crate::clock::Timestamp;
+use crate::credential::{StoreKind, StoreState};
 use crate::error::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,42 +34,14 @@ pub struct AccountCounts {
     pub demo: usize,
 }
 
-/// Which secret store is in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum StoreName {
-    /// The operating system's keychain.
-    Keychain,
-    /// The sealed vault file.
-    Vault,
-    /// Memory only.
-    Memory,
-}
-
-/// Whether the secret store can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum StoreCondition {
-    /// It answers.
-    Ready,
-    /// It waits for a person to unlock it.
-    Locked,
-    /// There is none.
-    Absent,
-    /// The system refused access.
-    Denied,
-    /// It did not answer in time.
-    TimedOut,
-}
-
 /// The secret store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoreStatus {
     /// Which one.
-    pub kind: StoreName,
+    pub kind: StoreKind,
     /// Whether it can be used.
-    pub state: StoreCondition,
+    pub state: StoreState,
 }
 
 /// The gateway at a glance.

@@ -1,49 +1,345 @@
 //! The composition root: builds every part once, in order, and takes them down in the opposite order.
 
+use crate::account::{Book, Leases, Roster, Tokens, installation_machine_id};
 use crate::admin_event::{AdminEvent, Announcer};
-use crate::clock::Timestamp;
+use crate::background;
+use crate::catalog::Catalog;
+use crate::client_key::Keys;
+use crate::clock::{Clock, Timestamp};
+use crate::credential::{StoreError, open_store};
+use crate::data_dir::{DataDir, DataDirError};
+use crate::demo::Demo;
+use crate::dispatch::Dispatcher;
 use crate::error::{OpenError, Problem, ProblemCode};
-use crate::options::Options;
+use crate::flow::Flows;
+use crate::http::body::Budget;
+use crate::http::client_api::ClientApi;
+use crate::http::holder;
+use crate::http::listener::{Bound, Server};
+use crate::http::local;
+use crate::options::{Options, check_endpoints};
+use crate::pipeline::Pipeline;
 use crate::settings::Settings;
-use crate::status::{AccountCounts, ListenerState, Status, StoreCondition, StoreName, StoreStatus};
-use arc_swap::ArcSwap;
-use std::sync::Arc;
+use crate::settings::store::SettingsStore;
+use crate::status::{AccountCounts, ListenerState, Status, StoreStatus};
+use crate::telemetry::Telemetry;
+use crate::upstream::http::Http;
+use crate::upstream::identity::{AgentNames, HttpIdentity};
+use crate::upstream::kiro::Kiro;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long a stop waits for work that is not an answer, such as saving a rotated token.
+const LAST_TASKS: Duration = Duration::from_secs(10);
+/// Changes that come in bursts are told once.
+const BURST: Duration = Duration::from_millis(150);
 
 /// A running gateway. Clones share it.
 #[derive(Clone)]
 pub struct Gateway {
-    parts: Arc<Parts>,
+    pub(crate) parts: Arc<Parts>,
 }
 
-struct Parts {
-    settings: ArcSwap<Settings>,
-    announcer: Announcer,
-    data_dir: String,
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("data_dir", &self.parts.dir.path()).finish_non_exhaustive()
+    }
+}
+
+/// Every part, built once.
+pub(crate) struct Parts {
+    pub(crate) dir: Arc<DataDir>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Arc<SettingsStore>,
+    pub(crate) announcer: Announcer,
+    pub(crate) book: Book,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) demo: Arc<Demo>,
+    pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) flows: Arc<Flows>,
+    pub(crate) machine_id: String,
+    /// Ends everything that is not an answer.
+    pub(crate) stop: CancellationToken,
+    /// Ends the answers of the admin API.
+    pub(crate) cut: CancellationToken,
+    pub(crate) tasks: TaskTracker,
     started_at: Timestamp,
+    budget: Budget,
+    telemetry: Telemetry,
+    door: Mutex<Door>,
+    /// One opening or closing at a time.
+    switching: tokio::sync::Mutex<()>,
+}
+
+/// The door for clients, as it stands.
+struct Door {
+    state: ListenerState,
+    server: Option<Server>,
+    problem: Option<Problem>,
+    background: Option<CancellationToken>,
 }
 
 impl Gateway {
     /// Opens the data directory and builds every part. Nothing listens for clients yet.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
-        let data_dir = options.data_dir.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        let started_at = options.clock.now();
-        Ok(Self {
+        if let Some(base) = &options.endpoints {
+            check_endpoints(base)?;
+        }
+        let clock = Arc::clone(&options.clock);
+        let wish = options.data_dir.clone();
+        let dir = Arc::new(DataDir::open(wish.clone()).map_err(|error| data_dir_error(error, wish))?);
+        let settings = Arc::new(SettingsStore::open(Arc::clone(&dir), &options.overrides)?);
+        let now = settings.snapshot().settings;
+        let telemetry = Telemetry::install(options.log, &dir, &now.logs);
+        let announcer = Announcer::new();
+
+        let credentials = open_store(&options.store, &dir).await.map_err(store_error)?;
+        let saved = |error: &dyn std::fmt::Display, action: String| OpenError::Saved(format!("{error}. {action}"));
+        let roster = Roster::open(Arc::clone(&dir)).map_err(|error| saved(&error, error.action()))?;
+        let roster = Arc::new(roster);
+        let concurrency = now.limits.account_concurrency as usize;
+        let leases = Arc::new(Leases::new(Arc::clone(&roster), Arc::clone(&clock), concurrency));
+        let internal = |error: &dyn std::fmt::Display| OpenError::Internal(error.to_string());
+        let http = Arc::new(Http::new(options.endpoints.clone()).map_err(|error| internal(&error))?);
+        let names = AgentNames::default();
+        let tasks = TaskTracker::new();
+        let tokens = Arc::new(Tokens::new(
+            credentials.clone(),
+            Arc::new(HttpIdentity::new(Arc::clone(&http), names.clone())),
+            Arc::clone(&roster),
+            Arc::clone(&leases),
+            Arc::clone(&clock),
+            tasks.clone(),
+        ));
+        let book = Book { roster, leases, tokens, credentials: credentials.clone() };
+        let keys = Keys::open(Arc::clone(&dir), credentials, Arc::clone(&clock))
+            .map_err(|error| saved(&error, error.action()))?;
+        let machine_id = installation_machine_id(&dir).map_err(|error| internal(&error))?;
+        let demo = Arc::new(Demo::new(
+            options.demo.clone(),
+            Arc::clone(&http),
+            book.clone(),
+            Arc::clone(&clock),
+            machine_id.clone(),
+        ));
+        let catalog = Arc::new(Catalog::default());
+        let dispatcher = Arc::new(Dispatcher {
+            upstream: Arc::new(Kiro::new(http, names, now.limits.first_event())),
+            leases: Arc::clone(&book.leases),
+            tokens: Arc::clone(&book.tokens),
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&clock),
+            demo: Some(Arc::clone(&demo)),
+            rungs: Mutex::new(HashMap::new()),
+        });
+        let pipeline = Arc::new(Pipeline {
+            dispatcher,
+            catalog,
+            roster: Arc::clone(&book.roster),
+            listing: tokio::sync::Mutex::new(()),
+        });
+        let flows = Arc::new(Flows::new(Arc::clone(&clock), announcer.clone()));
+        let gateway = Self {
             parts: Arc::new(Parts {
-                settings: ArcSwap::from_pointee(Settings::default()),
-                announcer: Announcer::new(),
-                data_dir,
-                started_at,
+                dir,
+                started_at: clock.now(),
+                clock,
+                settings,
+                announcer,
+                book,
+                keys: Arc::new(keys),
+                demo,
+                pipeline,
+                flows,
+                machine_id,
+                stop: CancellationToken::new(),
+                cut: CancellationToken::new(),
+                tasks,
+                budget: Budget::default(),
+                telemetry,
+                door: Mutex::new(Door { state: ListenerState::Stopped, server: None, problem: None, background: None }),
+                switching: tokio::sync::Mutex::new(()),
             }),
-        })
+        };
+        gateway.begin().await;
+        Ok(gateway)
+    }
+
+    /// What runs as long as the gateway is open.
+    async fn begin(&self) {
+        let parts = &self.parts;
+        if let Err(error) = parts.keys.ensure_first().await {
+            // A locked store: the key is made once it is unlocked.
+            tracing::warn!(%error, "the first client key could not be made yet");
+        }
+        let router = self.admin_router();
+        if let Err(error) = local::start(&parts.dir, router, &parts.tasks, parts.stop.clone()) {
+            tracing::warn!(%error, "the local door for the command line could not be opened");
+        }
+        parts.tasks.spawn(self.clone().follow_settings());
+        parts.tasks.spawn(self.clone().tell_status());
+        tracing::info!(version = crate::VERSION, "opened");
     }
 
     /// Opens or closes the door for clients.
     pub async fn set_listening(&self, listening: bool) -> Result<Status, Problem> {
-        if listening {
-            return Err(Problem::new(ProblemCode::Internal, "the listener is not built yet"));
-        }
+        let gateway = self.clone();
+        // A face that stops waiting must not leave the door half open.
+        let switched = self.parts.tasks.spawn(async move {
+            let _one = gateway.parts.switching.lock().await;
+            if listening {
+                gateway.listen().await
+            } else {
+                gateway.close_door().await;
+                Ok(())
+            }
+        });
+        switched.await.map_err(|_| Problem::new(ProblemCode::Internal, "the switch met a fault of ours"))??;
         Ok(self.status())
+    }
+
+    async fn listen(&self) -> Result<(), Problem> {
+        if self.parts.stop.is_cancelled() {
+            return Err(Problem::new(ProblemCode::Stopping, "the gateway is stopping"));
+        }
+        if self.door().server.is_some() {
+            return Ok(());
+        }
+        self.change(|door| {
+            door.state = ListenerState::Starting;
+            door.problem = None;
+        });
+        match self.open_door().await {
+            Ok(server) => {
+                let background = self.parts.stop.child_token();
+                let run = background::run(Arc::clone(&self.parts.pipeline), background.clone());
+                self.parts.tasks.spawn(run);
+                tracing::info!(addresses = ?server.addresses(), "clients can connect");
+                self.change(|door| {
+                    door.state = ListenerState::Running;
+                    door.server = Some(server);
+                    door.background = Some(background);
+                });
+                Ok(())
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "clients cannot connect");
+                self.change(|door| {
+                    door.state = ListenerState::Failed;
+                    door.problem = Some(problem.clone());
+                });
+                Err(problem)
+            }
+        }
+    }
+
+    async fn open_door(&self) -> Result<Server, Problem> {
+        let parts = &self.parts;
+        if let Err(error) = parts.keys.ensure_first().await {
+            let problem = Problem::new(ProblemCode::StoreUnavailable, format!("no client key can be made: {error}"));
+            return Err(problem.action(error.action()));
+        }
+        let settings = Arc::clone(&parts.settings);
+        let remembered = tokio::task::spawn_blocking(move || settings.remember_first_port(holder::next_free)).await;
+        remembered.map_err(|_| Problem::new(ProblemCode::Internal, "no port could be chosen"))??;
+        let listener = parts.settings.snapshot().settings.listener.clone();
+        let bound = Bound::new(listener.port).await?;
+        Ok(Server::start(bound, listener.max_connections as usize, |port, cut| ClientApi {
+            pipeline: Arc::clone(&parts.pipeline),
+            keys: Arc::clone(&parts.keys),
+            settings: Arc::clone(&parts.settings),
+            flows: Arc::clone(&parts.flows),
+            clock: Arc::clone(&parts.clock),
+            budget: parts.budget.clone(),
+            port,
+            cut,
+        }))
+    }
+
+    async fn close_door(&self) {
+        let mut taken = None;
+        self.change(|door| {
+            taken = door.server.take();
+            if let Some(background) = door.background.take() {
+                background.cancel();
+            }
+            door.problem = None;
+            door.state = if taken.is_some() { ListenerState::Stopping } else { ListenerState::Stopped };
+        });
+        let Some(server) = taken else { return };
+        let drain = Duration::from_secs(self.settings().listener.drain_seconds.into());
+        server.shut(drain).await;
+        tracing::info!("clients can no longer connect");
+        self.change(|door| door.state = ListenerState::Stopped);
+    }
+
+    /// Takes over what a saved setting changes while things run.
+    async fn follow_settings(self) {
+        let mut changes = self.parts.settings.watch();
+        loop {
+            tokio::select! {
+                () = self.parts.stop.cancelled() => return,
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+            let snapshot = changes.borrow_and_update().clone();
+            self.parts.telemetry.set_level(snapshot.settings.logs.level);
+            self.parts.book.leases.set_limit(snapshot.settings.limits.account_concurrency as usize);
+            self.parts.announcer.tell(AdminEvent::Settings { revision: snapshot.revision });
+            let _one = self.parts.switching.lock().await;
+            let port = self.door().server.as_ref().map(Server::port);
+            let wish = snapshot.settings.listener.port;
+            if port.is_some_and(|port| wish != 0 && port != wish) {
+                self.move_door().await;
+            }
+        }
+    }
+
+    /// Opens the new door before the old one is closed; when it cannot be opened, the old one stays.
+    async fn move_door(&self) {
+        match self.open_door().await {
+            Ok(server) => {
+                tracing::info!(addresses = ?server.addresses(), "clients can connect elsewhere now");
+                let mut old = None;
+                self.change(|door| {
+                    old = door.server.replace(server);
+                    door.problem = None;
+                });
+                if let Some(old) = old {
+                    let drain = Duration::from_secs(self.settings().listener.drain_seconds.into());
+                    self.parts.tasks.spawn(async move { old.shut(drain).await });
+                }
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "the new port cannot be opened; the old one stays open");
+                self.change(|door| door.problem = Some(problem));
+            }
+        }
+    }
+
+    /// Tells faces what changes with the requests: how many there are, and which accounts can serve.
+    async fn tell_status(self) {
+        let mut requests = self.parts.flows.watch();
+        let mut told = None;
+        loop {
+            tokio::select! {
+                () = self.parts.stop.cancelled() => return,
+                changed = requests.changed() => if changed.is_err() { return },
+            }
+            let status = self.status();
+            if told.as_ref() != Some(&status) {
+                let accounts = told.as_ref().map(|told: &Status| told.accounts);
+                if accounts.is_some_and(|accounts| accounts != status.accounts) {
+                    self.parts.announcer.tell(AdminEvent::Accounts);
+                }
+                told = Some(status.clone());
+                self.parts.announcer.tell(AdminEvent::Status { status: Box::new(status) });
+            }
+            tokio::time::sleep(BURST).await;
+        }
     }
 
     /// The admin API.
@@ -53,18 +349,22 @@ impl Gateway {
 
     /// The gateway at a glance.
     pub fn status(&self) -> Status {
+        let parts = &self.parts;
+        let census = parts.book.leases.census();
+        let credentials = &parts.book.credentials;
+        let door = self.door();
         Status {
             version: crate::VERSION.to_owned(),
-            state: ListenerState::Stopped,
-            addresses: Vec::new(),
-            port: self.settings().listener.port,
-            started_at: self.parts.started_at,
-            data_dir: self.parts.data_dir.clone(),
-            in_flight: 0,
-            accounts: AccountCounts::default(),
-            store: StoreStatus { kind: StoreName::Memory, state: StoreCondition::Ready },
-            problem: None,
-            simulated: false,
+            state: door.state,
+            addresses: door.server.as_ref().map(Server::addresses).unwrap_or_default(),
+            port: door.server.as_ref().map_or_else(|| self.settings().listener.port, Server::port),
+            started_at: parts.started_at,
+            data_dir: parts.dir.path().display().to_string(),
+            in_flight: parts.flows.in_flight(),
+            accounts: AccountCounts { total: census.total, usable: census.usable, demo: census.demo },
+            store: StoreStatus { kind: credentials.kind(), state: credentials.state() },
+            problem: door.problem.clone(),
+            simulated: census.simulated,
         }
     }
 
@@ -75,11 +375,57 @@ impl Gateway {
 
     /// The settings now.
     pub fn settings(&self) -> Arc<Settings> {
-        self.parts.settings.load_full()
+        self.parts.settings.snapshot().settings
     }
 
     /// Finishes open requests, stops everything and releases the data directory.
     pub async fn stop(&self) {
+        let parts = &self.parts;
+        {
+            let _one = parts.switching.lock().await;
+            self.close_door().await;
+        }
+        parts.cut.cancel();
+        parts.stop.cancel();
+        parts.tasks.close();
+        if tokio::time::timeout(LAST_TASKS, parts.tasks.wait()).await.is_err() {
+            tracing::warn!("some work did not end in time");
+        }
+        if let Err(error) = parts.keys.flush() {
+            tracing::warn!(%error, "when keys were last used could not be saved");
+        }
+        tracing::info!("closed");
+        parts.dir.release();
+    }
+
+    /// Tells everybody the status as it is now.
+    pub(crate) fn announce(&self) {
         self.parts.announcer.tell(AdminEvent::Status { status: Box::new(self.status()) });
     }
+
+    fn change(&self, change: impl FnOnce(&mut Door)) {
+        change(&mut self.door());
+        self.announce();
+    }
+
+    fn door(&self) -> MutexGuard<'_, Door> {
+        self.parts.door.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn data_dir_error(error: DataDirError, wish: Option<std::path::PathBuf>) -> OpenError {
+    match error {
+        DataDirError::Locked { path, holder } => OpenError::Locked { path, holder },
+        DataDirError::NoHome
+        | DataDirError::Symlink { .. }
+        | DataDirError::NotADirectory { .. }
+        | DataDirError::NotOurs { .. }
+        | DataDirError::Unwritable { .. } => {
+            OpenError::DataDir { path: wish.unwrap_or_default(), reason: format!("{error}. {}", error.action()) }
+        }
+    }
+}
+
+fn store_error(error: StoreError) -> OpenError {
+    OpenError::Store(format!("{error}\n{}", error.action()))
 }

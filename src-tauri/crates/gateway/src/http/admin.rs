@@ -1,27 +1,57 @@
 //! The admin API: one router for every face, and its OpenAPI document.
 
+mod accounts;
+mod events;
+mod extract;
+mod flows;
+mod keys;
+mod settings;
 mod status;
+mod try_it;
 
 use crate::wiring::Gateway;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// Imports are the largest bodies: files of many accounts.
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Kiro Proxy admin API", description = "What the window, the browser and the command line use."),
-    components(schemas(crate::AdminEvent, crate::Problem))
+    components(schemas(crate::AdminEvent, crate::Problem, try_it::Receipt))
 )]
 struct Document;
 
 fn documented() -> OpenApiRouter<Gateway> {
-    OpenApiRouter::with_openapi(Document::openapi()).routes(routes!(status::status)).routes(routes!(status::listener))
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(status::status))
+        .routes(routes!(status::listener))
+        .routes(routes!(status::port))
+        .routes(routes!(settings::settings, settings::patch))
+        .routes(routes!(accounts::list))
+        .routes(routes!(accounts::demo))
+        .routes(routes!(accounts::import))
+        .routes(routes!(accounts::remove))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::reveal))
+        .routes(routes!(try_it::ask))
+        .routes(routes!(flows::list))
+        .routes(routes!(events::events))
 }
 
 /// The router with every admin call.
 pub(crate) fn router(gateway: Gateway) -> axum::Router {
     let (router, _) = documented().split_for_parts();
-    router.with_state(gateway)
+    router
+        .route("/api/openapi.json", get(|| async { ([(CONTENT_TYPE, "application/json")], openapi_document()) }))
+        .fallback(extract::nothing_here)
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
+        .with_state(gateway)
 }
 
 /// The OpenAPI document of the admin API, as pretty JSON with a line break at the end.

@@ -125,7 +125,8 @@ mod tests {
         assert_eq!(budget.0.load(Ordering::Relaxed), 4);
         drop(share);
         assert_eq!(budget.0.load(Ordering::Relaxed), 0);
-        let endless = StreamBody::new(stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"abc")))));
+        let endless =
+            StreamBody::new(stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"abc")))));
         assert_eq!(read(endless, 4, LONG, &budget).await.expect_err("too large"), BodyError::TooLarge);
         let announced = Full::new(Bytes::from_static(b"abcde"));
         assert_eq!(read(announced, 4, LONG, &budget).await.expect_err("too large"), BodyError::TooLarge);

@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::{Delivery, PageQuery, Protocol, RequestHead};
 use kiro_protocol::failure::{Failure, FailureClass};
+use kiro_protocol::sse::SseWriter;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,8 +123,8 @@ impl ClientApi {
 
     async fn admit(self: Arc<Self>, request: Request<Incoming>, id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        if let Err(refusal) = guard::host(&parts.uri, &parts.headers, self.port)
-            .and_then(|()| guard::origin(&parts.headers, self.port))
+        if let Err(refusal) =
+            guard::host(&parts.uri, &parts.headers, self.port).and_then(|()| guard::origin(&parts.headers, self.port))
         {
             tracing::warn!(request = %id, code = refusal.code(), "refused");
             return last_words(plain_refusal(refusal));
@@ -251,7 +252,8 @@ impl ClientApi {
         match delivery {
             Delivery::Stream => {
                 let simulated = exchange.flow().simulated() || self.pipeline.dispatcher.leases.census().simulated;
-                let body = reply::stream::<P>(exchange, echo, settings.limits.keep_alive(), &self.cut);
+                let body =
+                    reply::stream::<P>(exchange, echo, settings.limits.keep_alive(), &self.cut, SseWriter::default());
                 let mut response = Response::new(body);
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
@@ -311,7 +313,8 @@ async fn read<P: Protocol>(
         let mebibytes = settings.listener.max_body_mebibytes;
         let (failure, status) = match error {
             BodyError::TooLarge => {
-                let words = format!("the request body is larger than {mebibytes} MiB (setting listener.maxBodyMebibytes)");
+                let words =
+                    format!("the request body is larger than {mebibytes} MiB (setting listener.maxBodyMebibytes)");
                 (Failure::new(FailureClass::TooLarge, "body_too_large", words), None)
             }
             BodyError::NoRoom => {

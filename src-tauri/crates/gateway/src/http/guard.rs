@@ -100,7 +100,10 @@ pub(crate) fn keys(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         let (scheme, rest) = value.split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then(|| rest.trim_ascii())
     });
-    let plain = ["x-api-key", "x-goog-api-key"].into_iter().flat_map(|name| headers.get_all(name)).map(|value| value.as_bytes());
+    let plain = ["x-api-key", "x-goog-api-key"]
+        .into_iter()
+        .flat_map(|name| headers.get_all(name))
+        .map(|value| value.as_bytes());
     bearer.chain(plain)
 }
 

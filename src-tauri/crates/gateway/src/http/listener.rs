@@ -56,11 +56,6 @@ impl Bound {
         }
         Ok(Self { sockets, port })
     }
-
-    /// The port in use.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
 }
 
 fn problem(port: u16, error: &io::Error) -> Problem {
@@ -70,10 +65,9 @@ fn problem(port: u16, error: &io::Error) -> Problem {
             .param("port", port);
     }
     let holder = holder::holder(port);
-    let who = holder.as_ref().map_or_else(
-        || "another program".to_owned(),
-        |holder| format!("{} (process {})", holder.name, holder.pid),
-    );
+    let who = holder
+        .as_ref()
+        .map_or_else(|| "another program".to_owned(), |holder| format!("{} (process {})", holder.name, holder.pid));
     let mut problem = Problem::new(ProblemCode::PortInUse, format!("port {port} is taken by {who}"))
         .action("Stop that program, or choose another port in the settings or with --port.")
         .param("port", port);
@@ -94,7 +88,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Begins to accept.
-    pub(crate) fn start(bound: Bound, max_connections: usize, api: impl FnOnce(u16, CancellationToken) -> ClientApi) -> Self {
+    pub(crate) fn start(
+        bound: Bound,
+        max_connections: usize,
+        api: impl FnOnce(u16, CancellationToken) -> ClientApi,
+    ) -> Self {
         let server = Self {
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),

@@ -3,10 +3,12 @@
 
 use crate::data_dir::DataDir;
 use axum::Router;
+use http::HeaderMap;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,12 +16,62 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Folder of the socket inside the data directory.
-pub(crate) const FOLDER: &str = "run";
+const FOLDER: &str = "run";
 /// The socket's name.
 #[cfg(unix)]
-pub(crate) const SOCKET: &str = "admin.sock";
+const NAME: &str = "admin.sock";
+/// The file that tells port and token.
+#[cfg(not(unix))]
+const NAME: &str = "admin.json";
 
 const HEAD: Duration = Duration::from_secs(10);
+
+/// A connection to the admin API of the gateway that owns a data directory.
+#[cfg(unix)]
+pub type LocalStream = tokio::net::UnixStream;
+/// A connection to the admin API of the gateway that owns a data directory.
+#[cfg(not(unix))]
+pub type LocalStream = tokio::net::TcpStream;
+
+/// Where the gateway that owns a data directory answers programs of the same user.
+#[derive(Debug, Clone)]
+pub struct LocalDoor {
+    folder: PathBuf,
+}
+
+impl LocalDoor {
+    /// The door of the gateway that owns `data_dir` (or the platform's usual place), if one has been opened there.
+    pub fn find(data_dir: Option<&Path>) -> Option<Self> {
+        let folder = data_dir.map(Path::to_path_buf).or_else(crate::data_dir::default_path)?.join(FOLDER);
+        folder.join(NAME).symlink_metadata().ok()?;
+        Some(Self { folder })
+    }
+
+    /// Connects. The headers belong into every request.
+    #[cfg(unix)]
+    pub async fn connect(&self) -> io::Result<(LocalStream, HeaderMap)> {
+        Ok((LocalStream::connect(self.folder.join(NAME)).await?, HeaderMap::new()))
+    }
+
+    /// Connects. The headers belong into every request.
+    #[cfg(not(unix))]
+    pub async fn connect(&self) -> io::Result<(LocalStream, HeaderMap)> {
+        let text = std::fs::read(self.folder.join(NAME))?;
+        let door: Door = serde_json::from_slice(&text)?;
+        let stream = LocalStream::connect((std::net::Ipv4Addr::LOCALHOST, door.port)).await?;
+        let mut headers = HeaderMap::new();
+        let value = http::HeaderValue::from_str(&format!("Bearer {}", door.token)).map_err(io::Error::other)?;
+        headers.insert(http::header::AUTHORIZATION, value);
+        Ok((stream, headers))
+    }
+}
+
+#[cfg(not(unix))]
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Door {
+    port: u16,
+    token: String,
+}
 
 async fn serve<S>(stream: S, router: Router, stop: CancellationToken)
 where
@@ -37,9 +89,14 @@ where
 
 /// Begins to serve.
 #[cfg(unix)]
-pub(crate) fn start(dir: &Arc<DataDir>, router: Router, tasks: &TaskTracker, stop: CancellationToken) -> io::Result<()> {
+pub(crate) fn start(
+    dir: &Arc<DataDir>,
+    router: Router,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    let path = dir.folder(FOLDER)?.join(SOCKET);
+    let path = dir.folder(FOLDER)?.join(NAME);
     // The lock on the data directory is ours, so a socket that is left over belongs to nobody.
     match std::fs::remove_file(&path) {
         Ok(()) => {}
@@ -74,7 +131,12 @@ pub(crate) fn start(dir: &Arc<DataDir>, router: Router, tasks: &TaskTracker, sto
 
 /// Begins to serve on a loopback port; `run/admin.json` tells port and token to programs that may read it.
 #[cfg(not(unix))]
-pub(crate) fn start(dir: &Arc<DataDir>, router: Router, tasks: &TaskTracker, stop: CancellationToken) -> io::Result<()> {
+pub(crate) fn start(
+    dir: &Arc<DataDir>,
+    router: Router,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> io::Result<()> {
     use axum::extract::Request;
     use axum::http::StatusCode;
     use axum::middleware::{Next, from_fn};
@@ -84,13 +146,13 @@ pub(crate) fn start(dir: &Arc<DataDir>, router: Router, tasks: &TaskTracker, sto
 
     dir.folder(FOLDER)?;
     let mut token = [0_u8; 32];
-    rand::Rng::fill_bytes(&mut rand::rng(), &mut token);
+    rand::fill(&mut token[..]);
     let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(token);
     let socket = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
     socket.set_nonblocking(true)?;
     let port = socket.local_addr()?.port();
-    let file = serde_json::json!({ "port": port, "token": token });
-    crate::data_dir::write_synced(&dir.file(FOLDER).join("admin.json"), file.to_string().as_bytes())?;
+    let file = serde_json::to_vec(&Door { port, token: token.clone() })?;
+    crate::data_dir::write_synced(&dir.file(FOLDER).join(NAME), &file)?;
     let wanted = format!("Bearer {token}");
     let router = router.layer(from_fn(move |request: Request, next: Next| {
         let given = request.headers().get("authorization").map(|value| value.as_bytes().to_vec()).unwrap_or_default();

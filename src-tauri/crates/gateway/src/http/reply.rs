@@ -23,8 +23,11 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// The gateway stops and the answer is not complete.
 pub(crate) fn stopping() -> Failure {
-    let mut failure =
-        Failure::new(FailureClass::Overloaded, "gateway_stopping", "Kiro Proxy is stopping; the answer is not complete");
+    let mut failure = Failure::new(
+        FailureClass::Overloaded,
+        "gateway_stopping",
+        "Kiro Proxy is stopping; the answer is not complete",
+    );
     failure.retry_after = Some(Duration::from_secs(5));
     failure
 }
@@ -56,17 +59,18 @@ fn incomplete(detail: &str) -> Failure {
     Failure::new(FailureClass::Upstream, "upstream_incomplete", format!("Kiro's answer is not complete: {detail}"))
 }
 
-/// An answer as server-sent events.
+/// An answer as server-sent events. `writer` may hold what goes out before the answer.
 pub(crate) fn stream<P: Protocol>(
     exchange: Exchange,
     echo: Echo,
     keep_alive: Duration,
     cut: &CancellationToken,
+    writer: SseWriter,
 ) -> Body {
     let streaming = Streaming {
         exchange,
         encoder: P::encoder(echo),
-        writer: SseWriter::default(),
+        writer,
         events: Vec::with_capacity(32),
         keep_alive,
         written: Instant::now(),

@@ -87,7 +87,8 @@ impl Exchange {
         match dialled {
             Ok(Connected { lease, bytes }) => {
                 self.flow.answering(&lease.account);
-                let options = DecodeOptions { inline_thinking: order.built.inline_thinking, ..DecodeOptions::default() };
+                let options =
+                    DecodeOptions { inline_thinking: order.built.inline_thinking, ..DecodeOptions::default() };
                 let events = EventDecoder::new(order.built.names.clone(), options);
                 let answer = Answer::new(bytes, events, self.patience);
                 self.stage = Stage::Answering(Box::new(Answering { order, lease, answer }));
@@ -183,7 +184,8 @@ impl Exchange {
 
     fn may_repeat(&self, error: &UpstreamError) -> bool {
         let Stage::Answering(answering) = &self.stage else { return false };
-        let nothing_yet = !self.delivered && self.decoded.iter().all(|event| matches!(event, Event::Usage(_) | Event::Stop(_)));
+        let nothing_yet =
+            !self.delivered && self.decoded.iter().all(|event| matches!(event, Event::Usage(_) | Event::Stop(_)));
         nothing_yet && answering.order.retries > 0 && error.disposition() != Disposition::GiveUp
     }
 

@@ -20,7 +20,9 @@ impl Meter {
     /// Looks at an event that goes by.
     pub(super) fn note(&mut self, event: &Event) {
         match event {
-            Event::Text(text) | Event::Thinking(text) | Event::ToolInput(text) => self.output_quarters += quarters(text),
+            Event::Text(text) | Event::Thinking(text) | Event::ToolInput(text) => {
+                self.output_quarters += quarters(text)
+            }
             Event::ToolUseStart { name, .. } => self.output_quarters += quarters(name) + 16,
             Event::Usage(usage) => self.seen.merge(usage),
             Event::ThinkingSignature(_) | Event::RedactedThinking(_) | Event::ToolUseEnd | Event::Stop(_) => {}

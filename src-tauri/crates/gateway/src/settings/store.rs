@@ -76,7 +76,7 @@ impl SettingsStore {
         let stored = load(&dir)?;
         let overrides = resolve(overrides)?;
         let file = dir.file(FILE).display().to_string();
-        let settings = effective(&stored.settings, &[]).and_then(checked).map_err(|fields| {
+        let settings = effective(&stored.settings, &[]).and_then(lasting_port).and_then(checked).map_err(|fields| {
             OpenError::Settings(format!(
                 "{}. Correct {file}, or remove the field to use the default. Nothing was changed",
                 words(&fields)
@@ -85,7 +85,9 @@ impl SettingsStore {
         let settings = if overrides.is_empty() {
             settings
         } else {
-            effective(&stored.settings, &overrides).and_then(checked).map_err(|fields| override_error(&overrides, &fields))?
+            effective(&stored.settings, &overrides)
+                .and_then(checked)
+                .map_err(|fields| override_error(&overrides, &fields))?
         };
         let (sender, _) = watch::channel(Snapshot { revision: stored.revision, settings: Arc::new(settings) });
         Ok(Self { dir, writer: Mutex::new(stored), overrides, sender })
@@ -154,9 +156,9 @@ impl SettingsStore {
         for (path, value) in leaves {
             put(&mut next.settings, &path, value);
         }
-        let settings = effective(&next.settings, &self.overrides).and_then(checked).map_err(refused)?;
         // The file layer must also hold without this run's overrides.
-        effective(&next.settings, &[]).and_then(checked).map_err(refused)?;
+        effective(&next.settings, &[]).and_then(lasting_port).and_then(checked).map_err(refused)?;
+        let settings = effective(&next.settings, &self.overrides).and_then(checked).map_err(refused)?;
         let storage = |error: std::io::Error| {
             Problem::new(ProblemCode::Storage, format!("the settings cannot be saved: {error}"))
                 .action("Free some space and check that the data directory can be written. Nothing was changed.")
@@ -168,6 +170,17 @@ impl SettingsStore {
         self.sender.send_replace(snapshot.clone());
         Ok(snapshot)
     }
+}
+
+/// Port 0 (any free one) is for one run, not for a file: clients need an address that stays.
+fn lasting_port(settings: Settings) -> Result<Settings, BTreeMap<String, FieldProblem>> {
+    if settings.listener.port == 0 {
+        let mut errors = FieldErrors::default();
+        errors.range("listener.port", 0, 1, 65535);
+        errors.fields.extend(settings.validate());
+        return Err(errors.fields);
+    }
+    Ok(settings)
 }
 
 fn refused(fields: BTreeMap<String, FieldProblem>) -> Problem {

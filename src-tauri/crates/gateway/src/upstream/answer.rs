@@ -6,7 +6,6 @@
 use super::ByteStream;
 use super::classify::{Kind, UpstreamError};
 use bytes::Bytes;
-use futures_util::Stream as _;
 use kiro_protocol::codec::Notice;
 use kiro_protocol::event::Event;
 use kiro_protocol::kiro::event::{Ending, EventDecoder};

@@ -144,11 +144,9 @@ impl UpstreamError {
             | Kind::Corrupt
             | Kind::BrokenToolCall
             | Kind::Empty => Disposition::RetrySame,
-            Kind::UnknownModel
-            | Kind::Suspended
-            | Kind::MonthlyQuota
-            | Kind::DailyQuota
-            | Kind::RiskControl => Disposition::RetryOther,
+            Kind::UnknownModel | Kind::Suspended | Kind::MonthlyQuota | Kind::DailyQuota | Kind::RiskControl => {
+                Disposition::RetryOther
+            }
             Kind::Malformed
             | Kind::Invalid
             | Kind::ContextTooLong
@@ -386,7 +384,9 @@ fn by_reason(reason: &str, message: &str) -> Option<Kind> {
 
 fn by_message(message: &str) -> Option<Kind> {
     let has = |piece: &str| message.contains(piece);
-    if has("bearer token included in the request is invalid") || has("security token included in the request is expired") {
+    if has("bearer token included in the request is invalid")
+        || has("security token included in the request is expired")
+    {
         return Some(Kind::TokenRejected);
     }
     if has("input is too long") || has("prompt is too long") {

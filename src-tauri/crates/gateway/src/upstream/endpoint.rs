@@ -62,9 +62,9 @@ pub(crate) fn control_plane(account: &Account) -> Rung {
 fn is_builder_id(account: &Account) -> bool {
     match account.provider {
         Some(Provider::BuilderId) => true,
-        Some(
-            Provider::Google | Provider::Github | Provider::Enterprise | Provider::Internal | Provider::AzureAd,
-        ) => false,
+        Some(Provider::Google | Provider::Github | Provider::Enterprise | Provider::Internal | Provider::AzureAd) => {
+            false
+        }
         None => account.profile_arn.is_none(),
     }
 }

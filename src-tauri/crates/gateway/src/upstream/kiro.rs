@@ -113,15 +113,7 @@ impl Kiro {
         let mut models: Vec<UpstreamModel> = Vec::new();
         let mut page: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let mut query = url::form_urlencoded::Serializer::new(String::new());
-            query.append_pair("origin", "AI_EDITOR").append_pair("maxResults", "50");
-            if let Some(arn) = &rung.profile_arn {
-                query.append_pair("profileArn", arn);
-            }
-            if let Some(page) = &page {
-                query.append_pair("nextToken", page);
-            }
-            let path = format!("/ListAvailableModels?{}", query.finish());
+            let path = list_path(rung.profile_arn.as_deref(), page.as_deref());
             let response = self
                 .http
                 .request(destination(account), Method::GET, &rung.host, &path)
@@ -214,6 +206,17 @@ impl ListedModel {
             fields_schema: self.additional_model_request_fields_schema.filter(|schema| !schema.is_null()),
         }
     }
+}
+
+fn list_path(profile_arn: Option<&str>, page: Option<&str>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("origin", "AI_EDITOR").append_pair("maxResults", "50");
+    for (name, value) in [("profileArn", profile_arn), ("nextToken", page)] {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    format!("/ListAvailableModels?{}", query.finish())
 }
 
 fn destination(account: &Account) -> Destination {

@@ -63,7 +63,9 @@ fn a_web_page_of_another_origin_is_refused() {
     assert_eq!(check("origin", "http://127.0.0.1:8080"), Ok(()));
     assert_eq!(check("sec-fetch-site", "same-origin"), Ok(()));
     assert_eq!(check("sec-fetch-site", "none"), Ok(()));
-    for origin in ["null", "https://evil.example", "http://localhost:3000", "https://localhost:8080", "http://evil:8080", ""] {
+    for origin in
+        ["null", "https://evil.example", "http://localhost:3000", "https://localhost:8080", "http://evil:8080", ""]
+    {
         assert_eq!(check("origin", origin), Err(Refusal::Origin), "{origin}");
     }
     for site in ["cross-site", "same-site", "x"] {
@@ -97,7 +99,9 @@ fn only_plain_json_bodies_are_read() {
     };
     assert_eq!(check(&[("content-type", "application/json")]), Ok(()));
     assert_eq!(check(&[("content-type", "Application/JSON; charset=utf-8"), ("content-encoding", "identity")]), Ok(()));
-    for media in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", ""] {
+    for media in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonx", ""]
+    {
         assert_eq!(check(&[("content-type", media)]), Err(Refusal::MediaType), "{media}");
     }
     assert_eq!(check(&[]), Err(Refusal::MediaType));

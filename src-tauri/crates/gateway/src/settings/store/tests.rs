@@ -70,8 +70,9 @@ fn null_goes_back_to_the_default() {
 #[test]
 fn an_override_holds_for_the_run_and_is_never_saved() {
     let (_temp, dir) = dir();
-    let store = SettingsStore::open(Arc::clone(&dir), &[flag("listener.max_connections", "64"), flag("logs.level", "debug")])
-        .expect("opened");
+    let store =
+        SettingsStore::open(Arc::clone(&dir), &[flag("listener.max_connections", "64"), flag("logs.level", "debug")])
+            .expect("opened");
     store.patch(0, &json!({"listener": {"port": 9000}})).expect("saved");
     let view = store.view();
     assert_eq!((view.settings.listener.max_connections, view.overrides.len()), (64, 2));
@@ -89,7 +90,10 @@ fn a_bad_override_is_refused_by_its_name() {
         (flag("listener.nose", "1"), "listener.nose"),
         (flag("listener.port", "many"), "listener.port"),
         (flag("listener.host", "0.0.0.0"), "loopback"),
-        (Override { source: OverrideSource::Environment, ..flag("listener.port", "70000") }, "KIRO_PROXY__LISTENER__PORT"),
+        (
+            Override { source: OverrideSource::Environment, ..flag("listener.port", "70000") },
+            "KIRO_PROXY__LISTENER__PORT",
+        ),
     ] {
         let error = SettingsStore::open(Arc::clone(&dir), &[over]).err().expect("refused").to_string();
         assert!(error.contains(part), "{error}");
@@ -130,7 +134,8 @@ fn a_file_with_an_impossible_value_is_refused_by_the_fields_name() {
 #[test]
 fn fields_of_a_later_version_survive_a_save() {
     let (_temp, dir) = dir();
-    dir.replace(FILE, br#"{"schema":1,"revision":4,"settings":{"look":{"shine":true},"stars":{"n":1}}}"#).expect("planted");
+    dir.replace(FILE, br#"{"schema":1,"revision":4,"settings":{"look":{"shine":true},"stars":{"n":1}}}"#)
+        .expect("planted");
     let store = SettingsStore::open(Arc::clone(&dir), &[]).expect("opened");
     store.patch(4, &json!({"look": {"theme": "dark"}})).expect("saved");
     let text = String::from_utf8(dir.read(FILE).expect("read").expect("there")).expect("text");

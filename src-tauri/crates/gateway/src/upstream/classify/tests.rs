@@ -160,7 +160,10 @@ fn the_waiting_time_is_read_and_user_ids_are_not_repeated() {
 #[test]
 fn an_exception_inside_a_stream_means_what_its_http_twin_means() {
     assert_eq!(exception("ThrottlingException", None, "slow").kind, Kind::Throttled);
-    assert_eq!(exception("com.amazon#ThrottlingException", Some("INSUFFICIENT_MODEL_CAPACITY"), "").kind, Kind::ModelBusy);
+    assert_eq!(
+        exception("com.amazon#ThrottlingException", Some("INSUFFICIENT_MODEL_CAPACITY"), "").kind,
+        Kind::ModelBusy
+    );
     assert_eq!(exception("InternalServerException", None, "").kind, Kind::ServerError);
     assert_eq!(exception("ValidationException", None, "Input is too long.").kind, Kind::ContextTooLong);
     assert_eq!(exception("SomethingNew", None, "").kind, Kind::ServerError);

@@ -1,0 +1,215 @@
+//! Accounts: list, add the demo account, import, remove. Secrets go in and never come out.
+
+use super::extract::Body;
+use crate::account::{Account, AccountId, AccountOrigin, AccountState, Added, AuthMethod, BookError};
+use crate::admin_event::AdminEvent;
+use crate::clock::Timestamp;
+use crate::demo::DemoError;
+use crate::error::{Problem, ProblemCode};
+use crate::transfer::{Companion, ImportContext, import as read_accounts};
+use crate::wiring::Gateway;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An account as faces show it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccountView {
+    /// Its id.
+    pub(super) id: AccountId,
+    /// Its name for people.
+    pub(super) label: String,
+    /// How it proves itself.
+    pub(super) method: AuthMethod,
+    /// How it came to us.
+    pub(super) origin: AccountOrigin,
+    /// The person's address, where known.
+    pub(super) email: Option<String>,
+    /// Region of the data plane.
+    pub(super) region: String,
+    /// The profile that requests name.
+    pub(super) profile_arn: Option<String>,
+    /// Whether a person wants it used.
+    pub(super) enabled: bool,
+    /// Whether its answers are made up on this machine.
+    pub(super) demo: bool,
+    /// Its condition.
+    pub(super) state: AccountState,
+    /// When the access token in memory ends.
+    pub(super) token_expires_at: Option<Timestamp>,
+    /// When it was added.
+    pub(super) added_at: Timestamp,
+}
+
+/// All accounts.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccountList {
+    /// In the order they were added.
+    pub(super) accounts: Vec<AccountView>,
+}
+
+fn view(gateway: &Gateway, account: &Account) -> AccountView {
+    let book = &gateway.parts.book;
+    AccountView {
+        id: account.id.clone(),
+        label: account.label.clone(),
+        method: account.method,
+        origin: account.origin,
+        email: account.email.clone(),
+        region: account.data_region().to_owned(),
+        profile_arn: account.profile_arn.clone(),
+        enabled: account.enabled,
+        demo: account.is_demo(),
+        state: book.leases.state(account),
+        token_expires_at: book.tokens.expires_at(&account.id),
+        added_at: account.added_at,
+    }
+}
+
+/// All accounts.
+#[utoipa::path(get, path = "/api/accounts", operation_id = "listAccounts", responses((status = 200, body = AccountList)))]
+pub(super) async fn list(State(gateway): State<Gateway>) -> Json<AccountList> {
+    let accounts = gateway.parts.book.roster.list().iter().map(|account| view(&gateway, account)).collect();
+    Json(AccountList { accounts })
+}
+
+/// Adds the demo account, whose answers are made up on this machine, or answers the one that is there.
+#[utoipa::path(post, path = "/api/accounts/demo", operation_id = "addDemoAccount",
+    responses((status = 200, body = AccountView), (status = 503, body = Problem)))]
+pub(super) async fn demo(State(gateway): State<Gateway>) -> Result<Json<AccountView>, Problem> {
+    let account = gateway.parts.demo.add().await.map_err(|error| match error {
+        DemoError::Unavailable => Problem::new(ProblemCode::DemoUnavailable, error.to_string()),
+        DemoError::Start(_) => Problem::new(ProblemCode::Internal, error.to_string()),
+        DemoError::Book(error) => book_problem(&error),
+    })?;
+    changed(&gateway);
+    Ok(Json(view(&gateway, &account)))
+}
+
+/// A file beside the imported one.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CompanionFile {
+    /// Its name.
+    pub(super) name: String,
+    /// Its content.
+    pub(super) content: String,
+}
+
+/// What to import.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ImportRequest {
+    /// The content of a file of another program, or pasted text.
+    pub(super) content: String,
+    /// Files beside it, such as the client registration that Kiro IDE keeps apart.
+    #[serde(default)]
+    pub(super) companions: Vec<CompanionFile>,
+    /// Machine id for accounts that bring none; this installation's own when absent.
+    #[serde(default)]
+    pub(super) machine_id: Option<String>,
+}
+
+/// A record that is no account.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RejectedRecord {
+    /// Position, from 0.
+    pub(super) index: usize,
+    /// Stable code.
+    pub(super) code: String,
+    /// Plain words.
+    pub(super) message: String,
+}
+
+/// What became of an import.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ImportResult {
+    /// Accounts that were added, or that work again.
+    pub(super) imported: Vec<AccountView>,
+    /// Records that are no accounts.
+    pub(super) rejected: Vec<RejectedRecord>,
+    /// Ids of accounts that were known already.
+    pub(super) duplicates: Vec<AccountId>,
+}
+
+/// Imports accounts from the content of a file or from pasted text.
+#[utoipa::path(post, path = "/api/accounts/import", operation_id = "importAccounts", request_body = ImportRequest,
+    responses((status = 200, body = ImportResult), (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn import(
+    State(gateway): State<Gateway>,
+    Body(request): Body<ImportRequest>,
+) -> Result<Json<ImportResult>, Problem> {
+    let parts = &gateway.parts;
+    let machine_id = match &request.machine_id {
+        None => parts.machine_id.clone(),
+        Some(text) => crate::account::normal_machine_id(text)
+            .ok_or_else(|| Problem::new(ProblemCode::InvalidRequest, "a machine id has 64 hex digits or is a UUID"))?,
+    };
+    let companions: Vec<Companion> =
+        request.companions.into_iter().map(|file| Companion { name: file.name, content: file.content }).collect();
+    let context = ImportContext { now: parts.clock.now(), machine_id, origin: AccountOrigin::Imported };
+    let report = read_accounts(&request.content, &companions, &context);
+    if report.accounts.is_empty() && report.rejected.is_empty() {
+        return Err(Problem::new(ProblemCode::NothingToImport, "there is no account in this text")
+            .action("Give the content of Kiro IDE's kiro-auth-token.json, or of an export of another program."));
+    }
+    let mut result = ImportResult {
+        imported: Vec::new(),
+        rejected: report
+            .rejected
+            .into_iter()
+            .map(|rejected| RejectedRecord {
+                index: rejected.index,
+                code: rejected.code.to_owned(),
+                message: rejected.message,
+            })
+            .collect(),
+        duplicates: Vec::new(),
+    };
+    for new in report.accounts {
+        match parts.book.add(new).await {
+            Ok(Added::New(account)) => result.imported.push(view(&gateway, &account)),
+            Ok(Added::Known(account)) => result.duplicates.push(account.id.clone()),
+            Err(error) => {
+                changed(&gateway);
+                return Err(book_problem(&error));
+            }
+        }
+    }
+    changed(&gateway);
+    Ok(Json(result))
+}
+
+/// Removes an account and its secrets.
+#[utoipa::path(delete, path = "/api/accounts/{id}", operation_id = "removeAccount", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+pub(super) async fn remove(State(gateway): State<Gateway>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    let id = AccountId::from_text(id);
+    let removed = gateway.parts.book.remove(&id).await;
+    gateway.parts.pipeline.catalog.forget(&id);
+    changed(&gateway);
+    match removed {
+        Ok(true) => Ok(StatusCode::NO_CONTENT),
+        Ok(false) => Err(Problem::new(ProblemCode::NotFound, "there is no such account")),
+        Err(error) => Err(book_problem(&error)),
+    }
+}
+
+fn changed(gateway: &Gateway) {
+    gateway.parts.announcer.tell(AdminEvent::Accounts);
+    gateway.announce();
+}
+
+fn book_problem(error: &BookError) -> Problem {
+    let code = match error {
+        BookError::Store(_) => ProblemCode::StoreUnavailable,
+        BookError::Roster(_) => ProblemCode::Storage,
+    };
+    Problem::new(code, error.to_string()).action(error.action()).param("reason", error.code())
+}
