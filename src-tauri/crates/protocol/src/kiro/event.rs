@@ -151,7 +151,7 @@ impl EventDecoder {
                 if self.options.drop_referenced_code {
                     self.held_text = Some(text);
                 } else {
-                    self.text(&text, out);
+                    self.text(text, out);
                 }
             }
             "reasoningContentEvent" => self.reasoning(payload::parse(kind, frame)?, out),
@@ -190,17 +190,17 @@ impl EventDecoder {
         Ok(())
     }
 
-    fn text(&mut self, text: &str, out: &mut Vec<Event>) {
+    fn text(&mut self, text: String, out: &mut Vec<Event>) {
         if text.is_empty() {
             return;
         }
         self.delivered = true;
         if self.options.inline_thinking && !self.native_reasoning {
             let mut pieces = Vec::new();
-            self.tags.push(text, &mut pieces);
+            self.tags.push(&text, &mut pieces);
             self.pieces(pieces, out);
         } else {
-            self.calls.pass(Event::Text(text.to_owned()), out);
+            self.calls.pass(Event::Text(text), out);
         }
     }
 
@@ -290,7 +290,7 @@ impl EventDecoder {
 
     fn release_text(&mut self, out: &mut Vec<Event>) {
         if let Some(text) = self.held_text.take() {
-            self.text(&text, out);
+            self.text(text, out);
         }
     }
 

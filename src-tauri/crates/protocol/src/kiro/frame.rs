@@ -84,7 +84,7 @@ impl Frame {
     /// The value of a header that holds a string.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find_map(|header| match &header.value {
-            HeaderValue::String(text) if header.name.as_str() == name => Some(text.as_str()),
+            HeaderValue::String(text) if header.name.0 == name.as_bytes() => Some(text.as_str()),
             HeaderValue::String(_)
             | HeaderValue::Bool(_)
             | HeaderValue::Int8(_)
@@ -186,7 +186,6 @@ impl FrameDecoder {
             None => *self.prelude.insert(Prelude::read(&self.buffer)?),
         };
         if self.buffer.len() < prelude.total {
-            self.buffer.reserve(prelude.total - self.buffer.len());
             return Ok(None);
         }
         self.prelude = None;

@@ -5,6 +5,7 @@ use kiro_protocol::conversation::{Conversation, ToolSpec};
 use kiro_protocol::event::{Event, ReplyBuilder, StopReason, Usage, UsageSource, parse_tool_input};
 use kiro_protocol::kiro::event::{DecodeOptions, Ending, StreamFailureKind};
 use kiro_protocol::kiro::request::{BuildContext, build};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn encode_message(message: &Value) -> Vec<u8> {
@@ -367,4 +368,48 @@ fn names_of_tools_and_properties_are_restored() {
     let bytes = [piece(left, false), piece(right, true)].concat();
     let outcome = decode_named([bytes.as_slice()], Ending::Clean, DecodeOptions::default(), names);
     assert_eq!(tool_calls(&outcome), [json!({ "id": "a", "name": long, "input": { "$path to file": "/a" } })]);
+}
+
+fn any_event() -> impl Strategy<Value = Value> {
+    let id = prop::sample::select(vec!["a", "b", "c"]);
+    let input = prop::sample::select(vec![
+        Value::Null,
+        json!(""),
+        json!("{\"x\":"),
+        json!("1}"),
+        json!("{}"),
+        json!({ "x": 1 }),
+        json!([1]),
+        json!(" "),
+    ]);
+    prop_oneof![
+        3 => prop::sample::select(vec!["t", "<thinking>", "</thinking>", "`", "\n", ""]).prop_map(text),
+        4 => (id, input, any::<bool>()).prop_map(|(id, input, stop)| call(id, &input, stop)),
+        1 => Just(json!({ "reasoningContentEvent": { "text": "r", "signature": "s" } })),
+        1 => Just(json!({ "codeReferenceEvent": {} })),
+        1 => Just(metering()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_a_complete_answer_folds_and_an_incomplete_one_has_no_stop(
+        messages in prop::collection::vec(any_event(), 0..16),
+        ending in prop::sample::select(vec![Ending::Clean, Ending::Reset, Ending::Idle]),
+        inline_thinking in any::<bool>(),
+        drop_referenced_code in any::<bool>(),
+    ) {
+        let options = DecodeOptions { inline_thinking, drop_referenced_code };
+        let outcome = run_with(&messages, ending, options);
+        let calls = tool_calls(&outcome);
+        if outcome.is_complete() {
+            let mut builder = ReplyBuilder::default();
+            for event in &outcome.events {
+                prop_assert_eq!(builder.push(event), Ok(()));
+            }
+            let reply = builder.finish().expect("a complete answer folds");
+            prop_assert_eq!(reply.stop == StopReason::ToolUse, !calls.is_empty());
+            prop_assert!(matches!(outcome.events.last(), Some(Event::Stop(_))));
+        }
+    }
 }
