@@ -157,7 +157,7 @@ async fn a_keychain_that_asks_nobody_times_out_and_so_do_later_calls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_from_many_tasks_are_done_one_by_one_in_order() {
-    let credentials = Credentials::in_memory();
+    let credentials = Credentials::new(Arc::new(KeychainStore::new(FakeKeychain::default())));
     let id = SecretId::from_text("account/a");
     let calls = (0..500).map(|n| {
         let (credentials, id) = (credentials.clone(), id.clone());

@@ -1,7 +1,8 @@
 //! The async door to a store: one thread does all its work, in order, and every caller has a deadline.
 //!
 //! Why one thread: keychain calls block, may wait for a person, and on Windows calls on one entry from several threads are
-//! not ordered. A call that hangs makes the later ones time out; none of them is lost or reordered.
+//! not ordered. A call that hangs makes the later ones time out; none of them is lost or reordered. Memory cannot block, so
+//! it is asked on the spot: with paused time a deadline would otherwise pass while the thread is still at work.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -17,11 +18,18 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long any other call may take; a person may be typing a password.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
+/// Where the work is done.
+#[derive(Clone)]
+enum Door {
+    Here(Arc<dyn CredentialStore>),
+    Thread(mpsc::Sender<Job>),
+}
+
 /// A store with its thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Credentials {
     kind: StoreKind,
-    jobs: mpsc::Sender<Job>,
+    door: Door,
     state: Arc<Mutex<StoreState>>,
 }
 
@@ -34,19 +42,13 @@ impl std::fmt::Debug for Credentials {
 impl Credentials {
     /// Starts the store's thread.
     pub fn new(store: Arc<dyn CredentialStore>) -> Self {
-        let (jobs, queue) = mpsc::channel::<Job>();
         let kind = store.kind();
         let state = Arc::new(Mutex::new(store.state()));
-        let started = std::thread::Builder::new().name("credentials".into()).spawn(move || {
-            while let Ok(job) = queue.recv() {
-                job(store.as_ref());
-            }
-        });
-        if let Err(error) = started {
-            // The queue's receiver is gone: every call answers "failed", which is what is true.
-            tracing::error!(%error, "cannot start the thread for the credential store");
-        }
-        Self { kind, jobs, state }
+        let door = match kind {
+            StoreKind::Memory => Door::Here(store),
+            StoreKind::Keychain | StoreKind::Vault => Door::Thread(start_thread(store)),
+        };
+        Self { kind, door, state }
     }
 
     /// A store that forgets; for tests and throw-away runs.
@@ -104,7 +106,10 @@ impl Credentials {
             let _ = done.send(result);
         });
         let gone = || StoreError::Failed(self.kind, "its thread has ended".into());
-        self.jobs.send(job).map_err(|_| gone())?;
+        match &self.door {
+            Door::Here(store) => job(store.as_ref()),
+            Door::Thread(jobs) => jobs.send(job).map_err(|_| gone())?,
+        }
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(gone()),
@@ -114,4 +119,18 @@ impl Credentials {
             }
         }
     }
+}
+
+fn start_thread(store: Arc<dyn CredentialStore>) -> mpsc::Sender<Job> {
+    let (jobs, queue) = mpsc::channel::<Job>();
+    let started = std::thread::Builder::new().name("credentials".into()).spawn(move || {
+        while let Ok(job) = queue.recv() {
+            job(store.as_ref());
+        }
+    });
+    if let Err(error) = started {
+        // The queue's receiver is gone: every call answers "failed", which is what is true.
+        tracing::error!(%error, "cannot start the thread for the credential store");
+    }
+    jobs
 }
