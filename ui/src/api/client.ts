@@ -14,7 +14,7 @@ export type SettingsView = Schemas['SettingsView'];
 export type PortView = Schemas['PortView'];
 export type AccountView = Schemas['AccountView'];
 export type ImportResult = Schemas['ImportResult'];
-export type KeyView = Schemas['KeyView'];
+export type ClientKey = Schemas['ClientKey'];
 export type FlowView = Schemas['FlowView'];
 
 /** A code of the gateway, or one of the two that only a face can see. */

@@ -1,6 +1,6 @@
 // What the pages show and what they can change. Every change goes through the admin API and comes back as an event.
 import { Query } from './query.svelte';
-import { take, type AccountView, type Api, type FlowView, type ImportResult, type KeyView } from './client';
+import { take, type AccountView, type Api, type FlowView, type ImportResult, type ClientKey } from './client';
 import type { PortView, SettingsView, Status } from './client';
 
 /** How many recent requests the window keeps in view. */
@@ -15,7 +15,7 @@ export class Queries {
   readonly status: Query<Status>;
   readonly settings: Query<SettingsView>;
   readonly accounts: Query<AccountView[]>;
-  readonly keys: Query<KeyView[]>;
+  readonly keys: Query<ClientKey[]>;
   readonly flows: Query<FlowView[]>;
   readonly #api: Api;
 

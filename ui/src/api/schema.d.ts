@@ -4,6 +4,160 @@
  */
 
 export interface paths {
+    "/api/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All accounts. */
+        get: operations["listAccounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/demo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds the demo account, whose answers are made up on this machine, or answers the one that is there. */
+        post: operations["addDemoAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Imports accounts from the content of a file or from pasted text. */
+        post: operations["importAccounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes an account and its secrets. */
+        delete: operations["removeAccount"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changes, as it changes. Begins with the status as it is. */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest requests and what became of them; metadata only. */
+        get: operations["listFlows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All keys, without their text. */
+        get: operations["listKeys"];
+        put?: never;
+        /** Makes a random key. */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a key at once. */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows the text of a key, to put it into a client. */
+        post: operations["revealKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/listener": {
         parameters: {
             query?: never;
@@ -13,12 +167,47 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Opens or closes the door for clients. */
+        /** Opens or closes the door for clients. Closing waits until open answers are finished or their time is over. */
         post: operations["setListening"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/ports/{port}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether a port can be used, and who holds it. */
+        get: operations["getPort"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The settings, their defaults, and what holds for this run only. */
+        get: operations["getSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes settings and saves them. */
+        patch: operations["patchSettings"];
         trace?: never;
     };
     "/api/status": {
@@ -38,496 +227,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/settings": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SettingsView"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SettingsPatch"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SettingsView"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        trace?: never;
-    };
-    "/api/ports/{port}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    port: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["PortView"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/accounts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountList"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/accounts/demo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AccountView"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/accounts/import": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["ImportRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ImportResult"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/accounts/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["KeyList"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["NewKey"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CreatedKey"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/keys/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/keys/{id}/reveal": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["RevealedKey"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/flows": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: {
-                    limit?: number;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["FlowList"];
-                    };
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/try": {
         parameters: {
             query?: never;
@@ -537,35 +236,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["TryRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                500: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** Asks a test question. The answer is a stream of Anthropic's events after one `receipt`. */
+        post: operations["tryQuestion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -584,6 +256,75 @@ export interface components {
             total: number;
             /** @description Those that could answer now. */
             usable: number;
+        };
+        /** @description Names an account. Random, never reused. */
+        AccountId: string;
+        /** @description All accounts. */
+        AccountList: {
+            /** @description In the order they were added. */
+            accounts: components["schemas"]["AccountView"][];
+        };
+        /**
+         * @description How the account came to us.
+         * @enum {string}
+         */
+        AccountOrigin: "imported" | "demo";
+        /** @description The condition of an account. */
+        AccountState: {
+            /** @enum {string} */
+            kind: "ready";
+        } | {
+            /** @enum {string} */
+            kind: "coolingDown";
+            /** @description When it may be tried again. */
+            until: components["schemas"]["Timestamp"];
+        } | {
+            /** @enum {string} */
+            kind: "probing";
+        } | {
+            /** @enum {string} */
+            kind: "exhausted";
+            /** @description When it is expected back. */
+            until: components["schemas"]["Timestamp"];
+        } | {
+            /** @enum {string} */
+            kind: "needsLogin";
+            /** @description The upstream's words. */
+            reason: string;
+        } | {
+            /** @enum {string} */
+            kind: "suspended";
+            /** @description The upstream's words. */
+            reason: string;
+        } | {
+            /** @enum {string} */
+            kind: "disabled";
+        };
+        /** @description An account as faces show it. */
+        AccountView: {
+            /** @description When it was added. */
+            addedAt: components["schemas"]["Timestamp"];
+            /** @description Whether its answers are made up on this machine. */
+            demo: boolean;
+            /** @description The person's address, where known. */
+            email?: string | null;
+            /** @description Whether a person wants it used. */
+            enabled: boolean;
+            /** @description Its id. */
+            id: components["schemas"]["AccountId"];
+            /** @description Its name for people. */
+            label: string;
+            /** @description How it proves itself. */
+            method: components["schemas"]["AuthMethod"];
+            /** @description How it came to us. */
+            origin: components["schemas"]["AccountOrigin"];
+            /** @description The profile that requests name. */
+            profileArn?: string | null;
+            /** @description Region of the data plane. */
+            region: string;
+            /** @description Its condition. */
+            state: components["schemas"]["AccountState"];
+            tokenExpiresAt?: components["schemas"]["Timestamp"] | null;
         };
         /** @description Something changed. */
         AdminEvent: {
@@ -611,12 +352,265 @@ export interface components {
             /** @enum {string} */
             type: "flows";
         };
+        /**
+         * @description How an account proves itself. Closed: a `match` shows all of them.
+         * @enum {string}
+         */
+        AuthMethod: "social" | "idc" | "externalIdp" | "apiKey";
+        /** @description A key as lists show it: everything but its text. */
+        ClientKey: {
+            /** @description When it was made. */
+            createdAt: components["schemas"]["Timestamp"];
+            /** @description Its name for us. */
+            id: components["schemas"]["KeyId"];
+            lastUsedAt?: components["schemas"]["Timestamp"] | null;
+            /** @description Its name for people. */
+            name: string;
+            /** @description Its first characters, to tell keys apart. */
+            prefix: string;
+        };
+        /** @description A file beside the imported one. */
+        CompanionFile: {
+            /** @description Its content. */
+            content: string;
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description A key just made. */
+        CreatedKeyView: {
+            /** @description As lists show it. */
+            key: components["schemas"]["ClientKey"];
+            /** @description Its text. */
+            secret: string;
+        };
         /** @description Why one field was refused. */
         FieldProblem: {
             /** @description Stable code: `unknown_setting`, `invalid_value`, `out_of_range`, `not_loopback`, `overridden`. */
             code: string;
             /** @description Plain words, for logs and the command line. */
             message: string;
+        };
+        /** @description One attempt at the upstream. */
+        FlowAttempt: {
+            /** @description Id of the account. */
+            account: string;
+            /** @description What went wrong, in the upstream's or our own code; nothing when it was accepted. */
+            code?: string | null;
+            /** @description Host that was asked. */
+            host: string;
+            /**
+             * Format: int64
+             * @description Milliseconds until the upstream accepted or refused.
+             */
+            ms: number;
+            /**
+             * Format: int32
+             * @description HTTP status, when there was one.
+             */
+            status?: number | null;
+        };
+        /**
+         * @description How the client wanted the answer.
+         * @enum {string}
+         */
+        FlowDelivery: "stream" | "whole";
+        /** @description The newest requests. */
+        FlowList: {
+            /** @description Newest first. */
+            flows: components["schemas"]["FlowView"][];
+        };
+        /** @description Something that was ignored, changed or repaired. */
+        FlowNotice: {
+            /** @description Stable code. */
+            code: string;
+            /** @description Plain words. */
+            detail: string;
+            /** @description Where in the request. */
+            path: string;
+        };
+        /**
+         * @description How a request ended.
+         * @enum {string}
+         */
+        FlowOutcome: "complete" | "failed" | "clientLeft";
+        /** @description What an answer cost. */
+        FlowUsage: {
+            /**
+             * Format: int64
+             * @description Input tokens read from a cache.
+             */
+            cacheReadTokens?: number | null;
+            /**
+             * Format: int64
+             * @description Input tokens written to a cache.
+             */
+            cacheWriteTokens?: number | null;
+            /**
+             * Format: double
+             * @description Fill of the context window in percent.
+             */
+            contextPercentage?: number | null;
+            /**
+             * Format: double
+             * @description Credits charged.
+             */
+            credits?: number | null;
+            /**
+             * Format: int64
+             * @description Input tokens outside any cache.
+             */
+            inputTokens?: number | null;
+            /**
+             * Format: int64
+             * @description Output tokens.
+             */
+            outputTokens?: number | null;
+        };
+        /** @description One request. */
+        FlowView: {
+            /** @description Id of the account that answered. */
+            account?: string | null;
+            /** @description When it arrived. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Every attempt at the upstream. */
+            attempts: components["schemas"]["FlowAttempt"][];
+            /** @description The client's program, as it names itself. */
+            client?: string | null;
+            delivery?: components["schemas"]["FlowDelivery"] | null;
+            /**
+             * Format: int64
+             * @description From arrival to end.
+             */
+            durationMs: number;
+            /** @description Code of the failure, when it failed. */
+            failureCode?: string | null;
+            /**
+             * Format: int64
+             * @description From arrival to the first event of the answer.
+             */
+            firstEventMs?: number | null;
+            /** @description Its id, also in the answer's `request-id` header and in the log. */
+            id: string;
+            /** @description The model the client named. */
+            model?: string | null;
+            /** @description What was ignored, changed or repaired. */
+            notices: components["schemas"]["FlowNotice"][];
+            /** @description How it ended. */
+            outcome: components["schemas"]["FlowOutcome"];
+            /** @description Client protocol. */
+            protocol: string;
+            /** @description True when the answer was made up on this machine. */
+            simulated: boolean;
+            /**
+             * Format: int32
+             * @description HTTP status of the answer.
+             */
+            status: number;
+            /** @description The model the upstream was asked for. */
+            upstreamModel?: string | null;
+            /** @description What it cost. */
+            usage: components["schemas"]["FlowUsage"];
+        };
+        /** @description What to import. */
+        ImportRequest: {
+            /** @description Files beside it, such as the client registration that Kiro IDE keeps apart. */
+            companions?: components["schemas"]["CompanionFile"][];
+            /** @description The content of a file of another program, or pasted text. */
+            content: string;
+            /** @description Machine id for accounts that bring none; this installation's own when absent. */
+            machineId?: string | null;
+        };
+        /** @description What became of an import. */
+        ImportResult: {
+            /** @description Ids of accounts that were known already. */
+            duplicates: components["schemas"]["AccountId"][];
+            /** @description Accounts that were added, or that work again. */
+            imported: components["schemas"]["AccountView"][];
+            /** @description Records that are no accounts. */
+            rejected: components["schemas"]["RejectedRecord"][];
+        };
+        /** @description Names a client key. */
+        KeyId: string;
+        /** @description All keys, without their text. */
+        KeyList: {
+            /** @description Oldest first. */
+            keys: components["schemas"]["ClientKey"][];
+        };
+        /**
+         * @description Language of the user interface.
+         * @enum {string}
+         */
+        Language: "system" | "en" | "zh-CN";
+        /** @description Patience and retries. */
+        LimitSettings: {
+            /**
+             * Format: int32
+             * @description How many requests may use one account at the same time.
+             * @default 256
+             */
+            accountConcurrency: number;
+            /**
+             * Format: int32
+             * @description Seconds until the first event of an answer.
+             * @default 300
+             */
+            firstEventSeconds: number;
+            /**
+             * Format: int32
+             * @description Seconds of silence inside an answer before it counts as broken off.
+             * @default 120
+             */
+            idleSeconds: number;
+            /**
+             * Format: int32
+             * @description Seconds between signs of life to the client while the upstream is silent.
+             * @default 15
+             */
+            keepAliveSeconds: number;
+            /**
+             * Format: int32
+             * @description How often one request may be tried again before anything was delivered.
+             * @default 2
+             */
+            retries: number;
+        };
+        /** @description The door for clients. */
+        ListenerSettings: {
+            /**
+             * Format: int32
+             * @description Seconds a client may take to send its body.
+             * @default 60
+             */
+            bodyReadSeconds: number;
+            /**
+             * Format: int32
+             * @description Seconds open answers get to finish when the gateway stops.
+             * @default 30
+             */
+            drainSeconds: number;
+            /**
+             * @description The address to listen on. Only this machine for now: both `127.0.0.1` and `::1` are served.
+             * @default 127.0.0.1
+             */
+            host: string;
+            /**
+             * Format: int32
+             * @description Largest request body in MiB.
+             * @default 32
+             */
+            maxBodyMebibytes: number;
+            /**
+             * Format: int32
+             * @description Most client connections at the same time.
+             * @default 2048
+             */
+            maxConnections: number;
+            /**
+             * Format: int32
+             * @description The port clients connect to.
+             * @default 8080
+             */
+            port: number;
         };
         /**
          * @description Whether clients can connect.
@@ -627,6 +621,94 @@ export interface components {
         ListenerSwitch: {
             /** @description The wish. */
             listening: boolean;
+        };
+        /**
+         * @description How much is logged.
+         * @enum {string}
+         */
+        LogLevel: "error" | "warn" | "info" | "debug" | "trace";
+        /** @description Logs. */
+        LogSettings: {
+            /**
+             * @description How much is logged.
+             * @default info
+             */
+            level: components["schemas"]["LogLevel"];
+            /**
+             * Format: int32
+             * @description Largest log file in MiB before the next one begins.
+             * @default 8
+             */
+            maxFileMebibytes: number;
+            /**
+             * Format: int32
+             * @description How many log files are kept.
+             * @default 5
+             */
+            maxFiles: number;
+        };
+        /** @description How the user interface looks. */
+        LookSettings: {
+            /**
+             * @description Language of the window and the tray.
+             * @default system
+             */
+            language: components["schemas"]["Language"];
+            /**
+             * @description Colours of the window.
+             * @default system
+             */
+            theme: components["schemas"]["Theme"];
+        };
+        /** @description Model names. */
+        ModelSettings: {
+            /**
+             * @description The model of the test question, and of requests that name none.
+             * @default auto
+             */
+            default: string;
+        };
+        /** @description A key to make. */
+        NewKey: {
+            /** @description Its name for people. */
+            name: string;
+        };
+        /**
+         * @description Where a one-run setting comes from.
+         * @enum {string}
+         */
+        OverrideSource: "environment" | "flag";
+        /** @description A setting that holds for this run only. */
+        OverrideView: {
+            /** @description Such as `listener.port`. */
+            path: string;
+            /** @description Who says so. */
+            source: components["schemas"]["OverrideSource"];
+            /** @description The value that holds. */
+            value: unknown;
+        };
+        /** @description A program that holds a port. */
+        PortHolder: {
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Its process id.
+             */
+            pid: number;
+        };
+        /** @description Whether a port can be used. */
+        PortView: {
+            /** @description Nobody holds it. */
+            free: boolean;
+            holder?: components["schemas"]["PortHolder"] | null;
+            /** @description We hold it ourselves. */
+            ours: boolean;
+            /**
+             * Format: int32
+             * @description The port.
+             */
+            port: number;
         };
         /** @description An error of the admin API: what happened, and what to do. */
         Problem: {
@@ -649,7 +731,129 @@ export interface components {
          * @description A stable code that faces translate.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "demo_unavailable" | "stopping" | "internal";
+        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "upstream_failed" | "demo_unavailable" | "stopping" | "internal";
+        /** @description Who answers; the first event of the answer, named `receipt`. */
+        Receipt: {
+            /** @description Id of the account. */
+            account: string;
+            /** @description True when the answer is made up on this machine. */
+            simulated: boolean;
+        };
+        /** @description A record that is no account. */
+        RejectedRecord: {
+            /** @description Stable code. */
+            code: string;
+            /** @description Position, from 0. */
+            index: number;
+            /** @description Plain words. */
+            message: string;
+        };
+        /** @description The text of a key. */
+        RevealedKey: {
+            /** @description Its text. */
+            secret: string;
+        };
+        /** @description All settings. */
+        Settings: {
+            /**
+             * @description Patience and retries.
+             * @default {
+             *       "firstEventSeconds": 300,
+             *       "idleSeconds": 120,
+             *       "keepAliveSeconds": 15,
+             *       "retries": 2,
+             *       "accountConcurrency": 256
+             *     }
+             */
+            limits: components["schemas"]["LimitSettings"];
+            /**
+             * @description The door for clients.
+             * @default {
+             *       "port": 8080,
+             *       "host": "127.0.0.1",
+             *       "maxBodyMebibytes": 32,
+             *       "maxConnections": 2048,
+             *       "bodyReadSeconds": 60,
+             *       "drainSeconds": 30
+             *     }
+             */
+            listener: components["schemas"]["ListenerSettings"];
+            /**
+             * @description Logs.
+             * @default {
+             *       "level": "info",
+             *       "maxFileMebibytes": 8,
+             *       "maxFiles": 5
+             *     }
+             */
+            logs: components["schemas"]["LogSettings"];
+            /**
+             * @description How the user interface looks.
+             * @default {
+             *       "language": "system",
+             *       "theme": "system"
+             *     }
+             */
+            look: components["schemas"]["LookSettings"];
+            /**
+             * @description Model names.
+             * @default {
+             *       "default": "auto"
+             *     }
+             */
+            models: components["schemas"]["ModelSettings"];
+            /**
+             * @description What happens at the start.
+             * @default {
+             *       "atLogin": false,
+             *       "hidden": false,
+             *       "startGateway": true
+             *     }
+             */
+            startup: components["schemas"]["StartupSettings"];
+        };
+        /** @description A change. */
+        SettingsPatch: {
+            /** @description A merge patch (RFC 7396): only what changes; `null` goes back to the default. */
+            patch: Record<string, never>;
+            /**
+             * Format: int64
+             * @description The revision the change was made from.
+             */
+            revision: number;
+        };
+        /** @description The settings as faces see them. */
+        SettingsView: {
+            /** @description What holds when nothing is said. */
+            defaults: components["schemas"]["Settings"];
+            /** @description What holds for this run only. */
+            overrides: components["schemas"]["OverrideView"][];
+            /**
+             * Format: int64
+             * @description Goes up with every save; a patch must name the one it was made from.
+             */
+            revision: number;
+            /** @description What holds now. */
+            settings: components["schemas"]["Settings"];
+        };
+        /** @description What happens at the start. */
+        StartupSettings: {
+            /**
+             * @description Start the desktop app when the person logs in.
+             * @default false
+             */
+            atLogin: boolean;
+            /**
+             * @description Start in the tray without a window.
+             * @default false
+             */
+            hidden: boolean;
+            /**
+             * @description Let clients connect as soon as the app runs.
+             * @default true
+             */
+            startGateway: boolean;
+        };
         /** @description The gateway at a glance. */
         Status: {
             /** @description Accounts. */
@@ -678,219 +882,39 @@ export interface components {
             version: string;
         };
         /**
-         * @description Whether the secret store can be used.
+         * @description Which store is in use.
          * @enum {string}
          */
-        StoreCondition: "ready" | "locked" | "absent" | "denied" | "timedOut";
+        StoreKind: "keychain" | "vault" | "memory";
         /**
-         * @description Which secret store is in use.
+         * @description Whether the store can be used now, and if not, why.
          * @enum {string}
          */
-        StoreName: "keychain" | "vault" | "memory";
+        StoreState: "ready" | "locked" | "absent" | "denied" | "timedOut" | "keyMissing" | "keyWrong" | "corrupt";
         /** @description The secret store. */
         StoreStatus: {
             /** @description Which one. */
-            kind: components["schemas"]["StoreName"];
+            kind: components["schemas"]["StoreKind"];
             /** @description Whether it can be used. */
-            state: components["schemas"]["StoreCondition"];
+            state: components["schemas"]["StoreState"];
         };
+        /** @description A test question. */
+        TestQuestion: {
+            /** @description Which model; the default one when absent. */
+            model?: string | null;
+            /** @description What to ask. */
+            question: string;
+        };
+        /**
+         * @description Colours of the user interface.
+         * @enum {string}
+         */
+        Theme: "system" | "light" | "dark";
         /**
          * Format: int64
          * @description Milliseconds since the Unix epoch, UTC.
          */
         Timestamp: number;
-        ListenerSettings: {
-            /** @default 8080 */
-            port: number;
-            /** @default 127.0.0.1 */
-            host: string;
-            /** @default 32 */
-            maxBodyMebibytes: number;
-            /** @default 2048 */
-            maxConnections: number;
-            /** @default 60 */
-            bodyReadSeconds: number;
-            /** @default 30 */
-            drainSeconds: number;
-        };
-        /** @enum {string} */
-        Language: "system" | "en" | "zh-CN";
-        /** @enum {string} */
-        Theme: "system" | "light" | "dark";
-        /** @enum {string} */
-        LogLevel: "error" | "warn" | "info" | "debug" | "trace";
-        LookSettings: {
-            language?: components["schemas"]["Language"];
-            theme?: components["schemas"]["Theme"];
-        };
-        StartupSettings: {
-            atLogin?: boolean;
-            hidden?: boolean;
-            startGateway?: boolean;
-        };
-        LogSettings: {
-            level?: components["schemas"]["LogLevel"];
-            maxFileMebibytes?: number;
-            maxFiles?: number;
-        };
-        LimitSettings: {
-            firstEventSeconds?: number;
-            idleSeconds?: number;
-            keepAliveSeconds?: number;
-            retries?: number;
-        };
-        ModelSettings: {
-            default?: string;
-        };
-        Settings: {
-            listener?: components["schemas"]["ListenerSettings"];
-            look?: components["schemas"]["LookSettings"];
-            startup?: components["schemas"]["StartupSettings"];
-            logs?: components["schemas"]["LogSettings"];
-            limits?: components["schemas"]["LimitSettings"];
-            models?: components["schemas"]["ModelSettings"];
-        };
-        OverrideView: {
-            path: string;
-            /** @enum {string} */
-            source: "environment" | "flag";
-            value: unknown;
-        };
-        SettingsView: {
-            revision: number;
-            settings: components["schemas"]["Settings"];
-            defaults: components["schemas"]["Settings"];
-            overrides: components["schemas"]["OverrideView"][];
-        };
-        SettingsPatch: {
-            revision: number;
-            patch: Record<string, never>;
-        };
-        PortHolder: {
-            pid: number;
-            name: string;
-        };
-        PortView: {
-            port: number;
-            free: boolean;
-            ours: boolean;
-            holder?: components["schemas"]["PortHolder"] | null;
-        };
-        AccountState: {
-            /** @enum {string} */
-            kind: "ready";
-        } | {
-            /** @enum {string} */
-            kind: "coolingDown";
-            until: number;
-        } | {
-            /** @enum {string} */
-            kind: "probing";
-        } | {
-            /** @enum {string} */
-            kind: "exhausted";
-            until: number;
-        } | {
-            /** @enum {string} */
-            kind: "needsLogin";
-            reason: string;
-        } | {
-            /** @enum {string} */
-            kind: "suspended";
-            reason: string;
-        } | {
-            /** @enum {string} */
-            kind: "disabled";
-        };
-        AccountView: {
-            id: string;
-            label: string;
-            method: string;
-            origin: string;
-            email?: string | null;
-            region?: string | null;
-            profileArn?: string | null;
-            enabled: boolean;
-            demo: boolean;
-            state: components["schemas"]["AccountState"];
-            tokenExpiresAt?: number | null;
-            addedAt: number;
-        };
-        AccountList: {
-            accounts: components["schemas"]["AccountView"][];
-        };
-        Companion: {
-            name: string;
-            content: string;
-        };
-        ImportRequest: {
-            content: string;
-            companions?: components["schemas"]["Companion"][];
-            machineId?: string | null;
-        };
-        Rejected: {
-            index: number;
-            code: string;
-            message: string;
-        };
-        ImportResult: {
-            imported: components["schemas"]["AccountView"][];
-            rejected: components["schemas"]["Rejected"][];
-            duplicates: string[];
-        };
-        KeyView: {
-            id: string;
-            name: string;
-            prefix: string;
-            createdAt: number;
-            lastUsedAt?: number | null;
-        };
-        KeyList: {
-            keys: components["schemas"]["KeyView"][];
-        };
-        NewKey: {
-            name: string;
-        };
-        CreatedKey: {
-            key: components["schemas"]["KeyView"];
-            secret: string;
-        };
-        RevealedKey: {
-            secret: string;
-        };
-        TryRequest: {
-            question: string;
-            model?: string | null;
-        };
-        /** @enum {string} */
-        FlowOutcome: "complete" | "failed" | "clientLeft";
-        FlowNotice: {
-            code: string;
-            path: string;
-            detail: string;
-        };
-        FlowView: {
-            id: string;
-            at: number;
-            protocol: string;
-            client?: string | null;
-            model?: string | null;
-            upstreamModel?: string | null;
-            account?: string | null;
-            simulated: boolean;
-            delivery?: string | null;
-            status: number;
-            durationMs: number;
-            firstEventMs?: number | null;
-            usage: Record<string, never>;
-            notices: components["schemas"]["FlowNotice"][];
-            attempts: Record<string, never>[];
-            outcome: components["schemas"]["FlowOutcome"];
-            failureCode?: string | null;
-        };
-        FlowList: {
-            flows: components["schemas"]["FlowView"][];
-        };
     };
     responses: never;
     parameters: never;
@@ -900,6 +924,281 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountList"];
+                };
+            };
+        };
+    };
+    addDemoAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResult"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["AdminEvent"];
+                };
+            };
+        };
+    };
+    listFlows: {
+        parameters: {
+            query?: {
+                /** @description At most this many; 50 when absent. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowList"];
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKeyView"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revealKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealedKey"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     setListening: {
         parameters: {
             query?: never;
@@ -931,6 +1230,93 @@ export interface operations {
             };
         };
     };
+    getPort: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsView"];
+                };
+            };
+        };
+    };
+    patchSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getStatus: {
         parameters: {
             query?: never;
@@ -946,6 +1332,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    tryQuestion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestQuestion"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Receipt"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
