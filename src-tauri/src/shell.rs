@@ -13,6 +13,7 @@ use axum::routing::post;
 use kiro_gateway::settings::Language;
 use kiro_gateway::{Gateway, OpenError, Problem, ProblemCode};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
@@ -36,11 +37,31 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// What a person can do.
     pub(crate) action: String,
+    /// For the placeholders of the window's own words.
+    params: BTreeMap<&'static str, String>,
 }
 
 impl From<&OpenError> for Refusal {
     fn from(error: &OpenError) -> Self {
-        Self { code: error.code(), message: error.to_string(), action: error.action() }
+        let mut params = BTreeMap::new();
+        match error {
+            OpenError::Locked { path, holder } => {
+                params.insert("path", path.display().to_string());
+                if let Some(holder) = holder {
+                    params.insert("holder", holder.to_string());
+                }
+            }
+            OpenError::DataDir { path, .. } => {
+                params.insert("path", path.display().to_string());
+            }
+            OpenError::Settings(_)
+            | OpenError::Override { .. }
+            | OpenError::Endpoints(_)
+            | OpenError::Store(_)
+            | OpenError::Saved(_)
+            | OpenError::Internal(_) => {}
+        }
+        Self { code: error.code(), message: error.to_string(), action: error.action(), params }
     }
 }
 
@@ -175,6 +196,7 @@ mod tests {
         let ((status, body), ()) = tokio::join!(asking, failing);
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(body["code"], "data_dir_locked");
+        assert_eq!(body["params"]["holder"], "42");
         assert!(body["message"].as_str().unwrap().contains("42"), "{body}");
         assert!(!body["action"].as_str().unwrap().is_empty());
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test starts programs")]
 
 use anyhow::Result;
+use futures_util::FutureExt as _;
 use kiro_desktop_tests::{Home, TrayHost, Window, gateway_binary, is_healthy, until};
 
 const STATE: &str = "document.querySelector('[data-testid=state]').dataset.state";
@@ -85,45 +86,41 @@ async fn start_at_login_in_the_window_writes_the_entry_and_takes_it_away() -> Re
 #[tokio::test]
 async fn the_page_can_neither_load_nor_become_anything_foreign() -> Result<()> {
     let home = Home::new()?;
+    let foreign = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let elsewhere = format!("http://{}", foreign.local_addr()?);
     let window = Window::open(&home).await?;
     window.find("nav-home").await?;
     let before = window.url().await?;
-    let tried = window
-        .run_async(
-            r#"const done = arguments[arguments.length - 1];
-               const result = {};
-               const attempt = (name, action) => { try { result[name] = action(); } catch (error) { result[name] = 'refused'; } };
-               const blocked = new Set();
-               document.addEventListener('securitypolicyviolation', (event) => {
-                 blocked.add(event.effectiveDirective);
-                 const wanted = ['script-src-elem', 'img-src', 'frame-src', 'connect-src'];
-                 if (wanted.every((one) => blocked.has(one) || blocked.has(one.replace('-elem', '')))) {
-                   result.inline = window.inlineRan === true;
-                   done(result);
-                 }
-               });
-               const inline = document.createElement('script');
-               inline.textContent = 'window.inlineRan = true';
-               document.head.append(inline);
-               attempt('popup', () => window.open('https://example.invalid/') ? 'opened' : 'refused');
-               attempt('eval', () => window.eval('1 + 1'));
-               const image = new Image();
-               image.src = 'http://127.0.0.1:9/picture.png';
-               const frame = document.createElement('iframe');
-               frame.src = 'http://127.0.0.1:9/';
-               document.body.append(image, frame);
-               fetch('http://127.0.0.1:9/').catch(() => {});
-               attempt('globalTauri', () => typeof window.__TAURI__);"#,
-        )
-        .await?;
+    let attempts = r#"const done = arguments[arguments.length - 1];
+        const result = {};
+        const attempt = (name, action) => { try { result[name] = action(); } catch { result[name] = 'refused'; } };
+        const wanted = new Set(['script-src-elem', 'script-src', 'img-src', 'connect-src']);
+        document.addEventListener('securitypolicyviolation', (event) => {
+          wanted.delete(event.effectiveDirective);
+          if (wanted.size === 0) { result.inline = window.inlineRan === true; done(result); }
+        });
+        const inline = document.createElement('script');
+        inline.textContent = 'window.inlineRan = true';
+        document.head.append(inline);
+        attempt('popup', () => window.open('ELSEWHERE/popup') ? 'opened' : 'refused');
+        attempt('eval', () => window.eval('1 + 1'));
+        attempt('globalTauri', () => typeof window.__TAURI__);
+        const frame = document.createElement('iframe');
+        frame.src = 'ELSEWHERE/frame';
+        const image = new Image();
+        image.src = 'ELSEWHERE/picture.png';
+        document.body.append(frame, image);
+        fetch('ELSEWHERE/data').catch(() => {});"#;
+    let tried = window.run_async(&attempts.replace("ELSEWHERE", &elsewhere)).await?;
     assert_eq!(tried["inline"], false, "{tried}");
     assert_eq!(tried["popup"], "refused", "{tried}");
     assert_eq!(tried["eval"], "refused", "{tried}");
     assert_eq!(tried["globalTauri"], "undefined", "{tried}");
 
-    window.run("location.href = 'http://127.0.0.1:9/'").await?;
+    window.run(&format!("location.href = '{elsewhere}/page'")).await?;
     window.click("nav-settings").await?;
     assert_eq!(window.url().await?.split('#').next(), before.split('#').next());
+    assert!(foreign.accept().now_or_never().is_none(), "somebody called {elsewhere}");
 
     let other = window
         .run_async(

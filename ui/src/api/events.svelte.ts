@@ -48,6 +48,8 @@ export class EventFollower {
         if (signal.aborted) return;
         // One broken connection is no news; a second attempt that fails is.
         if (failures > 0) this.lost = asApiError(error);
+        // The pages have not read anything yet: they must not stay empty because nobody can be heard.
+        else if (this.#queries.settings.data === undefined) void this.#queries.refreshAll();
       }
       await pause(PAUSES[Math.min(failures, PAUSES.length - 1)] ?? 0, signal);
       failures += 1;
