@@ -1,5 +1,5 @@
 // A problem in a person's words: what happened, what we did, what you can do.
-import { ApiError, asApiError, type Problem } from './api/client';
+import { ApiError, asApiError, type Problem, type Status } from './api/client';
 import type { AnswerFailure } from './ask.svelte';
 import type { I18n } from './i18n.svelte';
 
@@ -30,6 +30,14 @@ export function explain(problem: Pick<Problem, 'code' | 'message'> & Partial<Pro
     ...(did === undefined ? {} : { did }),
     ...(next === undefined ? {} : { next }),
   };
+}
+
+/** The same for a secret store that cannot be used, which has a way out for each of its states. */
+export function explainStore(store: Status['store'], i18n: I18n): Explained {
+  const general = explain({ code: 'store_unavailable', message: `${store.kind}: ${store.state}` }, i18n);
+  const what = i18n.maybe(`store.${store.state}.what`) ?? general.what;
+  const next = i18n.maybe(`store.${store.state}.next`) ?? general.next;
+  return { ...general, what, ...(next === undefined ? {} : { next }) };
 }
 
 /** The same for something thrown. */

@@ -71,6 +71,12 @@ describe('home', () => {
     await waitFor(() => expect(host.copied).toEqual(['kp-abcd-secret']));
   });
 
+  it('says what is wrong with the place for secrets, and the way out', async () => {
+    host.status = status({ store: { kind: 'keychain', state: 'locked' } });
+    await open();
+    expect(await by('problem')).toHaveTextContent("The system's keychain is locked.");
+  });
+
   it('says when the gateway cannot be reached', async () => {
     for (const name of ['status', 'settings', 'accounts', 'keys', 'flows', 'events']) {
       host.special.set(`GET /api/${name}`, () => Promise.reject(new Error('refused')));

@@ -26,7 +26,7 @@ const sources = filesBelow(join(root, 'src')).map((file) => readFileSync(file, '
 const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
 
 /** Keys that are put together while running; each family has its own test of completeness below or in the shell. */
-const FAMILIES = ['import.why.', 'problem.', 'answer.', 'field.', 'flow.', 'method.', 'account.', 'settings.', 'tray.', 'nav.', 'state.', 'ask.state.', 'save.'];
+const FAMILIES = ['import.why.', 'store.', 'problem.', 'answer.', 'field.', 'flow.', 'method.', 'account.', 'settings.', 'tray.', 'nav.', 'state.', 'ask.state.', 'save.'];
 
 describe('catalogues', () => {
   it('have the same keys in both languages', () => {
@@ -80,13 +80,18 @@ describe('families of keys', () => {
     expect(keys.filter((key) => key.startsWith('problem.') && !known.has(key.split('.')[1] ?? ''))).toEqual([]);
   });
 
-  it('name every outcome of a request and every condition of an account', () => {
+  it('name every outcome of a request, every condition of an account and of the store', () => {
     const schemas = openapi.components.schemas as unknown as Record<string, { enum?: string[]; oneOf?: Tagged[] } | undefined>;
     const wanted = [
       ...(schemas['FlowOutcome']?.enum ?? []).map((outcome) => `flow.${outcome}`),
       ...(schemas['AccountState']?.oneOf ?? []).flatMap((one) => one.properties.kind.enum).map((kind) => `account.${kind}`),
     ];
-    expect(wanted.length).toBeGreaterThan(5);
+    wanted.push(
+      ...(schemas['StoreState']?.enum ?? [])
+        .filter((state) => state !== 'ready')
+        .flatMap((state) => [`store.${state}.what`, `store.${state}.next`]),
+    );
+    expect(wanted.length).toBeGreaterThan(20);
     expect(wanted.filter((key) => !(key in english))).toEqual([]);
   });
 
