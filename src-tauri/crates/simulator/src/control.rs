@@ -141,7 +141,7 @@ impl Control {
         self.state.release.send_modify(|n| *n += 1);
     }
 
-    /// Refuses new connections (the port is closed) until called with `false`.
+    /// Closes the port and drops every open connection, as a service that is down, until called with `false`.
     pub fn refuse_connections(&self, refuse: bool) {
         self.state.refusing.send_replace(refuse);
     }

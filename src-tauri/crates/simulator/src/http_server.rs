@@ -48,15 +48,17 @@ pub(crate) async fn serve(
     let mut connections = JoinSet::new();
     let mut refusing = state.refusing.subscribe();
     loop {
-        if *refusing.borrow_and_update() {
+        let refuse = *refusing.borrow_and_update();
+        if refuse {
             listener = None;
+            connections.shutdown().await;
         } else if listener.is_none() {
             listener = TcpListener::bind(address).await.ok();
         }
         tokio::select! {
             () = stop.cancelled() => break,
             Ok(()) = refusing.changed() => {}
-            accepted = accept(listener.as_ref()) => {
+            accepted = accept(listener.as_ref(), refuse) => {
                 let Ok((stream, _)) = accepted else { continue };
                 let number = {
                     let mut memory = state.memory();
@@ -71,11 +73,12 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept(listener: Option<&TcpListener>, refuse: bool) -> io::Result<(TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
+        None if refuse => std::future::pending().await,
         None => {
-            // A short wait before the port is tried again, in case somebody else holds it.
+            // Somebody else holds the port for the moment; it is tried again.
             tokio::time::sleep(Duration::from_millis(20)).await;
             Err(io::ErrorKind::NotConnected.into())
         }

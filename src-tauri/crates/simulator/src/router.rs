@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use serde_json::Value;
 
 use crate::delivery::Ended;
@@ -156,9 +156,11 @@ pub(crate) async fn answer(
             return Err(io::ErrorKind::ConnectionReset.into());
         }
     };
+    let whole = response.body().size_hint().exact().is_some();
     call.note(|entry| {
         entry.status = response.status().as_u16();
-        if call.operation.plane() != Plane::Data {
+        // A body of known size is sent at once; a stream tells its end itself.
+        if whole {
             entry.ended = Ended::Eof;
         }
     });

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use kiro_simulator::{Answer, Config, Cut, End, Ended, Faults, Flip, Insert, Script, Stall, StreamMessage, Target};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Rig, decode, question, text};
 
@@ -291,4 +292,36 @@ async fn other_processes_queue_scripts_and_read_the_journal_over_http() {
     assert_eq!(wrong.status(), 400);
     assert_eq!(rig.post("/__sim/reset", &json!({})).send().await.expect("an answer").status(), 200);
     assert!(rig.control().journal().is_empty());
+}
+
+#[tokio::test]
+async fn a_reset_is_a_real_tcp_reset_and_what_was_sent_before_it_arrives() {
+    let rig = Rig::start().await;
+    let faults = Faults { cut: Some(Cut { at: 60, end: End::Reset }), ..Faults::default() };
+    rig.control().enqueue(Target::Any, script(Answer::Scenario("plain-text".to_owned()), faults));
+    let mut socket =
+        tokio::net::TcpStream::connect(rig.simulator.url().replace("http://", "")).await.expect("a socket");
+    let body = question("hi").to_string();
+    let request = format!(
+        "POST /generateAssistantResponse HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raw\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        rig.token("social"),
+        body.len(),
+    );
+    socket.write_all(request.as_bytes()).await.expect("sent");
+    let mut seen = Vec::new();
+    let error = socket.read_to_end(&mut seen).await.expect_err("no orderly end");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let text = String::from_utf8_lossy(&seen);
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("messageMetadataEvent"), "{text}");
+    assert!(!text.ends_with("0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn a_service_that_goes_down_drops_what_is_open() {
+    let rig = Rig::start().await;
+    rig.control().enqueue(Target::Any, script(Answer::Normal, Faults { no_close: true, ..Faults::default() }));
+    let response = rig.chat(&question("SAY: hi")).send().await.expect("headers");
+    rig.control().refuse_connections(true);
+    assert!(!read(response).await.1, "the open answer breaks off");
+    assert!(rig.chat(&question("hi")).send().await.is_err_and(|e| e.is_connect()));
 }
