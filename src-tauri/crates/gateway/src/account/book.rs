@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Account, AccountId, Leases, Roster, RosterError, Signal, Tokens};
+use super::{Account, AccountId, Leases, Roster, RosterError, Signal, StoppedKind, Tokens};
 use crate::clock::Timestamp;
 use crate::credential::{Credentials, SecretId, Secrets, StoreError};
 
@@ -79,7 +79,12 @@ impl Book {
         let NewAccount { mut account, secrets, access, warnings: _ } = new;
         let known = self.known(&account);
         if let Some(known) = &known {
-            if known.stopped.is_none() {
+            // A new sign-in brings back an account that waits for one. It does not end a suspension.
+            let waits = known.stopped.as_ref().is_some_and(|stopped| match stopped.kind {
+                StoppedKind::NeedsLogin => true,
+                StoppedKind::Suspended => false,
+            });
+            if !waits {
                 return Ok(Added::Known(Arc::clone(known)));
             }
             account.id = known.id.clone();
@@ -124,3 +129,6 @@ impl Book {
             .cloned()
     }
 }
+
+#[cfg(test)]
+mod tests;

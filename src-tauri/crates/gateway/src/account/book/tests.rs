@@ -1,0 +1,116 @@
+use futures_util::future::BoxFuture;
+use secrecy::ExposeSecret;
+use tokio_util::task::TaskTracker;
+
+use super::*;
+use crate::account::{AccountState, test_account};
+use crate::clock::{Clock, ManualClock};
+use crate::credential::{CredentialStore, MemoryStore, StoreKind, StoreState};
+use crate::data_dir::DataDir;
+use crate::upstream::identity::{Identity, IdentityError, Refreshed};
+
+struct NoIdentity;
+
+impl Identity for NoIdentity {
+    fn refresh<'a>(&'a self, _: &'a Account, _: &'a Secrets) -> BoxFuture<'a, Result<Refreshed, IdentityError>> {
+        Box::pin(async { Err(IdentityError::Dead("not here".into())) })
+    }
+}
+
+/// A store that cannot save.
+struct Full;
+
+impl CredentialStore for Full {
+    fn kind(&self) -> StoreKind {
+        StoreKind::Memory
+    }
+    fn state(&self) -> StoreState {
+        StoreState::Ready
+    }
+    fn load(&self, _: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        Ok(None)
+    }
+    fn save(&self, _: &SecretId, _: &Secrets) -> Result<(), StoreError> {
+        Err(StoreError::Locked(StoreKind::Memory))
+    }
+    fn delete(&self, _: &SecretId) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn book(store: Arc<dyn CredentialStore>) -> (tempfile::TempDir, Book) {
+    let root = tempfile::tempdir().expect("temp dir");
+    let dir = Arc::new(DataDir::open(Some(root.path().join("state"))).expect("opens"));
+    let roster = Arc::new(Roster::open(dir).expect("opens"));
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(1_000)));
+    let leases = Arc::new(Leases::new(Arc::clone(&roster), Arc::clone(&clock), 2));
+    let credentials = Credentials::new(store);
+    let tokens = Tokens::new(
+        credentials.clone(),
+        Arc::new(NoIdentity),
+        Arc::clone(&roster),
+        Arc::clone(&leases),
+        clock,
+        TaskTracker::new(),
+    );
+    (root, Book { roster, leases, tokens: Arc::new(tokens), credentials })
+}
+
+fn offer(token: &str) -> NewAccount {
+    let mut account = test_account("one");
+    account.user_id = Some("d-1".into());
+    NewAccount {
+        account,
+        secrets: Secrets { refresh_token: Some(SecretString::from(token)), ..Secrets::default() },
+        access: Some((SecretString::from("access"), Timestamp(1_000_000))),
+        warnings: Vec::new(),
+    }
+}
+
+async fn stored(book: &Book, id: &AccountId) -> Option<String> {
+    let secrets = book.credentials.load(&SecretId::account(id)).await.expect("loads")?;
+    secrets.refresh_token.map(|token| token.expose_secret().to_owned())
+}
+
+#[tokio::test]
+async fn an_added_account_has_its_secrets_and_its_imported_token() {
+    let (_root, book) = book(Arc::new(MemoryStore::default()));
+    let Added::New(account) = book.add(offer("first")).await.expect("adds") else { panic!("it is new") };
+    assert_eq!(stored(&book, &account.id).await.as_deref(), Some("first"));
+    assert_eq!(book.tokens.access(&account).await.expect("no refresh needed").expose(), "access");
+    assert!(book.remove(&account.id).await.expect("removes"));
+    assert_eq!(stored(&book, &account.id).await, None);
+    assert!(!book.remove(&account.id).await.expect("nothing to do"));
+}
+
+#[tokio::test]
+async fn a_known_account_is_left_alone_unless_it_waits_for_a_sign_in() {
+    let (_root, book) = book(Arc::new(MemoryStore::default()));
+    let Added::New(account) = book.add(offer("first")).await.expect("adds") else { panic!("it is new") };
+    let Added::Known(known) = book.add(offer("second")).await.expect("known") else { panic!("it is known") };
+    assert_eq!(known.id, account.id);
+    assert_eq!(stored(&book, &account.id).await.as_deref(), Some("first"));
+
+    book.leases.signal(&account.id, Signal::GrantRejected { reason: "gone".into() }).expect("saves");
+    let Added::New(back) = book.add(offer("third")).await.expect("comes back") else { panic!("it is back") };
+    assert_eq!((&back.id, back.added_at), (&account.id, account.added_at));
+    assert_eq!(stored(&book, &account.id).await.as_deref(), Some("third"));
+    assert_eq!(book.leases.state(&back), AccountState::READY);
+    assert_eq!(book.roster.list().len(), 1);
+}
+
+#[tokio::test]
+async fn an_import_does_not_end_a_suspension() {
+    let (_root, book) = book(Arc::new(MemoryStore::default()));
+    let Added::New(account) = book.add(offer("first")).await.expect("adds") else { panic!("it is new") };
+    book.leases.signal(&account.id, Signal::SuspendedUpstream { reason: "locked".into() }).expect("saves");
+    let Added::Known(_) = book.add(offer("second")).await.expect("known") else { panic!("it is known") };
+    assert!(matches!(book.leases.state(&account), AccountState::Suspended { .. }));
+}
+
+#[tokio::test]
+async fn without_a_place_for_its_secrets_no_account_is_added() {
+    let (_root, book) = book(Arc::new(Full));
+    assert_eq!(book.add(offer("first")).await.expect_err("refused").code(), "store_locked");
+    assert!(book.roster.list().is_empty());
+}
