@@ -1,1 +1,79 @@
-fn main() {}
+//! `kiro-proxy`: the headless gateway and its command line. A thin face: it parses, calls the admin API and prints.
+//! The environment is read here, once.
+#![expect(clippy::print_stderr, reason = "clap and print.rs talk to a person; everything else goes through print.rs")]
+
+mod admin_client;
+mod args;
+mod command;
+mod demo;
+mod exit;
+mod place;
+mod print;
+mod signal;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use exit::{Exit, Trouble};
+use print::Output;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse_from(args::expand_bare_port(std::env::args_os().collect()));
+    // The one TLS provider of this program; a second one would make the choice ambiguous and panic at the first connection.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return ExitCode::from(Exit::Failure as u8);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            print::error_line(&format!("error[runtime]: cannot start: {error}"));
+            return ExitCode::from(Exit::Failure as u8);
+        }
+    };
+    let output = output(&cli.command);
+    let exit = runtime.block_on(run(cli)).unwrap_or_else(|trouble| {
+        trouble.print(output);
+        trouble.exit
+    });
+    // A prompt that nobody answered still blocks a thread; it must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    ExitCode::from(exit as u8)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge where the environment is read, once, and handed in")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+async fn run(cli: Cli) -> Result<Exit, Trouble> {
+    let options = || place::options(&cli.place, &environment);
+    match &cli.command {
+        Command::Serve(serve) => command::serve::run(options()?, serve).await,
+        Command::Accounts { command } => {
+            let client = admin_client::AdminClient::open(options()?).await?;
+            let result = command::accounts::run(&client, command).await;
+            client.close().await;
+            result
+        }
+        Command::Keys { command } => {
+            let client = admin_client::AdminClient::open(options()?).await?;
+            let result = command::keys::run(&client, command).await;
+            client.close().await;
+            result
+        }
+        Command::Status(json) => command::status::run(&options()?, Output::json_when(json.json)).await,
+        Command::Simulate(simulate) => command::simulate::run(simulate).await,
+    }
+}
+
+fn output(command: &Command) -> Output {
+    match command {
+        Command::Accounts { command } => command::accounts::output(command),
+        Command::Keys { command } => command::keys::output(command),
+        Command::Status(json) => Output::json_when(json.json),
+        Command::Serve(_) | Command::Simulate(_) => Output::Text,
+    }
+}

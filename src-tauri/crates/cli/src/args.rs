@@ -1,0 +1,218 @@
+//! What can be typed. Secrets are never arguments: they come from files or standard input.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "kiro-proxy",
+    version,
+    about = "One local address for every LLM client, served by your own Kiro account",
+    after_help = exit::HELP,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where state and secrets live; the same for every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Place {
+    /// Keep all state here, in place of the platform's own directory (also KIRO_PROXY_DATA_DIR)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Keep secrets in the sealed vault, with the key from this file: 32 bytes in base64, readable by you only (also KIRO_PROXY_VAULT_KEY with the key itself)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) vault_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve clients until a signal stops the program
+    #[command(
+        after_help = "A bare number is a shortcut: `kiro-proxy 9000` is `kiro-proxy serve --port 9000`.\nSIGTERM or Ctrl-C finishes running answers first; a second one ends at once."
+    )]
+    Serve(Serve),
+    /// Accounts that answer
+    Accounts {
+        #[command(subcommand)]
+        command: Accounts,
+    },
+    /// Keys for clients
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
+    },
+    /// What the running gateway is doing; exit code 3 when none runs
+    Status(Json),
+    /// Run the stand-in for Kiro alone, for tests and debugging
+    Simulate(Simulate),
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Json {
+    /// Print the admin API's answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug, Default)]
+pub(crate) struct Serve {
+    /// Port for this run (0: any free one)
+    #[arg(short, long)]
+    pub(crate) port: Option<u16>,
+    /// Address for this run
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Add the demo account, whose answers are simulated in this process. It is never used while a real account can answer
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// error, warn, info, debug or trace, for this run
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<String>,
+    /// Any setting, for this run only; may be repeated
+    #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Accounts {
+    /// Import accounts from files of Kiro, kiro-cli exports and other programs
+    Import {
+        /// The file; `-` reads standard input
+        file: PathBuf,
+        /// Further files that belong to it, such as the client registration beside a Kiro IDE token
+        #[arg(long = "with", value_name = "FILE")]
+        with: Vec<PathBuf>,
+        /// Machine id to use for these accounts (64 hexadecimal digits)
+        #[arg(long)]
+        machine_id: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// List accounts and their condition
+    List(Json),
+    /// Forget an account and its secrets
+    Remove {
+        /// Id or unique label
+        account: String,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// List keys; their text is not shown
+    List(Json),
+    /// Make a key; its text goes to standard output
+    Create {
+        /// What the key is for, for example the client's name
+        name: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Make a key useless at once
+    Revoke {
+        /// Id or unique name
+        key: String,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Print a key's text (the first key's, when none is named)
+    Reveal {
+        /// Id or unique name
+        key: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Over HTTP:
+  GET  /__sim/journal     every request and what was answered
+  GET  /__sim/violations  rules that a request broke
+  POST /__sim/scripts     queue a scenario or a fault
+  POST /__sim/reset       forget journal and scripts
+Point a gateway at it with KIRO_PROXY_ENDPOINTS=http://127.0.0.1:PORT.")]
+pub(crate) struct Simulate {
+    /// Port to listen on (0: any free one)
+    #[arg(short, long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Address to listen on; only loopback is accepted
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// Cut every TCP write to at most this many bytes
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) chunk: Option<std::num::NonZeroUsize>,
+    /// Pause between two words of an answer, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) word_delay: u64,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Answer requests that break a rule instead of refusing them (they are recorded all the same)
+    #[arg(long)]
+    pub(crate) lenient: bool,
+    /// Print a Kiro IDE token file that this stand-in accepts, and end
+    #[arg(long)]
+    pub(crate) credentials: bool,
+}
+
+/// `kiro-proxy 9000` means `kiro-proxy serve --port 9000`.
+pub(crate) fn expand_bare_port(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let port =
+        words.get(1).and_then(|word| word.to_str()).filter(|word| word.parse::<u16>().is_ok()).map(str::to_owned);
+    if let Some(port) = port {
+        words.splice(1..2, ["serve".into(), "--port".into(), port.into()]);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_argument_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_number_serves_on_that_port() {
+        let cli = Cli::parse_from(expand_bare_port(["kiro-proxy", "9000", "--demo"].map(Into::into).to_vec()));
+        let Command::Serve(serve) = cli.command else { panic!("not serve") };
+        assert_eq!(serve.port, Some(9000));
+        assert!(serve.demo);
+    }
+
+    #[test]
+    fn a_number_that_is_no_port_is_left_for_the_parser_to_refuse() {
+        let words = expand_bare_port(["kiro-proxy", "70000"].map(Into::into).to_vec());
+        assert!(Cli::try_parse_from(words).is_err());
+    }
+
+    #[test]
+    fn no_argument_takes_a_secret() {
+        fn walk(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                for word in ["token", "secret", "password", "passphrase"] {
+                    assert!(!id.contains(word), "{id} would put a secret on the command line");
+                }
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&Cli::command());
+    }
+}

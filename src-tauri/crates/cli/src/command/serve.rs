@@ -1,0 +1,139 @@
+//! `kiro-proxy serve`: open, listen, say where, and stop when told to.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::sync::Arc;
+
+use http::Method;
+use kiro_gateway::{Gateway, OpenError, Options, Problem, Status};
+use serde_json::Value;
+
+use super::list;
+use crate::admin_client::AdminClient;
+use crate::args::Serve;
+use crate::demo::Demo;
+use crate::exit::{Exit, Trouble};
+use crate::place::{self, open_trouble};
+use crate::print::{self, member};
+use crate::signal::Signals;
+
+pub(crate) async fn run(mut options: Options, serve: &Serve) -> Result<Exit, Trouble> {
+    let mut signals = Signals::listen()?;
+    options.overrides.extend(place::overrides(serve)?);
+    options.demo = Some(Arc::new(Demo::default()));
+    let gateway = match Gateway::open(options.clone()).await {
+        Ok(gateway) => gateway,
+        Err(error) => return Err(already_running(&options, error).await),
+    };
+    let client = AdminClient::Here(gateway.clone());
+    let result = until_signal(&gateway, &client, serve, &mut signals).await;
+    if result.is_ok() {
+        print::line("Stopping: no new requests; running answers may finish. A second signal ends at once.");
+    }
+    tokio::select! {
+        () = gateway.stop() => result.map(|()| Exit::Ok),
+        () = signals.next() => Ok(Exit::Interrupted),
+    }
+}
+
+async fn until_signal(
+    gateway: &Gateway,
+    client: &AdminClient,
+    serve: &Serve,
+    signals: &mut Signals,
+) -> Result<(), Trouble> {
+    if serve.demo {
+        client.call(Method::POST, "/api/accounts/demo", None).await?;
+    }
+    let status = gateway.set_listening(true).await.map_err(|problem| listen_trouble(&problem))?;
+    print_address(&status);
+    print_key(client).await?;
+    print_answers(&status);
+    if status.accounts.total == 0 {
+        tokio::select! {
+            offered = offer_demo(gateway, client) => offered?,
+            () = signals.next() => return Ok(()),
+        }
+    }
+    print::line("Ready.");
+    signals.next().await;
+    Ok(())
+}
+
+fn print_address(status: &Status) {
+    print::line(&format!("Kiro Proxy {} is running", status.version));
+    for address in &status.addresses {
+        print::line(&format!("Address: {address}"));
+    }
+}
+
+/// Says which key to use without writing it into a terminal's or a service's log.
+async fn print_key(client: &AdminClient) -> Result<(), Trouble> {
+    let keys = client.call(Method::GET, "/api/keys", None).await?;
+    match list(&keys, "keys").first() {
+        Some(key) => print::line(&format!(
+            "Key:     {}… ({}); `kiro-proxy keys reveal` prints it",
+            print::safe(&member(key, "prefix")),
+            print::safe(&member(key, "name"))
+        )),
+        None => print::line("Key:     none, so every client is refused; `kiro-proxy keys create NAME` makes one"),
+    }
+    Ok(())
+}
+
+fn print_answers(status: &Status) {
+    if status.simulated {
+        print::line("Answers: SIMULATED by the demo account; nothing reaches Kiro");
+    } else if status.accounts.total > 0 {
+        print::line(&format!(
+            "Answers: from your accounts ({} of {} usable now)",
+            status.accounts.usable, status.accounts.total
+        ));
+    } else {
+        print::line("Answers: none yet, there is no account");
+    }
+}
+
+/// Without an account nothing can be answered; a newcomer may try the demo account.
+async fn offer_demo(gateway: &Gateway, client: &AdminClient) -> Result<(), Trouble> {
+    if !std::io::stdin().is_terminal() {
+        print::line(
+            "         add one: `kiro-proxy accounts import FILE`; or try it with simulated answers: `kiro-proxy serve --demo`",
+        );
+        return Ok(());
+    }
+    print::line("Add the demo account? Its answers are simulated on this machine; no sign-in, no network. [y/N]");
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    let yes = matches!(answer.await, Ok(Ok(line)) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes"));
+    if yes {
+        client.call(Method::POST, "/api/accounts/demo", None).await?;
+        print_answers(&gateway.status());
+    } else {
+        print::line("As you like. `kiro-proxy accounts import FILE` adds a real account.");
+    }
+    Ok(())
+}
+
+fn listen_trouble(problem: &Problem) -> Trouble {
+    let problem = serde_json::to_value(problem).unwrap_or(Value::Null);
+    let mut trouble = Trouble::from_problem(&problem);
+    trouble.done = "the gateway did not start; nothing was changed".to_owned();
+    trouble
+}
+
+/// A held data directory is good news when its holder answers: then there is an address to use.
+async fn already_running(options: &Options, error: OpenError) -> Trouble {
+    let mut trouble = open_trouble(&error);
+    if matches!(error, OpenError::Locked { .. })
+        && let Some(client) = AdminClient::running(options).await
+        && let Ok(status) = client.call(Method::GET, "/api/status", None).await
+    {
+        let addresses: Vec<&str> = list(&status, "addresses").iter().filter_map(Value::as_str).collect();
+        if let Some(address) = addresses.first() {
+            trouble.what = format!("{}; it already serves {address}", trouble.what);
+        }
+    }
+    trouble
+}

@@ -1,0 +1,56 @@
+//! `kiro-proxy simulate`: the stand-in for Kiro alone, on a port of its own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kiro_simulator::{Config, Simulator};
+
+use crate::args::Simulate;
+use crate::exit::{Exit, Trouble};
+use crate::print;
+use crate::signal::Signals;
+
+pub(crate) async fn run(arguments: &Simulate) -> Result<Exit, Trouble> {
+    if arguments.credentials {
+        print::json(&kiro_simulator::demo::credentials());
+        return Ok(Exit::Ok);
+    }
+    if !arguments.host.is_loopback() {
+        return Err(Trouble::new(
+            Exit::Usage,
+            "not_loopback",
+            format!("{} is not a loopback address", arguments.host),
+            "nothing was started",
+            "the stand-in accepts invented credentials and serves this machine only: leave --host away",
+        ));
+    }
+    let mut signals = Signals::listen()?;
+    let bind = SocketAddr::new(arguments.host, arguments.port);
+    let config = Config {
+        bind,
+        seed: arguments.seed,
+        strict: !arguments.lenient,
+        chunk: arguments.chunk.map(std::num::NonZeroUsize::get),
+        word_delay: Duration::from_millis(arguments.word_delay),
+        ..Config::default()
+    };
+    let simulator = Simulator::start(config).await.map_err(|error| {
+        Trouble::new(
+            Exit::Port,
+            if error.kind() == std::io::ErrorKind::AddrInUse { "port_in_use" } else { "port_unavailable" },
+            format!("{bind} cannot be taken: {error}"),
+            "nothing was started",
+            "choose another port with --port, or 0 for any free one",
+        )
+    })?;
+    let url = simulator.url();
+    print::line(&format!("Simulator: {url}"));
+    print::line(&format!("Journal:   {url}/__sim/journal"));
+    print::line(&format!("Gateway:   KIRO_PROXY_ENDPOINTS={url} kiro-proxy serve"));
+    print::line("Account:   kiro-proxy simulate --credentials | kiro-proxy accounts import -");
+    signals.next().await;
+    tokio::select! {
+        () = simulator.stop() => Ok(Exit::Ok),
+        () = signals.next() => Ok(Exit::Interrupted),
+    }
+}

@@ -1,0 +1,506 @@
+//! The program as people and scripts run it: output, exit codes, and what is left after a kill.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use http::StatusCode;
+use kiro_simulator::Family;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use crate::harness::{PATIENCE, ask, client, fresh_login, raw_status};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kiro-proxy");
+
+/// A folder of its own with a vault key, and nothing of the environment but the path.
+struct Home {
+    dir: TempDir,
+    upstream: Option<String>,
+    vault: bool,
+}
+
+impl Home {
+    fn new() -> Self {
+        let dir = TempDir::with_prefix("kp-").unwrap();
+        let key = dir.path().join("vault.key");
+        let bytes: Vec<u8> =
+            uuid::Uuid::new_v4().into_bytes().into_iter().chain(uuid::Uuid::new_v4().into_bytes()).collect();
+        private(&key, &base64(&bytes));
+        Self { dir, upstream: None, vault: true }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(arguments)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command.env("PATH", "/usr/bin:/bin").env("HOME", self.dir.path()).env("KIRO_PROXY_DATA_DIR", self.data());
+        if self.vault {
+            command.arg("--vault-key-file").arg(self.dir.path().join("vault.key"));
+        }
+        if let Some(upstream) = &self.upstream {
+            command.env("KIRO_PROXY_ENDPOINTS", upstream);
+        }
+        command
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Output {
+        finish(self.command(arguments)).await
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments).await;
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{arguments:?} printed no JSON: {}", text(&output.stdout)))
+    }
+
+    async fn serve(&self, arguments: &[&str]) -> Serving {
+        let mut all = vec!["serve", "--port", "0"];
+        all.extend(arguments);
+        Serving::start(self.command(&all)).await
+    }
+
+    fn login(&self, name: &str, family: Family) -> String {
+        let path = self.dir.path().join(format!("{name}.json"));
+        std::fs::write(&path, fresh_login(name, family).to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+fn private(path: &Path, content: &str) {
+    std::fs::write(path, content).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+async fn finish(mut command: Command) -> Output {
+    tokio::time::timeout(PATIENCE, command.output()).await.expect("the program ends").expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A program that said that it is ready.
+struct Serving {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    said: Vec<String>,
+    address: String,
+}
+
+impl Serving {
+    /// Reads until `last` was said, or the program ended.
+    async fn until(command: &mut Command, last: &str) -> Self {
+        let mut child = command.spawn().expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut said: Vec<String> = Vec::new();
+        let reading = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                said.push(line);
+                if said.last().is_some_and(|line| line.starts_with(last)) {
+                    return true;
+                }
+            }
+            false
+        };
+        if !tokio::time::timeout(PATIENCE, reading).await.expect("ready in time") {
+            let output = child.wait_with_output().await.unwrap();
+            panic!("ended early: {said:?} {}", text(&output.stderr));
+        }
+        let address =
+            said.iter().flat_map(|line| line.split_whitespace()).find(|word| word.starts_with("http://127.0.0.1:"));
+        Self { address: address.expect("an address").to_owned(), child, lines, said }
+    }
+
+    async fn start(mut command: Command) -> Self {
+        Self::until(&mut command, "Ready.").await
+    }
+
+    fn says(&self, what: &str) -> bool {
+        self.said.iter().any(|line| line.contains(what))
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    #[cfg(unix)]
+    async fn stop(mut self) -> Option<i32> {
+        self.signal(rustix::process::Signal::TERM);
+        while let Ok(Some(_)) = self.lines.next_line().await {}
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("stops").unwrap().code()
+    }
+}
+
+async fn question(address: &str, key: &str, text: &str) -> (StatusCode, Value) {
+    let request = client().post(format!("{address}/v1/messages")).bearer_auth(key).json(&ask(text));
+    let answer = request.send().await.expect("an answer");
+    (answer.status(), answer.json().await.expect("JSON"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_version_is_printed() {
+    let output = Home::new().run(&["--version"]).await;
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout).trim(), format!("kiro-proxy {}", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_command_line_is_exit_2_and_changes_nothing() {
+    let mut home = Home::new();
+    home.vault = false;
+    for arguments in [
+        &["nonsense"][..],
+        &[],
+        &["serve", "--port", "70000"],
+        &["70000"],
+        &["serve", "--set", "listener.port"],
+        &["accounts"],
+        &["keys", "create"],
+    ] {
+        let output = home.run(arguments).await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", text(&output.stderr));
+    }
+    assert!(!home.data().exists());
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_gets_simulated_answers_with_one_command() {
+    let home = Home::new();
+    let serving = home.serve(&["--demo"]).await;
+    assert!(serving.says("SIMULATED"), "{:?}", serving.said);
+    let status = home.json(&["status", "--json"]).await;
+    assert_eq!(status["state"], "running");
+    assert_eq!(status["simulated"], true);
+    assert_eq!(status["addresses"][0], serving.address.as_str());
+    let revealed = home.run(&["keys", "reveal"]).await;
+    let key = text(&revealed.stdout).trim().to_owned();
+    assert!(!serving.says(&key), "the key's text is not in the service's output");
+    let (code, reply) = question(&serving.address, &key, "SAY: welcome").await;
+    assert_eq!(code, StatusCode::OK, "{reply}");
+    assert_eq!(reply["content"][0]["text"], "welcome");
+    let words = text(&home.run(&["status"]).await.stdout);
+    assert!(words.contains("simulated"), "{words}");
+    assert_eq!(serving.stop().await, Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_account_serve_says_how_to_get_answers() {
+    let home = Home::new();
+    let serving = home.serve(&[]).await;
+    assert!(serving.says("serve --demo") && serving.says("accounts import"), "{:?}", serving.said);
+    let accounts = home.json(&["accounts", "list", "--json"]).await;
+    assert_eq!(accounts["accounts"], json!([]), "nothing is added unasked");
+    assert_eq!(serving.stop().await, Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bare_number_is_the_port() {
+    let port = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() };
+    let home = Home::new();
+    let serving = Serving::start(home.command(&[&port.to_string()])).await;
+    assert_eq!(serving.address, format!("http://127.0.0.1:{port}"));
+    assert_eq!(serving.stop().await, Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_and_keys_are_managed_the_same_with_and_without_a_running_gateway() {
+    let mut home = Home::new();
+    let simulator = Serving::until(&mut home.command(&["simulate"]), "Account:").await;
+    home.upstream = Some(simulator.address.clone());
+    let social = home.login("social", Family::Social);
+    let idc = home.login("idc", Family::Idc);
+
+    // Nobody runs: the command opens the state itself.
+    let imported = home.json(&["accounts", "import", &social, "--json"]).await;
+    assert_eq!(imported["imported"].as_array().map(Vec::len), Some(1), "{imported}");
+    let made = home.json(&["keys", "create", "editor", "--json"]).await;
+    let key = made["secret"].as_str().unwrap().to_owned();
+
+    // A gateway runs: the same commands reach it over its socket.
+    let serving = home.serve(&[]).await;
+    assert!(serving.says("from your accounts"), "{:?}", serving.said);
+    let (code, reply) = question(&serving.address, &key, "SAY: hello").await;
+    assert_eq!(code, StatusCode::OK, "{reply}");
+    home.json(&["accounts", "import", &idc, "--json"]).await;
+    let accounts = home.json(&["accounts", "list", "--json"]).await;
+    let list = accounts["accounts"].as_array().unwrap();
+    assert_eq!(list.len(), 2, "{accounts}");
+    let table = text(&home.run(&["accounts", "list"]).await.stdout);
+    assert_eq!(table.lines().count(), 3, "{table}");
+
+    home.json(&["keys", "revoke", "editor", "--json"]).await;
+    let (code, _) = question(&serving.address, &key, "SAY: hello").await;
+    assert_eq!(code, StatusCode::UNAUTHORIZED);
+    let id = list[0]["id"].as_str().unwrap();
+    home.json(&["accounts", "remove", id, "--json"]).await;
+    assert_eq!(serving.stop().await, Some(0));
+
+    let accounts = home.json(&["accounts", "list", "--json"]).await;
+    assert_eq!(accounts["accounts"].as_array().map(Vec::len), Some(1));
+    let keys = home.json(&["keys", "list", "--json"]).await;
+    assert!(keys["keys"].as_array().unwrap().iter().all(|key| key["name"] != "editor"), "{keys}");
+    assert!(!keys.to_string().contains(&key));
+
+    let journal: Value =
+        client().get(format!("{}/__sim/journal", simulator.address)).send().await.unwrap().json().await.unwrap();
+    assert!(journal.to_string().contains("GenerateAssistantResponse"), "{journal}");
+    let violations: Value =
+        client().get(format!("{}/__sim/violations", simulator.address)).send().await.unwrap().json().await.unwrap();
+    let violations = violations.get("violations").unwrap_or(&violations);
+    assert_eq!(*violations, json!([]));
+    assert_eq!(simulator.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_ids_are_exit_9_and_status_without_a_gateway_is_exit_3() {
+    let home = Home::new();
+    for arguments in
+        [&["accounts", "remove", "nobody"][..], &["keys", "revoke", "nothing"], &["keys", "reveal", "nothing"]]
+    {
+        let output = home.run(arguments).await;
+        assert_eq!(output.status.code(), Some(9), "{arguments:?}: {}", text(&output.stderr));
+        assert_three_lines(&output);
+    }
+    let output = home.run(&["status"]).await;
+    assert_eq!(output.status.code(), Some(3));
+    assert_three_lines(&output);
+    let output = home.run(&["status", "--json"]).await;
+    let error: Value = serde_json::from_slice(&output.stderr).expect("JSON");
+    assert_eq!((&error["error"]["code"], &error["error"]["exit"]), (&json!("gateway_not_running"), &json!(3)));
+}
+
+fn assert_three_lines(output: &Output) {
+    let words = text(&output.stderr);
+    let lines: Vec<&str> = words.lines().collect();
+    assert_eq!(lines.len(), 3, "{words}");
+    assert!(
+        lines[0].starts_with("error[") && lines[1].starts_with("  done: ") && lines[2].starts_with("  now:  "),
+        "{words}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_import_is_exit_10_or_an_error_and_tells_which_entry() {
+    let home = Home::new();
+    let path = home.dir.path().join("mixed.json");
+    let mixed = json!([fresh_login("social", Family::Social), {"refreshToken": "short", "authMethod": "social"}]);
+    std::fs::write(&path, mixed.to_string()).unwrap();
+    let output = home.run(&["accounts", "import", path.to_str().unwrap()]).await;
+    assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("Refused entry 1"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("1 imported"), "{}", text(&output.stdout));
+
+    std::fs::write(&path, "no credentials at all").unwrap();
+    let output = home.run(&["accounts", "import", path.to_str().unwrap()]).await;
+    assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
+    let output = home.run(&["accounts", "import", "/nowhere/at/all.json"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert_three_lines(&output);
+    let output = home.run(&["accounts", "list", "--json"]).await;
+    assert!(text(&output.stdout).contains("social"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_with_control_characters_are_escaped_in_tables() {
+    let home = Home::new();
+    let made = home.run(&["keys", "create", "evil\u{1b}[31m\u{202e}name"]).await;
+    let listed = home.run(&["keys", "list"]).await;
+    for output in [made, listed] {
+        for bytes in [&output.stdout, &output.stderr] {
+            assert!(!bytes.contains(&0x1b) && !text(bytes).contains('\u{202e}'), "{}", text(bytes));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_exit_6_and_says_which() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = holder.local_addr().unwrap().port().to_string();
+    let home = Home::new();
+    let output = home.run(&["serve", "--port", &port]).await;
+    assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
+    assert_three_lines(&output);
+    let words = text(&output.stderr);
+    assert!(words.starts_with("error[port_in_use]") && words.contains(&port), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unusable_data_directory_is_exit_7() {
+    let home = Home::new();
+    let file = home.dir.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        for command in [&["serve"][..], &["accounts", "list"]] {
+            let mut all = command.to_vec();
+            all.extend(["--data-dir", path.to_str().unwrap()]);
+            let output = home.run(&all).await;
+            assert_eq!(output.status.code(), Some(7), "{all:?}: {}", text(&output.stderr));
+            assert_three_lines(&output);
+        }
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn with_neither_keychain_nor_key_the_refusal_names_both_ways_out() {
+    let mut home = Home::new();
+    home.vault = false;
+    let output = home.run(&["serve", "--port", "0"]).await;
+    assert_eq!(output.status.code(), Some(5), "{}{}", text(&output.stdout), text(&output.stderr));
+    let words = text(&output.stderr);
+    assert!(words.contains("--vault-key-file") && words.contains("KIRO_PROXY_VAULT_KEY"), "{words}");
+    let secrets = std::fs::read_dir(home.data())
+        .map(|entries| entries.filter(|e| e.as_ref().unwrap().path().ends_with("keys.json")).count());
+    assert_eq!(secrets.unwrap_or(0), 0, "nothing is kept in the clear");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_settings_from_flag_environment_or_file_are_exit_8() {
+    let home = Home::new();
+    for arguments in [
+        &["serve", "--set", "limits.retries=99"][..],
+        &["serve", "--set", "no.such=1"],
+        &["serve", "--host", "0.0.0.0"],
+        &["serve", "--log-level", "loud"],
+    ] {
+        let output = home.run(arguments).await;
+        assert_eq!(output.status.code(), Some(8), "{arguments:?}: {}", text(&output.stderr));
+        assert_three_lines(&output);
+    }
+    let mut command = home.command(&["serve"]);
+    command.env("KIRO_PROXY__LIMITS__RETRIES", "many");
+    let output = finish(command).await;
+    assert_eq!(output.status.code(), Some(8), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("KIRO_PROXY__LIMITS__RETRIES"), "{}", text(&output.stderr));
+    let mut command = home.command(&["serve"]);
+    command.env("KIRO_PROXY_ENDPOINTS", "https://example.com");
+    let output = finish(command).await;
+    assert_eq!(output.status.code(), Some(8), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).starts_with("error[endpoints_not_loopback]"), "{}", text(&output.stderr));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_gateway_on_the_same_directory_is_exit_4_and_names_the_first() {
+    let home = Home::new();
+    let serving = home.serve(&[]).await;
+    let output = home.run(&["serve", "--port", "0"]).await;
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(&serving.address), "{}", text(&output.stderr));
+    assert_three_lines(&output);
+    assert_eq!(serving.stop().await, Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loose_vault_key_file_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::new();
+    let key = home.dir.path().join("vault.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let output = home.run(&["accounts", "list"]).await;
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    assert_three_lines(&output);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_loses_no_account_and_no_key() {
+    let home = Home::new();
+    let mut ids: Vec<Value> = Vec::new();
+    let families = [("social", Family::Social), ("idc", Family::Idc), ("entra", Family::ExternalIdp)];
+    for (name, family) in families {
+        let mut serving = home.serve(&[]).await;
+        let answer = home.json(&["accounts", "import", &home.login(name, family), "--json"]).await;
+        ids.push(answer["imported"][0]["id"].clone());
+        // Acknowledged, so it must be there whatever happens next.
+        serving.child.start_kill().unwrap();
+        serving.child.wait().await.unwrap();
+        let accounts = home.json(&["accounts", "list", "--json"]).await;
+        let kept: Vec<Value> =
+            accounts["accounts"].as_array().unwrap().iter().map(|account| account["id"].clone()).collect();
+        assert_eq!(kept, ids);
+    }
+    let key = text(&home.run(&["keys", "reveal"]).await.stdout);
+    let serving = home.serve(&[]).await;
+    let models =
+        client().get(format!("{}/v1/models", serving.address)).header("x-api-key", key.trim()).send().await.unwrap();
+    assert_eq!(models.status(), StatusCode::OK);
+    assert_eq!(serving.stop().await, Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_at_once() {
+    let mut home = Home::new();
+    let simulator = Serving::until(&mut home.command(&["simulate"]), "Account:").await;
+    home.upstream = Some(simulator.address.clone());
+    home.json(&["accounts", "import", &home.login("social", Family::Social), "--json"]).await;
+    let hang = json!({"target": "any", "faults": {"cut": {"at": 400, "end": "hang"}}});
+    let queued = client().post(format!("{}/__sim/scripts", simulator.address)).json(&hang).send().await.unwrap();
+    assert!(queued.status().is_success(), "{}", queued.text().await.unwrap());
+    let mut serving = home.serve(&[]).await;
+    let key = text(&home.run(&["keys", "reveal"]).await.stdout).trim().to_owned();
+    let mut body = ask("SAY: this will not end by itself because the upstream hangs");
+    body["stream"] = true.into();
+    let answer =
+        client().post(format!("{}/v1/messages", serving.address)).bearer_auth(key).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+
+    serving.signal(rustix::process::Signal::TERM);
+    let said = tokio::time::timeout(PATIENCE, serving.lines.next_line()).await.unwrap().unwrap();
+    assert!(said.is_some_and(|line| line.starts_with("Stopping")));
+    assert!(serving.child.try_wait().unwrap().is_none(), "it waits for the running answer");
+    serving.signal(rustix::process::Signal::INT);
+    let status = tokio::time::timeout(PATIENCE, serving.child.wait()).await.expect("at once").unwrap();
+    assert_eq!(status.code(), Some(130));
+    let stream = crate::harness::Stream::read(answer).await;
+    assert!(!stream.complete(), "{}", stream.body);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_simulator_refuses_other_addresses_and_cuts_its_writes() {
+    let home = Home::new();
+    let output = home.run(&["simulate", "--host", "0.0.0.0"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    let simulator = Serving::until(&mut home.command(&["simulate", "--chunk", "7", "--seed", "5"]), "Account:").await;
+    let answer = crate::harness::raw(
+        &simulator.address,
+        b"GET /__sim/journal HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    )
+    .await;
+    assert_eq!(raw_status(&answer), 200, "{answer}");
+    assert_eq!(simulator.stop().await, Some(0));
+    let credentials = home.run(&["simulate", "--credentials"]).await;
+    let credentials: Value = serde_json::from_slice(&credentials.stdout).unwrap();
+    assert!(credentials["refreshToken"].is_string());
+}

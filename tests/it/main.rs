@@ -1,0 +1,25 @@
+//! The behaviour of the whole house: a real gateway on a free port, the strict stand-in behind it, real clients in front. One module for
+//! each behaviour; no sleeping, only waiting for what must happen.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests start tasks, plant broken files and read the environment; nobody outside uses this program"
+)]
+
+mod bad_input;
+mod cancellation;
+mod cli;
+mod connections;
+mod contract;
+mod converse;
+mod demo;
+mod guard;
+mod harness;
+mod refresh;
+mod retries;
+mod scenarios;
+mod secrets;
+mod settings;
+mod shutdown;
+mod truncation;
