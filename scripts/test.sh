@@ -22,12 +22,22 @@ ui() { (cd ui && npm run --silent check && npm test --silent); }
 generated() { scripts/gen.sh check; }
 lints() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
 headless_lints() { cargo clippy --quiet --all-targets -- -D warnings; }
-rust_tests() { cargo nextest run --no-fail-fast --status-level slow; }
+# keychain_real needs sessions of its own and has a step of its own.
+rust_tests() { cargo nextest run --no-fail-fast --status-level slow -E 'not binary(keychain_real)'; }
 desktop() {
   cargo build --quiet -p kiro-proxy-desktop -p kiro-cli &&
     scripts/with-desktop.sh cargo nextest run -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all
 }
-keychain() { KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh cargo nextest run -p kiro-gateway keychain_real --status-level all; }
+keychain() {
+  # Three sessions: an unlocked keyring, no bus at all, and a keyring that nobody can unlock.
+  local run=(cargo nextest run -p kiro-gateway --test keychain_real --status-level all) empty
+  empty=$(mktemp -d)
+  KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh "${run[@]}" &&
+    KIRO_TEST_KEYCHAIN=absent DBUS_SESSION_BUS_ADDRESS=unix:path="$empty/none" "${run[@]}" &&
+    KIRO_TEST_KEYCHAIN=locked XDG_DATA_HOME="$empty" XDG_RUNTIME_DIR="$empty" \
+      env -u DISPLAY -u WAYLAND_DISPLAY -u DBUS_SESSION_BUS_ADDRESS dbus-run-session -- "${run[@]}"
+  local result=$?; rm -rf "$empty"; return $result
+}
 licences() { cargo fetch --quiet --locked && cargo deny --offline --log-level error check bans licenses sources && scripts/version-gate.sh; }
 
 step "format" cargo fmt --all --check

@@ -167,6 +167,7 @@ def main():
     parser.add_argument("--node", required=True)
     parser.add_argument("--aws", required=True)
     arguments = parser.parse_args()
+    subprocess.run([sys.executable, str(HERE.parent / "vault/read_vault.py"), "--self-test"], check=True)
     for chunk in (None, 7):
         print(f"\nUpstream writes: {'whole' if chunk is None else f'{chunk} bytes at a time'}", flush=True)
         with tempfile.TemporaryDirectory(prefix="kiro-proxy-clients-") as folder:
@@ -182,6 +183,9 @@ def main():
                 script(node_script(aws, arguments.aws), stack)
                 script([sys.executable, str(HERE / "botocore/frames.py")], stack)
                 stack.clean("AWS's client")
+                # The vault this gateway has just written, read by a program that shares no code with it.
+                reader = [sys.executable, str(HERE.parent / "vault/read_vault.py")]
+                script([*reader, str(stack.folder / "data/vault"), stack.env["KIRO_PROXY_VAULT_KEY"]], stack)
             finally:
                 stack.stop()
         print("  ok  no rule of the upstream was broken", flush=True)
