@@ -180,3 +180,6 @@ fn efforts(schema: Option<&serde_json::Value>) -> Vec<String> {
         .filter_map(|level| level.as_str().map(str::to_owned))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,3 +173,6 @@ fn weight(conversation: &Conversation) -> usize {
     let said = conversation.messages.iter().flat_map(|message| &message.content);
     tools + said.chain(&conversation.system).map(of).sum::<usize>()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ mod host;
 pub mod http;
 pub mod identity;
 pub(crate) mod kiro;
+#[cfg(test)]
+pub(crate) mod scripted;
 
 use crate::account::{AccessToken, Account};
 use bytes::Bytes;

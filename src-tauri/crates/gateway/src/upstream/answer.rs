@@ -157,7 +157,12 @@ impl Answer {
         self.bytes.as_mut().poll_next(cx).map(|next| match next {
             Some(Ok(chunk)) => {
                 self.since = Instant::now();
-                self.begun = true;
+                if !self.begun {
+                    // The first byte may take longer than those that follow.
+                    self.begun = true;
+                    let due = self.since + self.patience.idle;
+                    self.alarm.as_mut().reset(due);
+                }
                 Arrival::Chunk(chunk)
             }
             Some(Err(_)) => Arrival::End(Ending::Reset),

@@ -1,0 +1,456 @@
+//! One answer from the first attempt to its end, against a scripted upstream on paused time.
+
+use super::exchange::Exchange;
+use super::*;
+use crate::account::{AccountState, LeaseRequest, Leases, Tokens, test_account};
+use crate::admin_event::Announcer;
+use crate::clock::{Clock, ManualClock, Timestamp};
+use crate::credential::{Credentials, SecretId, Secrets};
+use crate::data_dir::DataDir;
+use crate::flow::{FlowOutcome, FlowView, Flows};
+use crate::http::reply;
+use crate::upstream::answer::Progress;
+use crate::upstream::identity::{Identity, IdentityError, Refreshed};
+use crate::upstream::scripted::{Scene, Scripted, Step, answer, frame, metering, text};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::BodyExt as _;
+use kiro_protocol::anthropic::AnthropicMessages;
+use kiro_protocol::codec::{Delivery, Echo};
+use kiro_protocol::conversation::{Block, Message, Role};
+use kiro_protocol::event::{Event, StopReason};
+use kiro_protocol::failure::FailureClass;
+use kiro_protocol::sse::SseWriter;
+use secrecy::SecretString;
+use std::collections::HashMap;
+use std::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+struct Renewing;
+
+impl Identity for Renewing {
+    fn refresh<'a>(
+        &'a self,
+        _account: &'a Account,
+        _secrets: &'a Secrets,
+    ) -> BoxFuture<'a, Result<Refreshed, IdentityError>> {
+        Box::pin(std::future::ready(Ok(Refreshed {
+            access_token: SecretString::from("renewed"),
+            refresh_token: None,
+            expires_in: Some(Duration::from_secs(3600)),
+            profile_arn: None,
+        })))
+    }
+}
+
+struct House {
+    _root: tempfile::TempDir,
+    upstream: Arc<Scripted>,
+    pipeline: Arc<Pipeline>,
+    flows: Arc<Flows>,
+    roster: Arc<Roster>,
+    leases: Arc<Leases>,
+    credentials: Credentials,
+    settings: Settings,
+}
+
+impl House {
+    /// `accounts` social accounts with fresh tokens in memory, so that no store is asked on paused time.
+    fn new(accounts: &[&str], scenes: Vec<Scene>) -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        let dir = Arc::new(DataDir::open(Some(root.path().join("data"))).expect("opened"));
+        let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
+        let roster = Arc::new(Roster::open(dir).expect("opened"));
+        let leases = Arc::new(Leases::new(Arc::clone(&roster), clock.clone(), 100));
+        let credentials = Credentials::in_memory();
+        let tokens = Arc::new(Tokens::new(
+            credentials.clone(),
+            Arc::new(Renewing),
+            Arc::clone(&roster),
+            Arc::clone(&leases),
+            clock.clone(),
+            TaskTracker::new(),
+        ));
+        for name in accounts {
+            let account = roster.add(test_account(name)).expect("added");
+            let end = clock.now().plus(Duration::from_secs(24 * 3600));
+            tokens.seed(&account.id, SecretString::from(format!("token-{name}")), end);
+        }
+        let upstream = Scripted::new(scenes);
+        let catalog = Arc::new(Catalog::default());
+        for account in roster.list().iter() {
+            // No list: names pass through, and nobody asks again soon.
+            catalog.missed(&account.id);
+        }
+        let dispatcher = Arc::new(Dispatcher {
+            upstream: upstream.clone(),
+            leases: Arc::clone(&leases),
+            tokens,
+            catalog: Arc::clone(&catalog),
+            clock: clock.clone(),
+            demo: None,
+            rungs: Mutex::new(HashMap::new()),
+        });
+        let listing = tokio::sync::Mutex::new(());
+        let pipeline = Arc::new(Pipeline { dispatcher, catalog, roster: Arc::clone(&roster), listing });
+        let flows = Arc::new(Flows::new(clock, Announcer::new()));
+        Self { _root: root, upstream, pipeline, flows, roster, leases, credentials, settings: Settings::default() }
+    }
+
+    async fn begin_with(&self, conversation: Conversation) -> Exchange {
+        let inbound = Inbound { conversation, delivery: Delivery::Stream, echo: Echo::default(), notices: Vec::new() };
+        let flow = self.flows.open("flow".into(), "test", None);
+        match self.pipeline.begin(inbound, flow, &self.settings, None).await {
+            Ok(exchange) => exchange,
+            Err((failure, _)) => panic!("not begun: {failure:?}"),
+        }
+    }
+
+    async fn begin(&self) -> Exchange {
+        self.begin_with(question("hello")).await
+    }
+
+    fn flow(&self) -> Arc<FlowView> {
+        self.flows.newest(1).pop().expect("a flow")
+    }
+
+    fn in_use(&self) -> bool {
+        // A lease that is still out keeps a probing account from being admitted; counting is simpler.
+        self.upstream.open() > 0
+    }
+
+    fn state(&self, at: usize) -> AccountState {
+        self.leases.state(&self.roster.list()[at])
+    }
+}
+
+fn question(text: &str) -> Conversation {
+    let content = vec![Block::Text { text: text.into(), cache: false }];
+    let messages = vec![Message { role: Role::User, content }];
+    Conversation { model: "auto".into(), messages, ..Conversation::default() }
+}
+
+async fn all(exchange: &mut Exchange) -> (Vec<Event>, Result<(), Failure>) {
+    let mut events = Vec::new();
+    loop {
+        match exchange.next(&mut events).await {
+            Ok(Progress::More) => {}
+            Ok(Progress::Complete) => return (events, Ok(())),
+            Err(failure) => return (events, Err(failure)),
+        }
+    }
+}
+
+fn said(events: &[Event]) -> String {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Text(text) => Some(text.as_str()),
+            Event::Thinking(_)
+            | Event::ThinkingSignature(_)
+            | Event::RedactedThinking(_)
+            | Event::ToolUseStart { .. }
+            | Event::ToolInput(_)
+            | Event::ToolUseEnd
+            | Event::Usage(_)
+            | Event::Stop(_) => None,
+        })
+        .collect()
+}
+
+fn codes(flow: &FlowView) -> Vec<&str> {
+    flow.attempts.iter().map(|attempt| attempt.code.as_deref().unwrap_or("ok")).collect()
+}
+
+const BUSY: &str = r#"{"message":"Service is unavailable.","reason":null}"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_complete_answer_ends_with_usage_and_one_stop() {
+    let house = House::new(&["a"], vec![answer("hi there")]);
+    let mut exchange = house.begin().await;
+    let (events, end) = all(&mut exchange).await;
+    assert_eq!((said(&events).as_str(), end), ("hi there", Ok(())));
+    assert!(matches!(events[events.len() - 2], Event::Usage(usage) if usage.output_tokens == Some(2)));
+    assert_eq!(events.last(), Some(&Event::Stop(StopReason::EndTurn)));
+    drop(exchange);
+    let flow = house.flow();
+    assert_eq!((flow.outcome, flow.usage.credits), (FlowOutcome::Complete, Some(0.5)));
+    assert_eq!(codes(&flow), ["ok"]);
+    assert_eq!(house.flows.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_of_the_service_is_retried_on_the_next_host_and_then_after_a_pause() {
+    let scenes = vec![Scene::Refuse(503, BUSY, None), Scene::Unreachable, answer("at last")];
+    let house = House::new(&["a"], scenes);
+    let (events, end) = all(&mut house.begin().await).await;
+    assert_eq!((said(&events).as_str(), end), ("at last", Ok(())));
+    let seen = house.upstream.seen();
+    let hosts: Vec<_> = seen.iter().map(|seen| seen.host.split('.').next().expect("a name")).collect();
+    assert_eq!(hosts[..2], ["runtime", "q"]);
+    assert_eq!(house.state(0), AccountState::READY, "trouble of the service says nothing about the account");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_are_bounded_and_the_last_refusal_is_told() {
+    let scenes = vec![Scene::Refuse(503, BUSY, None); 3];
+    let house = House::new(&["a"], scenes);
+    let mut exchange = house.begin().await;
+    let (events, end) = all(&mut exchange).await;
+    let failure = end.expect_err("failed");
+    assert!(events.is_empty());
+    assert_eq!((failure.class, failure.code), (FailureClass::Overloaded, "upstream_unavailable"));
+    drop(exchange);
+    assert_eq!(house.upstream.seen().len(), 3);
+    assert_eq!(house.flow().failure_code.as_deref(), Some("upstream_unavailable"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_account_is_left_for_another_and_cools_down() {
+    let throttled = r#"{"message":"Too many requests","reason":null,"__type":"ThrottlingException"}"#;
+    let scenes = vec![Scene::Refuse(429, throttled, Some(30)), answer("from the other")];
+    let house = House::new(&["a", "b"], scenes);
+    let (events, end) = all(&mut house.begin().await).await;
+    assert_eq!((said(&events).as_str(), end), ("from the other", Ok(())));
+    let tokens: Vec<_> = house.upstream.seen().into_iter().map(|seen| seen.token).collect();
+    assert_eq!(tokens, ["token-a", "token-b"]);
+    assert!(matches!(house.state(0), AccountState::CoolingDown { .. }), "{:?}", house.state(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_throttled_account_tells_the_client_how_long_to_wait() {
+    let throttled = r#"{"message":"Too many requests","reason":null,"__type":"ThrottlingException"}"#;
+    let house = House::new(&["a"], vec![Scene::Refuse(429, throttled, Some(30))]);
+    let (_, end) = all(&mut house.begin().await).await;
+    let failure = end.expect_err("failed");
+    assert_eq!((failure.class, failure.retry_after), (FailureClass::RateLimit, Some(Duration::from_secs(30))));
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_renewed_once_on_the_same_account() {
+    let invalid = r#"{"message":"The bearer token included in the request is invalid."}"#;
+    let house = House::new(&["a"], vec![Scene::Refuse(403, invalid, None), answer("again")]);
+    let id = SecretId::account(&house.roster.list()[0].id);
+    let secrets = Secrets { refresh_token: Some(SecretString::from("r")), ..Secrets::default() };
+    house.credentials.save(&id, &secrets).await.expect("saved");
+    let (events, end) = all(&mut house.begin().await).await;
+    assert_eq!((said(&events).as_str(), end), ("again", Ok(())));
+    let tokens: Vec<_> = house.upstream.seen().into_iter().map(|seen| seen.token).collect();
+    assert_eq!(tokens, ["token-a", "renewed"]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_rejected_again_after_renewal_needs_a_person() {
+    let invalid = r#"{"message":"The bearer token included in the request is invalid."}"#;
+    let house = House::new(&["a"], vec![Scene::Refuse(403, invalid, None); 2]);
+    let id = SecretId::account(&house.roster.list()[0].id);
+    let secrets = Secrets { refresh_token: Some(SecretString::from("r")), ..Secrets::default() };
+    house.credentials.save(&id, &secrets).await.expect("saved");
+    let (_, end) = all(&mut house.begin().await).await;
+    assert_eq!(end.expect_err("failed").code, "account_token_rejected");
+    assert!(matches!(house.state(0), AccountState::NeedsLogin { .. }), "{:?}", house.state(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_does_not_fit_the_profile_is_left_and_the_good_one_remembered() {
+    let wrong = r#"{"message":"Invalid profileArn.","reason":null}"#;
+    let house = House::new(&["a"], vec![Scene::Refuse(400, wrong, None), answer("one"), answer("two")]);
+    assert_eq!(all(&mut house.begin().await).await.1, Ok(()));
+    assert_eq!(all(&mut house.begin().await).await.1, Ok(()));
+    let hosts: Vec<_> = house.upstream.seen().into_iter().map(|seen| seen.host).collect();
+    assert!(hosts[0].starts_with("runtime.") && hosts[1].starts_with("q.") && hosts[2] == hosts[1], "{hosts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_reasoning_is_left_out_once() {
+    let refused = r#"{"message":"Invalid signature in thinking block","reason":"THINKING_SIGNATURE_INVALID"}"#;
+    let house = House::new(&["a"], vec![Scene::Refuse(400, refused, None), answer("without")]);
+    let mut conversation = question("one");
+    let thought = Block::Thinking { text: "hm".into(), signature: Some("c2ln".into()) };
+    let reply = Block::Text { text: "two".into(), cache: false };
+    conversation.messages.push(Message { role: Role::Assistant, content: vec![thought, reply] });
+    conversation.messages.extend(question("three").messages);
+    let mut exchange = house.begin_with(conversation).await;
+    assert_eq!(all(&mut exchange).await.1, Ok(()));
+    drop(exchange);
+    let seen = house.upstream.seen();
+    let has_reasoning: Vec<_> = seen.iter().map(|seen| seen.body.to_string().contains("reasoningContent")).collect();
+    assert_eq!(has_reasoning, [true, false]);
+    assert!(house.flow().notices.iter().any(|notice| notice.code == "reasoning_stripped"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clients_own_mistakes_are_not_repeated() {
+    for (body, class) in [
+        (r#"{"message":"Improperly formed request.","reason":null}"#, FailureClass::InvalidRequest),
+        (
+            r#"{"message":"Input is too long.","reason":"CONTENT_LENGTH_EXCEEDS_THRESHOLD"}"#,
+            FailureClass::ContextWindow,
+        ),
+    ] {
+        let house = House::new(&["a", "b"], vec![Scene::Refuse(400, body, None)]);
+        assert_eq!(all(&mut house.begin().await).await.1.expect_err("failed").class, class);
+        assert_eq!(house.upstream.seen().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_breaks_before_it_began_is_asked_for_again() {
+    let throttled = Step::Bytes(frame("exception", "InternalServerException", r#"{"message":"oops"}"#));
+    for broken in [vec![Step::Reset], vec![throttled], vec![Step::Bytes(Bytes::from_static(b"\0\0\0"))], vec![]] {
+        let house = House::new(&["a"], vec![Scene::Answer(broken), answer("whole")]);
+        let (events, end) = all(&mut house.begin().await).await;
+        assert_eq!((said(&events).as_str(), end), ("whole", Ok(())));
+        assert_eq!(house.upstream.seen().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_breaks_after_it_began_is_never_repeated_and_never_complete() {
+    let cut = match text("lost") {
+        Step::Bytes(bytes) => Step::Bytes(bytes.slice(..bytes.len() - 3)),
+        other => other,
+    };
+    let exception = Step::Bytes(frame("exception", "ThrottlingException", r#"{"message":"slow"}"#));
+    for (broken, code) in [
+        (vec![text("half"), Step::Reset], "upstream_truncated"),
+        (vec![text("half"), cut], "upstream_truncated"),
+        (vec![text("half"), exception], "throttled"),
+        (vec![text("half"), Step::Hang], "upstream_timeout"),
+    ] {
+        let house = House::new(&["a"], vec![Scene::Answer(broken)]);
+        let mut exchange = house.begin().await;
+        let (events, end) = all(&mut exchange).await;
+        assert_eq!(said(&events), "half");
+        assert_eq!(end.expect_err("failed").code, code);
+        assert!(!events.iter().any(|event| matches!(event, Event::Stop(_))));
+        drop(exchange);
+        assert_eq!(house.flow().outcome, FlowOutcome::Failed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_after_the_idle_time_and_not_before() {
+    let slow = vec![
+        text("a"),
+        Step::Wait(Duration::from_secs(119)),
+        text("b"),
+        Step::Wait(Duration::from_secs(119)),
+        metering(),
+    ];
+    let house = House::new(&["a"], vec![Scene::Answer(slow), Scene::Answer(vec![text("a"), Step::Hang])]);
+    assert_eq!(all(&mut house.begin().await).await.1, Ok(()));
+    let since = Instant::now();
+    assert_eq!(all(&mut house.begin().await).await.1.expect_err("failed").code, "upstream_timeout");
+    let waited = since.elapsed();
+    assert!((120..122).contains(&waited.as_secs()), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_metering_only_a_short_grace_is_waited_for() {
+    let house = House::new(&["a"], vec![Scene::Answer(vec![text("done"), metering(), Step::Hang])]);
+    let since = Instant::now();
+    assert_eq!(all(&mut house.begin().await).await.1, Ok(()));
+    assert!((5..7).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_takes_the_upstream_call_with_it() {
+    let house = House::new(&["a"], vec![Scene::Answer(vec![text("a"), Step::Hang])]);
+    let mut exchange = house.begin().await;
+    let mut events = Vec::new();
+    assert_eq!(exchange.next(&mut events).await, Ok(Progress::More));
+    assert!(house.in_use());
+    drop(exchange);
+    assert!(!house.in_use());
+    assert_eq!(house.flow().outcome, FlowOutcome::ClientLeft);
+    assert_eq!(house.state(0), AccountState::READY);
+    house.leases.lease(&LeaseRequest::default()).expect("the lease came back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_sequence_ends_the_answer_and_leaves_the_upstream() {
+    let house = House::new(&["a"], vec![Scene::Answer(vec![text("one END two"), Step::Hang])]);
+    let mut conversation = question("hello");
+    conversation.sampling.stop_sequences = vec!["END".into()];
+    let mut exchange = house.begin_with(conversation).await;
+    let (events, end) = all(&mut exchange).await;
+    assert_eq!((said(&events).as_str(), end), ("one ", Ok(())));
+    assert_eq!(events.last(), Some(&Event::Stop(StopReason::StopSequence("END".into()))));
+    assert!(!house.in_use());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_account_the_client_is_told_what_to_do() {
+    let house = House::new(&[], vec![]);
+    let failure = all(&mut house.begin().await).await.1.expect_err("failed");
+    assert_eq!(failure.code, "no_account");
+    assert!(failure.message.contains("accounts import"), "{}", failure.message);
+}
+
+async fn streamed(house: &House, cut: &CancellationToken) -> axum::body::Body {
+    let exchange = house.begin().await;
+    let echo = Echo { request_id: "0".repeat(32), model: "auto".into(), ..Echo::default() };
+    reply::stream::<AnthropicMessages>(exchange, echo, Duration::from_secs(15), cut, SseWriter::default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_upstream_is_bridged_by_signs_of_life_and_the_start_comes_at_once() {
+    let slow = vec![Step::Wait(Duration::from_secs(40)), text("late"), metering()];
+    let house = House::new(&["a"], vec![Scene::Answer(slow)]);
+    let mut body = streamed(&house, &CancellationToken::new()).await;
+    let since = Instant::now();
+    let first = body.frame().await.expect("a frame").expect("whole").into_data().expect("data");
+    assert!(first.starts_with(b"event: message_start"), "{first:?}");
+    assert_eq!(since.elapsed(), Duration::ZERO);
+    let rest = body.collect().await.expect("whole").to_bytes();
+    let rest = String::from_utf8(rest.to_vec()).expect("text");
+    assert_eq!(rest.matches("event: ping").count(), 2, "{rest}");
+    assert!(rest.ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"), "{rest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrived_together_leaves_together() {
+    let pieces: Vec<Step> = (0..8).map(|n| text(&format!("w{n} "))).chain([metering()]).collect();
+    let house = House::new(&["a"], vec![Scene::Answer(pieces)]);
+    let mut body = streamed(&house, &CancellationToken::new()).await;
+    let mut frames = 0;
+    while let Some(frame) = body.frame().await {
+        frame.expect("whole");
+        frames += 1;
+    }
+    assert!(frames <= 2, "{frames} writes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_the_gateway_ends_open_answers_with_an_error_and_no_success() {
+    let house = House::new(&["a"], vec![Scene::Answer(vec![text("half"), Step::Hang])]);
+    let cut = CancellationToken::new();
+    let mut body = streamed(&house, &cut).await;
+    body.frame().await.expect("a frame").expect("whole");
+    cut.cancel();
+    let rest = String::from_utf8(body.collect().await.expect("closed").to_bytes().to_vec()).expect("text");
+    assert!(rest.contains("event: error") && rest.contains("overloaded_error"), "{rest}");
+    assert!(!rest.contains("message_stop"), "{rest}");
+    assert!(!house.in_use());
+    assert_eq!(house.flow().failure_code.as_deref(), Some("gateway_stopping"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_stream_ends_with_the_protocols_error_event() {
+    let house = House::new(&["a"], vec![Scene::Answer(vec![text("half"), Step::Reset])]);
+    let body = streamed(&house, &CancellationToken::new()).await;
+    let all = String::from_utf8(body.collect().await.expect("closed").to_bytes().to_vec()).expect("text");
+    assert!(all.contains("half") && all.contains("event: error"), "{all}");
+    assert!(!all.contains("message_stop") && !all.contains("message_delta"), "{all}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_answer_that_breaks_is_a_failure_and_no_part_of_it_is_told() {
+    let house = House::new(&["a"], vec![Scene::Answer(vec![text("half"), Step::Reset])]);
+    let mut exchange = house.begin().await;
+    let failure = reply::whole(&mut exchange, &CancellationToken::new()).await.expect_err("failed");
+    assert_eq!(failure.class, FailureClass::Upstream);
+}

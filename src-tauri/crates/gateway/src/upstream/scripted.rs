@@ -1,0 +1,174 @@
+//! An upstream that follows a script: retry, refresh, deadlines and cancellation are tested on paused time, without sockets.
+
+use super::classify::{self, UpstreamError};
+use super::{ByteStream, Call, Upstream, UpstreamModel};
+use crate::account::{AccessToken, Account};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// One step of an answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Bytes arrive.
+    Bytes(Bytes),
+    /// Time passes.
+    Wait(Duration),
+    /// The connection breaks.
+    Reset,
+    /// Nothing more comes, and nobody closes.
+    Hang,
+}
+
+/// What one attempt meets.
+#[derive(Debug, Clone)]
+pub(crate) enum Scene {
+    /// An accepted request and its answer.
+    Answer(Vec<Step>),
+    /// A refusal: status, body, seconds of `retry-after`.
+    Refuse(u16, &'static str, Option<u64>),
+    /// No connection.
+    Unreachable,
+}
+
+/// What an attempt asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) account: String,
+    pub(crate) token: String,
+    pub(crate) host: String,
+    pub(crate) body: serde_json::Value,
+    pub(crate) at: tokio::time::Instant,
+}
+
+/// Plays scenes in order and notes what it was asked.
+#[derive(Default)]
+pub(crate) struct Scripted {
+    scenes: Mutex<VecDeque<Scene>>,
+    seen: Mutex<Vec<Seen>>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    pub(crate) fn new(scenes: Vec<Scene>) -> Arc<Self> {
+        Arc::new(Self { scenes: Mutex::new(scenes.into()), ..Self::default() })
+    }
+
+    /// The attempts so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers that are still held open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    fn play(&self, call: Call) -> Result<ByteStream, UpstreamError> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(Seen {
+            account: call.account.id.to_string(),
+            token: call.token.expose().to_owned(),
+            host: call.host.clone(),
+            body: serde_json::from_slice(&call.body).expect("bodies are JSON"),
+            at: tokio::time::Instant::now(),
+        });
+        let scene = self.scenes.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        match scene.expect("an attempt that the script does not know") {
+            Scene::Unreachable => Err(UpstreamError::local(classify::Kind::Transport, "connection refused")),
+            Scene::Refuse(status, body, retry_after) => {
+                let mut headers = HeaderMap::new();
+                if let Some(seconds) = retry_after {
+                    headers.insert("retry-after", HeaderValue::from(seconds));
+                }
+                let status = StatusCode::from_u16(status).expect("a status");
+                Err(classify::refusal(status, &headers, body.as_bytes()))
+            }
+            Scene::Answer(steps) => {
+                let held = Held::new(&self.open);
+                let steps = stream::unfold((VecDeque::from(steps), held), |(mut steps, held)| async move {
+                    loop {
+                        match steps.pop_front()? {
+                            Step::Bytes(bytes) => return Some((Ok(bytes), (steps, held))),
+                            Step::Wait(time) => tokio::time::sleep(time).await,
+                            Step::Reset => return Some((Err("reset".to_owned()), (steps, held))),
+                            Step::Hang => std::future::pending().await,
+                        }
+                    }
+                });
+                Ok(steps.boxed())
+            }
+        }
+    }
+}
+
+/// Counts an open answer.
+struct Held(Arc<AtomicUsize>);
+
+impl Held {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Upstream for Scripted {
+    fn converse(&self, call: Call) -> BoxFuture<'_, Result<ByteStream, UpstreamError>> {
+        std::future::ready(self.play(call)).boxed()
+    }
+
+    fn models<'a>(
+        &'a self,
+        _account: &'a Account,
+        _token: &'a AccessToken,
+    ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>> {
+        std::future::ready(Ok(Vec::new())).boxed()
+    }
+}
+
+/// One frame of the event stream.
+pub(crate) fn frame(message_type: &str, name: &str, payload: &str) -> Bytes {
+    let kind = if message_type == "exception" { ":exception-type" } else { ":event-type" };
+    let mut headers = Vec::new();
+    for (name, value) in [(":message-type", message_type), (kind, name), (":content-type", "application/json")] {
+        headers.push(name.len() as u8);
+        headers.extend_from_slice(name.as_bytes());
+        headers.push(7);
+        headers.extend_from_slice(&(value.len() as u16).to_be_bytes());
+        headers.extend_from_slice(value.as_bytes());
+    }
+    let total = 16 + headers.len() + payload.len();
+    let mut bytes = Vec::with_capacity(total);
+    bytes.extend_from_slice(&(total as u32).to_be_bytes());
+    bytes.extend_from_slice(&(headers.len() as u32).to_be_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    bytes.extend_from_slice(&headers);
+    bytes.extend_from_slice(payload.as_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    bytes.into()
+}
+
+/// A piece of text.
+pub(crate) fn text(text: &str) -> Step {
+    Step::Bytes(frame("event", "assistantResponseEvent", &serde_json::json!({ "content": text }).to_string()))
+}
+
+/// The metering event.
+pub(crate) fn metering() -> Step {
+    Step::Bytes(frame("event", "meteringEvent", r#"{"unit":"credit","unitPlural":"credits","usage":0.5}"#))
+}
+
+/// A whole, short answer.
+pub(crate) fn answer(words: &str) -> Scene {
+    Scene::Answer(vec![text(words), metering()])
+}
