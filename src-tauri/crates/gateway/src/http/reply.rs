@@ -110,13 +110,10 @@ impl<E: StreamEncoder> Streaming<E> {
             self.begun = true;
             self.encoder.start(&mut self.writer);
             // What the upstream has said already goes out with the start; nothing is waited for.
-            match self.exchange.next(&mut self.events).now_or_never() {
-                Some(progress) => {
-                    if let Some(end) = self.write(progress) {
-                        return self.finish(end);
-                    }
-                }
-                None => {}
+            if let Some(progress) = self.exchange.next(&mut self.events).now_or_never()
+                && let Some(end) = self.write(progress)
+            {
+                return (self.finish(&end), None);
             }
             return self.flush();
         }
@@ -124,14 +121,14 @@ impl<E: StreamEncoder> Streaming<E> {
             match self.step().await {
                 Step::Progress(progress) => {
                     if let Some(end) = self.write(progress) {
-                        return self.finish(end);
+                        return (self.finish(&end), None);
                     }
                 }
                 Step::Silence => self.encoder.keep_alive(&mut self.writer),
                 Step::Cut => {
                     let failure = stopping();
                     self.exchange.abandon(&failure);
-                    return self.finish(Err(failure));
+                    return (self.finish(&Err(failure)), None);
                 }
             }
             if !self.writer.is_empty() {
@@ -167,9 +164,13 @@ impl<E: StreamEncoder> Streaming<E> {
         (self.writer.take(), Some(self))
     }
 
-    fn finish(mut self: Box<Self>, end: Result<(), Failure>) -> (Bytes, Option<Box<Self>>) {
-        self.encoder.end(end.as_ref().map(|()| ()), &mut self.writer);
-        (self.writer.take(), None)
+    fn finish(&mut self, end: &Result<(), Failure>) -> Bytes {
+        let result = match end {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(failure),
+        };
+        self.encoder.end(result, &mut self.writer);
+        self.writer.take()
     }
 }
 
