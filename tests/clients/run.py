@@ -120,8 +120,9 @@ class Stack:
         self.simulator.stop()
 
 
-def claude_code(stack, node, name):
-    """Claude Code, headless, creates a file with its own Write tool."""
+def claude_code(stack, node, model):
+    """Claude Code, headless, creates a file with its own Write tool. The model's name decides the shape of its requests."""
+    name = f"claude-{model}"
     home, work = stack.folder / f"{name}-home", stack.folder / f"{name}-work"
     home.mkdir()
     work.mkdir()
@@ -133,7 +134,7 @@ def claude_code(stack, node, name):
         "HOME": str(home),
         "ANTHROPIC_BASE_URL": stack.base_url,
         "ANTHROPIC_AUTH_TOKEN": stack.key,
-        "ANTHROPIC_MODEL": "claude-sonnet-4-5",
+        "ANTHROPIC_MODEL": model,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
     command = [program, "-p", TASK.format(path=target, text=text, final=final), "--allowedTools", "Write", "--output-format", "json"]
@@ -144,7 +145,7 @@ def claude_code(stack, node, name):
     answer = json.loads(done.stdout)
     answer = answer[-1] if isinstance(answer, list) else answer
     assert answer["is_error"] is False and answer["result"].strip() == final, answer
-    print(f"  ok  Claude Code wrote {target.name}: {len(text)} bytes, answer complete", flush=True)
+    print(f"  ok  Claude Code with {model} wrote {target.name}: {len(text)} bytes, answer complete", flush=True)
 
 
 def script(command, stack, **more):
@@ -173,7 +174,8 @@ def main():
         with tempfile.TemporaryDirectory(prefix="kiro-proxy-clients-") as folder:
             stack = Stack(arguments.binary, pathlib.Path(folder), chunk)
             try:
-                claude_code(stack, arguments.node, "claude")
+                for model in ("claude-sonnet-4-5", "claude-sonnet-5"):
+                    claude_code(stack, arguments.node, model)
                 stack.clean("Claude Code")
                 script([sys.executable, str(HERE / "python/sdk.py")], stack)
                 script(node_script(HERE / "node/sdk.mjs", arguments.node), stack)

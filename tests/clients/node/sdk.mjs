@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import Anthropic from "@anthropic-ai/sdk";
 
 const { BASE_URL: baseURL, KEY: apiKey } = process.env;
-const model = "claude-sonnet-4-5";
+const model = "claude-sonnet-4-6";
 const client = new Anthropic({ baseURL, apiKey, maxRetries: 0 });
 const ask = { model, max_tokens: 1024 };
 const user = (content) => ({ role: "user", content });

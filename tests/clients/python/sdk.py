@@ -13,7 +13,7 @@ import zlib
 import anthropic
 
 BASE, KEY, SIM = os.environ["BASE_URL"], os.environ["KEY"], os.environ["SIM_URL"]
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-sonnet-4-6"
 client = anthropic.Anthropic(base_url=BASE, api_key=KEY, max_retries=0)
 
 WRITE = {
