@@ -290,10 +290,16 @@ impl Gateway {
             self.parts.book.leases.set_limit(snapshot.settings.limits.account_concurrency as usize);
             self.parts.announcer.tell(AdminEvent::Settings { revision: snapshot.revision });
             let _one = self.parts.switching.lock().await;
-            let port = self.door().server.as_ref().map(Server::port);
+            let (state, port) = {
+                let door = self.door();
+                (door.state, door.server.as_ref().map(Server::port))
+            };
             let wish = snapshot.settings.listener.port;
             if port.is_some_and(|port| wish != 0 && port != wish) {
                 self.move_door().await;
+            } else if state == ListenerState::Failed {
+                // Whoever corrects the setting wants the door open; a new failure is in the status.
+                let _ = self.listen().await;
             }
         }
     }
@@ -429,3 +435,6 @@ fn data_dir_error(error: DataDirError, wish: Option<std::path::PathBuf>) -> Open
 fn store_error(error: StoreError) -> OpenError {
     OpenError::Store(format!("{error}\n{}", error.action()))
 }
+
+#[cfg(test)]
+mod tests;

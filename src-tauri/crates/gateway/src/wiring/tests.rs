@@ -1,0 +1,183 @@
+//! The whole gateway, opened and closed: the data directory, the door, the admin API.
+
+use super::*;
+use crate::options::{LogChoice, Override, OverrideSource};
+use crate::{FlowOutcome, LocalDoor, StoreChoice};
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tower::ServiceExt as _;
+
+fn options(dir: &Path, overrides: &[(&str, &str)]) -> Options {
+    let overrides = overrides
+        .iter()
+        .map(|(path, value)| Override { path: (*path).into(), value: (*value).into(), source: OverrideSource::Flag })
+        .collect();
+    Options {
+        data_dir: Some(dir.join("data")),
+        store: StoreChoice::Memory,
+        log: LogChoice::Off,
+        // Nothing listens there: what should not be sent cannot be sent.
+        endpoints: Some("http://127.0.0.1:9".parse().expect("a URL")),
+        overrides,
+        ..Options::default()
+    }
+}
+
+async fn call(gateway: &Gateway, method: &str, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+    let mut request = Request::builder().method(method).uri(path);
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    let answer = gateway.admin_router().oneshot(request.body(body).expect("a request")).await.expect("answered");
+    let status = answer.status();
+    let bytes = answer.into_body().collect().await.expect("whole").to_bytes();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// One request on a connection of its own; the answer as text.
+async fn raw(port: u16, request: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("connected");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    // A refused body may end in a reset; what was said before it counts.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).expect("text")
+}
+
+async fn key(gateway: &Gateway) -> String {
+    let (_, keys) = call(gateway, "GET", "/api/keys", None).await;
+    let id = keys["keys"][0]["id"].as_str().expect("a first key").to_owned();
+    let (_, revealed) = call(gateway, "POST", &format!("/api/keys/{id}/reveal"), None).await;
+    revealed["secret"].as_str().expect("its text").to_owned()
+}
+
+#[tokio::test]
+async fn a_data_directory_has_one_owner_until_it_stops() {
+    let root = tempfile::tempdir().expect("a folder");
+    let first = Gateway::open(options(root.path(), &[])).await.expect("opened");
+    match Gateway::open(options(root.path(), &[])).await {
+        Err(OpenError::Locked { holder, .. }) => assert_eq!(holder, Some(std::process::id())),
+        other => panic!("{other:?}"),
+    }
+    first.stop().await;
+    Gateway::open(options(root.path(), &[])).await.expect("opened again").stop().await;
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named_with_its_holder_and_a_better_one_opens_the_door() {
+    let root = tempfile::tempdir().expect("a folder");
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = taken.local_addr().expect("bound").port();
+    let gateway = Gateway::open(options(root.path(), &[])).await.expect("opened");
+    let patch = json!({ "revision": 0, "patch": { "listener": { "port": port } } });
+    assert_eq!(call(&gateway, "PATCH", "/api/settings", Some(patch)).await.0, StatusCode::OK);
+    let (status, problem) = call(&gateway, "POST", "/api/listener", Some(json!({ "listening": true }))).await;
+    assert_eq!((status, problem["code"].as_str()), (StatusCode::CONFLICT, Some("port_in_use")));
+    if cfg!(target_os = "linux") {
+        assert_eq!(problem["params"]["pid"], std::process::id().to_string());
+    }
+    assert_eq!(gateway.status().state, ListenerState::Failed);
+
+    let mut events = gateway.events();
+    let free = holder::next_free(port.saturating_add(1)).expect("a free port");
+    let patch = json!({ "revision": 1, "patch": { "listener": { "port": free } } });
+    assert_eq!(call(&gateway, "PATCH", "/api/settings", Some(patch)).await.0, StatusCode::OK);
+    loop {
+        if let AdminEvent::Status { status } = events.recv().await.expect("told")
+            && status.state == ListenerState::Running
+        {
+            assert_eq!((status.port, status.problem), (free, None));
+            break;
+        }
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_are_refused_in_the_order_that_costs_least() {
+    let root = tempfile::tempdir().expect("a folder");
+    let gateway = Gateway::open(options(root.path(), &[("listener.port", "0")])).await.expect("opened");
+    let status = gateway.set_listening(true).await.expect("listening");
+    let (port, key) = (status.port, key(&gateway).await);
+    let post = |head: &str| format!("POST /v1/messages HTTP/1.1\r\n{head}Content-Length: 1000000000\r\n\r\n");
+    let own = format!("Host: localhost:{port}\r\n");
+    for (head, status, part) in [
+        ("Host: evil\r\n".to_owned(), "421", "host_not_allowed"),
+        (String::new(), "400", "host_missing"),
+        (format!("{own}Origin: http://evil\r\n"), "403", "origin_not_allowed"),
+        (own.clone(), "401", "authentication_error"),
+        (format!("{own}Authorization: Bearer kp-wrong\r\n"), "401", "authentication_error"),
+        (format!("{own}x-api-key: {key}\r\n"), "415", "application/json"),
+        (format!("{own}x-api-key: {key}\r\nContent-Type: application/json\r\n"), "413", "request_too_large"),
+    ] {
+        let answer = raw(port, &post(&head)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(part), "{head}: {answer}");
+        assert!(!answer.to_ascii_lowercase().contains("access-control-"), "{answer}");
+    }
+    let unknown = raw(port, &format!("GET /api/status HTTP/1.1\r\n{own}x-api-key: {key}\r\n\r\n")).await;
+    assert!(unknown.starts_with("HTTP/1.1 404"), "the admin API is not on this door: {unknown}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_without_an_account_is_answered_and_recorded() {
+    let root = tempfile::tempdir().expect("a folder");
+    let gateway = Gateway::open(options(root.path(), &[("listener.port", "0")])).await.expect("opened");
+    let port = gateway.set_listening(true).await.expect("listening").port;
+    let body =
+        json!({ "model": "auto", "max_tokens": 9, "messages": [{ "role": "user", "content": "hi" }] }).to_string();
+    let request = format!(
+        "POST /anthropic/v1/messages?beta=true HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nx-api-key: {}\r\n\
+         Content-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        key(&gateway).await,
+        body.len()
+    );
+    let answer = raw(port, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 529") && answer.contains("overloaded_error"), "{answer}");
+    let (_, flows) = call(&gateway, "GET", "/api/flows?limit=1", None).await;
+    assert_eq!(flows["flows"][0]["failureCode"], "no_account");
+    assert_eq!(flows["flows"][0]["outcome"], serde_json::to_value(FlowOutcome::Failed).expect("plain"));
+    gateway.stop().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_local_door_is_open_without_a_listener_and_only_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().expect("a folder");
+    let dir = root.path().join("data");
+    assert!(LocalDoor::find(Some(&dir)).is_none());
+    let gateway = Gateway::open(options(root.path(), &[])).await.expect("opened");
+    for (path, mode) in [("run", 0o700), ("run/admin.sock", 0o600)] {
+        let found = std::fs::metadata(dir.join(path)).expect("there").permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{path}");
+    }
+    let (mut stream, _) = LocalDoor::find(Some(&dir)).expect("a door").connect().await.expect("connected");
+    stream.write_all(b"GET /api/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"state\":\"stopped\""), "{answer}");
+    gateway.stop().await;
+    assert!(LocalDoor::find(Some(&dir)).is_none());
+}
+
+#[tokio::test]
+async fn unusable_places_and_settings_refuse_the_start_with_words() {
+    let root = tempfile::tempdir().expect("a folder");
+    let file = root.path().join("file");
+    crate::data_dir::write_synced(&file, b"x").expect("written");
+    let error =
+        Gateway::open(Options { data_dir: Some(file), ..options(root.path(), &[]) }).await.expect_err("refused");
+    assert_eq!(error.code(), "data_dir_unusable");
+    let error = Gateway::open(options(root.path(), &[("listener.host", "0.0.0.0")])).await.expect_err("refused");
+    assert!(error.code() == "override_invalid" && error.to_string().contains("loopback"), "{error}");
+    let foreign = Some("http://example.com".parse().expect("a URL"));
+    let error = Gateway::open(Options { endpoints: foreign, ..options(root.path(), &[]) }).await.expect_err("refused");
+    assert_eq!(error.code(), "endpoints_not_loopback");
+}
