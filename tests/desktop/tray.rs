@@ -1,5 +1,4 @@
 //! The app without a window: its icon and menu over D-Bus, as a panel uses them, and how it starts and ends.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test reads files and runs programs")]
 
 use anyhow::Result;
 use kiro_desktop_tests::{Entry, Home, PATIENCE, TrayHost, app_binary, is_healthy, until};

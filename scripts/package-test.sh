@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Installs the built .deb, starts both programs from their installed places, and removes it again.
+#   scripts/package-test.sh [FILE.deb]
+# Changes the system for a moment, so it asks for root or sudo and refuses when Kiro Proxy is installed already.
+source "$(dirname "$0")/lib.sh"
+deb=${1:-$(ls -t artifacts/kiro-proxy_*.deb 2>/dev/null | head -n1 || true)}
+[ -f "$deb" ] || { echo "package-test: there is no .deb in artifacts/, run: make package" >&2; exit 1; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+fail() { echo "package-test: $*" >&2; exit 1; }
+
+package=$(dpkg-deb --field "$deb" Package)
+dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q ' installed$' && fail "$package is installed already; remove it first"
+
+work=$(mktemp -d)
+clean_up() {
+  dpkg-query --show "$package" >/dev/null 2>&1 && as_root dpkg --purge "$package" >/dev/null
+  rm -rf "$work"
+}
+trap clean_up EXIT
+
+say "Contents of $deb"
+dpkg-deb --contents "$deb" | awk '{print "  " $1, $3, $6, $7}'
+for path in usr/bin/kiro-proxy usr/bin/kiro-proxy-desktop; do
+  dpkg-deb --contents "$deb" | grep -qE "^-rwxr-xr-x .* (\./)?$path\$" || fail "$path is missing or cannot be run"
+done
+dpkg-deb --contents "$deb" | grep -q 'usr/share/applications/.*\.desktop$' || fail "there is no .desktop file"
+
+say "Installing"
+as_root dpkg --install "$deb"
+version=$(dpkg-deb --field "$deb" Version)
+[ "$(/usr/bin/kiro-proxy --version)" = "kiro-proxy $version" ] || fail "kiro-proxy --version says $(/usr/bin/kiro-proxy --version)"
+[ "$(/usr/bin/kiro-proxy-desktop --version)" = "kiro-proxy-desktop $version" ] || fail "kiro-proxy-desktop --version"
+if command -v desktop-file-validate >/dev/null; then
+  desktop-file-validate "$(dpkg -L "$package" | grep '\.desktop$')"
+fi
+
+say "Starting the installed app: window, health, end"
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+mkdir -p "$work/home"
+HOME=$work/home KIRO_PROXY_DATA_DIR=$work/data KIRO_PROXY__LISTENER__PORT=$port \
+  "$root/scripts/with-desktop.sh" bash -euo pipefail -c '
+    /usr/bin/kiro-proxy-desktop & app=$!
+    trap "kill $app 2>/dev/null || true" EXIT
+    timeout 60 xdotool search --sync --onlyvisible --pid $app --name "^Kiro Proxy\$" >/dev/null
+    echo "  the window is open"
+    timeout 60 curl --silent --fail --retry 30 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$1/health"; echo
+    kill -TERM $app
+    trap - EXIT
+    wait $app && echo "  ended with 0"
+  ' _ "$port"
+
+say "Removing"
+files=$(dpkg -L "$package" | while IFS= read -r path; do [ -f "$path" ] && echo "$path"; done)
+as_root dpkg --remove "$package"
+left=$(while IFS= read -r path; do [ -e "$path" ] && echo "$path"; done <<<"$files" || true)
+[ -z "$left" ] || fail "left behind: $left"
+echo "  nothing is left in the system; the person's data stays: $(ls "$work/data" | tr '\n' ' ')"
+say "The package installs, runs and goes"
