@@ -3,7 +3,9 @@
 
 use anyhow::Result;
 use futures_util::FutureExt as _;
-use kiro_desktop_tests::{Home, TrayHost, Window, gateway_binary, is_healthy, until};
+use kiro_desktop_tests::{
+    Home, TrayHost, Window, gateway_binary, is_healthy, no_visible_window, until, visible_windows,
+};
 
 const STATE: &str = "document.querySelector('[data-testid=state]').dataset.state";
 
@@ -17,7 +19,8 @@ async fn start_works_and_the_demo_account_streams_an_answer() -> Result<()> {
     window.click("start").await?;
     window.wait("running", &format!("{STATE} === 'running'")).await?;
     assert!(is_healthy(home.port).await);
-    assert!(window.text("address").await?.contains(&home.port.to_string()));
+    let address = window.text("address").await?;
+    assert!(address.contains(&home.port.to_string()), "{address}");
 
     window.click("add-demo").await?;
     window.find("simulated-badge").await?;
@@ -129,6 +132,22 @@ async fn the_page_can_neither_load_nor_become_anything_foreign() -> Result<()> {
         )
         .await?;
     assert!(other.as_str().is_some_and(|error| error.contains("not allowed")), "{other}");
+    window.close().await
+}
+
+#[tokio::test]
+async fn closing_the_window_leaves_the_app_in_the_tray() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let window = Window::open(&home).await?;
+    window.find("nav-home").await?;
+    assert_eq!(visible_windows(window.pid()).await?.len(), 1);
+    window.close_window().await?;
+    no_visible_window(window.pid()).await?;
+    until("clients are still served", async || is_healthy(home.port).await.then_some(())).await?;
+
+    tray.click("Open Kiro Proxy").await?;
+    assert_eq!(visible_windows(window.pid()).await?.len(), 1);
     window.close().await
 }
 

@@ -7,11 +7,14 @@ use zbus::Connection;
 use zbus::fdo::DBusProxy;
 use zbus::names::BusName;
 
-/// A connection to it.
-pub type Bus = Connection;
+/// The process that owns `name` on the session bus.
+pub(crate) async fn owner_of(name: &str) -> Result<u32> {
+    let bus = Connection::session().await?;
+    Ok(DBusProxy::new(&bus).await?.get_connection_unix_process_id(BusName::try_from(name)?).await?)
+}
 
 /// Waits until nobody owns `name` on the session bus: the program that did is really gone.
-pub async fn name_is_free(name: &str) -> Result<()> {
+pub(crate) async fn name_is_free(name: &str) -> Result<()> {
     let bus = Connection::session().await?;
     let names = DBusProxy::new(&bus).await?;
     let mut changes = names.receive_name_owner_changed_with_args(&[(0, name)]).await?;

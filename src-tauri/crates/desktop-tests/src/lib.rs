@@ -9,8 +9,7 @@ mod bus;
 mod tray;
 mod window;
 
-pub use app::{App, Home, app_binary, gateway_binary};
-pub use bus::{Bus, name_is_free};
+pub use app::{App, Home, app_binary, gateway_binary, no_visible_window, visible_windows};
 pub use tray::{Entry, TrayHost};
 pub use window::Window;
 

@@ -1,6 +1,8 @@
 //! The app's window, driven through WebKitWebDriver.
 
-use crate::{Home, PATIENCE, app_binary, free_port, name_is_free, until};
+use crate::app::signal;
+use crate::bus::{name_is_free, owner_of};
+use crate::{Home, PATIENCE, app_binary, free_port, until};
 use anyhow::{Context as _, Result};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -15,6 +17,14 @@ const SINGLE_INSTANCE: &str = "dev.kiroproxy.desktop.SingleInstance";
 pub struct Window {
     client: Client,
     driver: Child,
+    app: u32,
+}
+
+impl Drop for Window {
+    /// The app outlives the driver that started it, and the next test's app would find it running.
+    fn drop(&mut self) {
+        signal("KILL", self.app);
+    }
 }
 
 impl Window {
@@ -47,14 +57,24 @@ impl Window {
                 .await
         };
         let client = tokio::time::timeout(PATIENCE, session).await.context("the app opens no window")??;
-        Ok(Self { client, driver })
+        Ok(Self { client, driver, app: owner_of(SINGLE_INSTANCE).await? })
     }
 
-    /// Ends the app and waits until it is gone.
+    /// The app's process id.
+    pub fn pid(&self) -> u32 {
+        self.app
+    }
+
+    /// Closes the window as a person does; the app stays in the tray.
+    pub async fn close_window(&self) -> Result<()> {
+        Ok(self.client.close_window().await?)
+    }
+
+    /// Ends the app properly and waits until it is gone.
     pub async fn close(mut self) -> Result<()> {
-        self.client.close().await?;
-        self.driver.kill().await?;
-        name_is_free(SINGLE_INSTANCE).await
+        signal("TERM", self.app);
+        name_is_free(SINGLE_INSTANCE).await?;
+        Ok(self.driver.kill().await?)
     }
 
     /// Waits until the JavaScript expression is true; looks again at every change of the page.
