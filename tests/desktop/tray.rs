@@ -1,7 +1,9 @@
 //! The app without a window: its icon and menu over D-Bus, as a panel uses them, and how it starts and ends.
 
 use anyhow::Result;
-use kiro_desktop_tests::{Entry, Home, TrayHost, app_binary, is_healthy, until, visible_windows};
+use kiro_desktop_tests::{
+    Entry, Home, TrayHost, app_binary, close_window, is_healthy, no_visible_window, until, visible_windows,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,6 +91,13 @@ async fn a_second_launch_shows_the_window_of_the_first_and_ends() -> Result<()> 
     assert_eq!(home.launch(&[])?.ended().await?.code(), Some(0));
     assert_eq!(visible_windows(first.pid()?).await?, windows);
     assert!(is_healthy(home.port).await);
+
+    // Closing the window leaves the app in the tray, from where it comes back.
+    close_window(windows[0].parse()?)?;
+    no_visible_window(first.pid()?).await?;
+    assert!(is_healthy(home.port).await);
+    tray.click("Open Kiro Proxy").await?;
+    assert_eq!(visible_windows(first.pid()?).await?.len(), 1);
 
     tray.click("Quit").await?;
     assert_eq!(first.ended().await?.code(), Some(0));

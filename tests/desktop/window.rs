@@ -3,9 +3,7 @@
 
 use anyhow::Result;
 use futures_util::FutureExt as _;
-use kiro_desktop_tests::{
-    Home, TrayHost, Window, gateway_binary, is_healthy, no_visible_window, until, visible_windows,
-};
+use kiro_desktop_tests::{Home, TrayHost, Window, gateway_binary, is_healthy, until};
 
 const STATE: &str = "document.querySelector('[data-testid=state]').dataset.state";
 
@@ -132,22 +130,6 @@ async fn the_page_can_neither_load_nor_become_anything_foreign() -> Result<()> {
         )
         .await?;
     assert!(other.as_str().is_some_and(|error| error.contains("not allowed")), "{other}");
-    window.close().await
-}
-
-#[tokio::test]
-async fn closing_the_window_leaves_the_app_in_the_tray() -> Result<()> {
-    let mut tray = TrayHost::start().await?;
-    let home = Home::new()?;
-    let window = Window::open(&home).await?;
-    window.find("nav-home").await?;
-    assert_eq!(visible_windows(window.pid()).await?.len(), 1);
-    window.close_window().await?;
-    no_visible_window(window.pid()).await?;
-    until("clients are still served", async || is_healthy(home.port).await.then_some(())).await?;
-
-    tray.click("Open Kiro Proxy").await?;
-    assert_eq!(visible_windows(window.pid()).await?.len(), 1);
     window.close().await
 }
 

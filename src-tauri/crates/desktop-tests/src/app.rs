@@ -102,32 +102,6 @@ impl App {
     }
 }
 
-/// Windows of the app that can be seen, once there is at least one.
-pub async fn visible_windows(app: u32) -> Result<Vec<String>> {
-    windows(app, &["--sync"]).await
-}
-
-/// Waits until no window of the app can be seen.
-pub async fn no_visible_window(app: u32) -> Result<()> {
-    let none = async || windows(app, &[]).await.ok().filter(Vec::is_empty).map(|_| ());
-    crate::until("no window can be seen", none).await
-}
-
-async fn windows(app: u32, how: &[&str]) -> Result<Vec<String>> {
-    let mut search = Command::new("xdotool");
-    search.arg("search").args(how).args([
-        "--onlyvisible",
-        "--all",
-        "--pid",
-        &app.to_string(),
-        "--name",
-        "^Kiro Proxy$",
-    ]);
-    let found =
-        tokio::time::timeout(PATIENCE, search.kill_on_drop(true).output()).await.context("no window appears")??;
-    Ok(String::from_utf8(found.stdout)?.lines().map(str::to_owned).collect())
-}
-
 /// Sends a signal, such as `TERM`, to a process that may be gone already.
 pub(crate) fn signal(signal: &str, pid: u32) {
     let sent = std::process::Command::new("kill")

@@ -6,10 +6,12 @@
 
 mod app;
 mod bus;
+mod display;
 mod tray;
 mod window;
 
-pub use app::{App, Home, app_binary, gateway_binary, no_visible_window, visible_windows};
+pub use app::{App, Home, app_binary, gateway_binary};
+pub use display::{close_window, no_visible_window, visible_windows};
 pub use tray::{Entry, TrayHost};
 pub use window::Window;
 

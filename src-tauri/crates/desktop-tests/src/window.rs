@@ -35,6 +35,8 @@ impl Window {
 
     /// The same with more environment variables.
     pub async fn open_with(home: &Home, environment: &[(&str, &str)]) -> Result<Self> {
+        // A test that failed may have left an app that is about to end.
+        name_is_free(SINGLE_INSTANCE).await?;
         let port = free_port()?;
         let driver = home
             .command("WebKitWebDriver")
@@ -58,16 +60,6 @@ impl Window {
         };
         let client = tokio::time::timeout(PATIENCE, session).await.context("the app opens no window")??;
         Ok(Self { client, driver, app: owner_of(SINGLE_INSTANCE).await? })
-    }
-
-    /// The app's process id.
-    pub fn pid(&self) -> u32 {
-        self.app
-    }
-
-    /// Closes the window as a person does; the app stays in the tray.
-    pub async fn close_window(&self) -> Result<()> {
-        Ok(self.client.close_window().await?)
     }
 
     /// Ends the app properly and waits until it is gone.
@@ -115,7 +107,7 @@ impl Window {
 
     /// Its text.
     pub async fn text(&self, id: &str) -> Result<String> {
-        Ok(self.find(id).await?.text().await?)
+        Ok(self.find(id).await?.prop("textContent").await?.unwrap_or_default().trim().to_owned())
     }
 
     /// Types into it.
