@@ -425,6 +425,17 @@ async fn what_arrived_together_leaves_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flood_of_pieces_loses_none_of_them() {
+    for count in [15, 16, 17, 31, 32, 33, 500] {
+        let words: Vec<String> = (0..count).map(|n| format!("w{n} ")).collect();
+        let pieces = words.iter().map(|word| text(word)).chain([metering()]).collect();
+        let house = House::new(&["a"], vec![Scene::Answer(pieces)]);
+        let (events, end) = all(&mut house.begin().await).await;
+        assert_eq!((said(&events), end), (words.concat(), Ok(())), "{count} pieces");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_of_the_gateway_ends_open_answers_with_an_error_and_no_success() {
     let house = House::new(&["a"], vec![Scene::Answer(vec![text("half"), Step::Hang])]);
     let cut = CancellationToken::new();

@@ -65,10 +65,16 @@ impl Answer {
     /// Waits for bytes and appends the events they hold, possibly none. Safe to drop and call again.
     pub(crate) async fn next(&mut self, out: &mut Vec<Event>) -> Result<Progress, UpstreamError> {
         let mut arrival = self.wait().await;
-        for _ in 0..TOGETHER {
+        let mut taken = 0;
+        loop {
             match arrival {
                 Arrival::Chunk(chunk) => self.take(&chunk, out)?,
                 Arrival::End(ending) => return self.end(ending, out),
+            }
+            taken += 1;
+            // Asked only while there is room: what was fetched and not taken would be lost.
+            if taken == TOGETHER {
+                break;
             }
             match self.ready().await {
                 Some(next) => arrival = next,
