@@ -83,8 +83,16 @@ impl Plan {
         (self.options)(&mut options);
         let gateway = Gateway::open(options.clone()).await.expect("the gateway opens");
         let control = simulator.control();
-        let mut world =
-            World { url: String::new(), key: String::new(), http: client(), simulator, control, gateway, options, dir };
+        let mut world = World {
+            url: String::new(),
+            key: String::new(),
+            http: client(),
+            _simulator: simulator,
+            control,
+            gateway,
+            options,
+            dir,
+        };
         for account in &self.accounts {
             world.import(account).await;
         }
@@ -97,7 +105,8 @@ impl Plan {
 
 /// Everything running.
 pub struct World {
-    pub simulator: Simulator,
+    /// Runs as long as this world.
+    _simulator: Simulator,
     pub control: Control,
     pub gateway: Gateway,
     pub options: Options,
@@ -269,6 +278,13 @@ pub fn login(seed: &AccountSeed, expires_at: &str) -> Value {
         "expiresAt": expires_at,
         "region": seed.oidc_region,
     });
+    if seed.family == Family::ExternalIdp {
+        let tenant = "https://login.microsoftonline.com/00000000-0000-4000-8000-00000000aaaa";
+        login["tokenEndpoint"] = format!("{tenant}/oauth2/v2.0/token").into();
+        login["issuerUrl"] = format!("{tenant}/v2.0").into();
+        login["scopes"] =
+            "api://00000000-0000-4000-8000-00000000bbbb/codewhisperer:conversations offline_access".into();
+    }
     if let Some(arn) = &seed.profile_arn {
         login["profileArn"] = arn.as_str().into();
     }
@@ -305,7 +321,11 @@ impl Stream {
         while let Some(piece) = pieces.next().await {
             match piece {
                 Ok(piece) => bytes.extend_from_slice(&piece),
-                Err(_) => clean = false,
+                // After an error the client repeats it for ever.
+                Err(_) => {
+                    clean = false;
+                    break;
+                }
             }
         }
         let body = String::from_utf8(bytes).expect("SSE is UTF-8");

@@ -100,13 +100,14 @@ async fn a_rotated_refresh_token_survives_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_during_a_refresh_loses_no_token() {
-    let world = Plan::default().accounts(vec![expired_login("social", Family::Social)]).start().await;
+    let world = Plan::default().accounts(vec![]).start().await;
     let slow = Script {
         operation: "RefreshToken".into(),
         faults: Faults { headers_after_ms: 300, ..Faults::default() },
         ..Script::default()
     };
     world.control.enqueue(Target::Any, slow);
+    world.import(&expired_login("social", Family::Social)).await;
     let request = world.request(&ask("SAY: never read")).send();
     let left = tokio::spawn(request);
     eventually("the refresh begins", || refreshes(&world) == 1).await;
@@ -119,8 +120,9 @@ async fn a_client_that_leaves_during_a_refresh_loses_no_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_refresh_token_asks_for_a_login_and_is_not_tried_again() {
-    let world = Plan::default().accounts(vec![expired_login("social", Family::Social)]).start().await;
+    let world = Plan::default().accounts(vec![]).start().await;
     world.control.kill_refresh_tokens("social");
+    world.import(&expired_login("social", Family::Social)).await;
     for _ in 0..3 {
         let (status, reply) = world.send(&ask("hello")).await;
         assert!(!status.is_success(), "{reply}");
@@ -133,7 +135,7 @@ async fn a_dead_refresh_token_asks_for_a_login_and_is_not_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn trouble_at_the_identity_provider_is_not_taken_for_a_dead_login() {
-    let world = Plan::default().accounts(vec![expired_login("social", Family::Social)]).start().await;
+    let world = Plan::default().accounts(vec![]).start().await;
     let broken = kiro_simulator::Answer::Http { status: 500, headers: vec![], body: "{}".into() };
     for _ in 0..6 {
         world.control.enqueue(
@@ -141,6 +143,7 @@ async fn trouble_at_the_identity_provider_is_not_taken_for_a_dead_login() {
             Script { operation: "RefreshToken".into(), answer: broken.clone(), ..Script::default() },
         );
     }
+    world.import(&expired_login("social", Family::Social)).await;
     let (status, _) = world.send(&ask("hello")).await;
     assert!(!status.is_success());
     let accounts = world.admin_ok(Method::GET, "/api/accounts", None).await;

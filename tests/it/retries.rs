@@ -41,6 +41,18 @@ async fn a_server_error_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_empty_answer_is_asked_again() {
+    let world = World::start().await;
+    world
+        .control
+        .enqueue(Target::Any, Script { answer: Answer::Scenario("empty-success".into()), ..Script::default() });
+    let stream = world.stream(&ask("SAY: now with words")).await;
+    assert_eq!(stream.text(), "now with words", "{}", stream.body);
+    assert!(stream.complete());
+    assert_eq!(world.upstream_calls(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_over_its_quota_is_left_for_another() {
     let world = two_accounts().await;
     world.control.set_credits_used("social", 1000.0);

@@ -130,6 +130,7 @@ async fn a_damaged_settings_file_is_kept_and_told_about() {
     let revision = read(&world).await["revision"].clone();
     patch(&world, &revision, json!({"look": {"theme": "dark"}})).await;
     let path = world.data_dir().join("settings.json");
+    let good = std::fs::read(&path).unwrap();
     for damage in
         [&b"{\"revision\": 3, \"look\": {"[..], b"", b"\0\0\0\0", b"[]", b"\xff\xfe", b"{\"look\":{\"theme\":7}}"]
     {
@@ -151,7 +152,7 @@ async fn a_damaged_settings_file_is_kept_and_told_about() {
                 world.gateway.stop().await;
             }
         }
-        std::fs::write(&path, b"{}").unwrap();
+        std::fs::write(&path, &good).unwrap();
         world.restart(|_| {}).await.expect("opens after repair");
     }
 }

@@ -12,10 +12,10 @@ fn script(faults: Faults) -> Script {
     Script { answer: Answer::Text(TEXT.to_owned()), faults, ..Script::default() }
 }
 
-/// A stream whose tool call is finished in the last message, so that its end is well known.
 async fn world() -> World {
     // Many broken answers in a row must not park the account that the next case needs.
-    Plan::default().set("limits.retries", 0).start().await
+    let store = crate::refresh::vault_key();
+    Plan::default().set("limits.retries", 0).options(move |options| options.store = store).start().await
 }
 
 /// Forgets that the account failed often.
@@ -95,7 +95,9 @@ async fn a_flipped_bit_anywhere_is_never_a_complete_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cuts_are_found_also_in_writes_of_seven_bytes() {
-    let mut world = Plan::default().set("limits.retries", 0).chunk(7).start().await;
+    let store = crate::refresh::vault_key();
+    let mut world =
+        Plan::default().set("limits.retries", 0).chunk(7).options(move |options| options.store = store).start().await;
     for at in [5, 100, 333, 700] {
         let faults = Faults { cut: Some(Cut { at, end: End::Reset }), ..Faults::default() };
         assert_incomplete(&world, faults, &format!("reset after {at} bytes")).await;
