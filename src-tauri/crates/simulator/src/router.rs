@@ -134,6 +134,7 @@ pub(crate) async fn answer(
         memory.counters.requests += 1;
         (memory.journal.begin(entry), memory.uuid())
     };
+    let _unanswered = Unanswered { state: state.clone(), seq };
     let Some(operation) = operation.filter(|o| host.serves(o.plane())) else {
         return no_such_operation(&state, &connection, &host, seq, flavour, &request_id);
     };
@@ -165,6 +166,28 @@ pub(crate) async fn answer(
         }
     });
     Ok(response)
+}
+
+/// A caller that goes away before the answer begins drops the call; the journal must not show it as open for ever.
+struct Unanswered {
+    state: Arc<State>,
+    seq: u64,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        let mut memory = self.state.memory();
+        let mut left = false;
+        memory.journal.update(self.seq, |entry| {
+            left = entry.status == 0 && entry.ended == Ended::Open;
+            if left {
+                entry.ended = Ended::CallerLeft;
+            }
+        });
+        if left {
+            memory.counters.abandoned += 1;
+        }
+    }
 }
 
 /// What a handler decided.
