@@ -263,7 +263,7 @@ async fn an_unusable_data_directory_is_refused_with_a_code() {
     let file = dir.path().join("file");
     std::fs::write(&file, "mine").unwrap();
     for path in [file.clone(), file.join("below")] {
-        let error = Gateway::open(options(&path, "http://127.0.0.1:9")).await.err().expect("refused");
+        let error = Gateway::open(options(&path, "http://127.0.0.1:9")).await.expect_err("refused");
         assert_eq!(error.code(), "data_dir_unusable", "{error}");
         assert!(!error.action().is_empty());
     }
@@ -272,7 +272,7 @@ async fn an_unusable_data_directory_is_refused_with_a_code() {
     {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
-        let error = Gateway::open(options(&link, "http://127.0.0.1:9")).await.err().expect("refused");
+        let error = Gateway::open(options(&link, "http://127.0.0.1:9")).await.expect_err("refused");
         assert_eq!(error.code(), "data_dir_unusable", "{error}");
     }
 }
@@ -280,7 +280,7 @@ async fn an_unusable_data_directory_is_refused_with_a_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_gateway_on_the_same_directory_is_refused() {
     let world = World::start().await;
-    let error = Gateway::open(options(&world.data_dir(), "http://127.0.0.1:9")).await.err().expect("refused");
+    let error = Gateway::open(options(&world.data_dir(), "http://127.0.0.1:9")).await.expect_err("refused");
     assert_eq!(error.code(), "data_dir_locked", "{error}");
     let (code, _) = world.send(&ask("SAY: undisturbed")).await;
     assert_eq!(code, StatusCode::OK);

@@ -1,6 +1,5 @@
 //! `kiro-proxy`: the headless gateway and its command line. A thin face: it parses, calls the admin API and prints.
 //! The environment is read here, once.
-#![expect(clippy::print_stderr, reason = "clap and print.rs talk to a person; everything else goes through print.rs")]
 
 mod admin_client;
 mod args;
