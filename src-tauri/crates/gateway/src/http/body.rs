@@ -3,13 +3,19 @@
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Bytes of all request bodies that are held at the same time.
 const BUDGET: usize = 256 * 1024 * 1024;
+
+/// A client that is still sending reads no answer, and a closed connection takes the answer with it. So that the client learns
+/// why, this much more of a refused body is read and thrown away…
+const LET_GO: u64 = 64 * 1024 * 1024;
+/// …for no longer than this.
+const LET_GO_TIME: Duration = Duration::from_secs(5);
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +71,44 @@ pub(crate) async fn read<B>(
 where
     B: Body<Data = Bytes>,
 {
+    let mut body = pin!(body);
+    match gather(body.as_mut(), limit, deadline, budget).await {
+        Err(error @ (BodyError::TooLarge | BodyError::NoRoom)) => {
+            let_go(body).await;
+            Err(error)
+        }
+        other => other,
+    }
+}
+
+/// Reads what is left of a refused body, unless it is announced to be too much for that.
+async fn let_go<B: Body<Data = Bytes>>(mut body: Pin<&mut B>) {
+    if body.size_hint().lower() > LET_GO {
+        return;
+    }
+    let reading = async {
+        let mut left = LET_GO;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+            left = match left.checked_sub(bytes) {
+                Some(left) => left,
+                None => return,
+            };
+        }
+    };
+    // Both ends are fine: the answer follows either way.
+    let _ = tokio::time::timeout(LET_GO_TIME, reading).await;
+}
+
+async fn gather<B>(
+    mut body: Pin<&mut B>,
+    limit: usize,
+    deadline: Duration,
+    budget: &Budget,
+) -> Result<(Bytes, Share), BodyError>
+where
+    B: Body<Data = Bytes>,
+{
     let hint = body.size_hint();
     if hint.lower() > limit as u64 {
         return Err(BodyError::TooLarge);
@@ -73,7 +117,6 @@ where
     let announced = hint.exact().map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX).min(limit));
     share.grow(announced)?;
     let reading = async {
-        let mut body = pin!(body);
         let mut first: Option<Bytes> = None;
         let mut rest = BytesMut::new();
         let mut length = 0;
@@ -125,12 +168,28 @@ mod tests {
         assert_eq!(budget.0.load(Ordering::Relaxed), 4);
         drop(share);
         assert_eq!(budget.0.load(Ordering::Relaxed), 0);
-        let endless =
-            StreamBody::new(stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"abc")))));
+        let piece = Bytes::from(vec![0; 1024 * 1024]);
+        let endless = StreamBody::new(stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(piece.clone()))));
         assert_eq!(read(endless, 4, LONG, &budget).await.expect_err("too large"), BodyError::TooLarge);
         let announced = Full::new(Bytes::from_static(b"abcde"));
         assert_eq!(read(announced, 4, LONG, &budget).await.expect_err("too large"), BodyError::TooLarge);
         assert_eq!(budget.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_body_is_let_go_of_so_that_its_sender_reads_why() {
+        let sent = std::cell::Cell::new(0);
+        let pieces = stream::iter(0..40).map(|_| {
+            sent.set(sent.get() + 1);
+            Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"0123456789")))
+        });
+        let error = read(StreamBody::new(pieces), 15, LONG, &Budget::default()).await.expect_err("too large");
+        assert_eq!((error, sent.get()), (BodyError::TooLarge, 40));
+        let stuck = stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"0123456789")))])
+            .chain(stream::pending());
+        let began = tokio::time::Instant::now();
+        let error = read(StreamBody::new(stuck), 5, LONG, &Budget::default()).await.expect_err("too large");
+        assert_eq!((error, began.elapsed()), (BodyError::TooLarge, LET_GO_TIME));
     }
 
     #[tokio::test(start_paused = true)]
