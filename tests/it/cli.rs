@@ -278,6 +278,17 @@ async fn accounts_and_keys_are_managed_the_same_with_and_without_a_running_gatew
     assert_eq!(simulator.stop().await, Some(0));
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_with_a_very_long_path_works_too() {
+    let home = Home::new();
+    let deep = home.dir.path().join("a-long-name".repeat(12));
+    let serving = home.serve(&["--demo", "--data-dir", deep.to_str().unwrap()]).await;
+    let status = home.json(&["status", "--json", "--data-dir", deep.to_str().unwrap()]).await;
+    assert_eq!(status["addresses"][0], serving.address.as_str());
+    assert_eq!(serving.stop().await, Some(0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_ids_are_exit_9_and_status_without_a_gateway_is_exit_3() {
     let home = Home::new();

@@ -31,7 +31,7 @@ pub use error::{FieldProblem, OpenError, Problem, ProblemCode};
 pub use flow::{FlowAttempt, FlowDelivery, FlowNotice, FlowOutcome, FlowUsage, FlowView};
 pub use http::admin::openapi_document;
 pub use http::holder::PortHolder;
-pub use http::local::{LocalDoor, LocalStream};
+pub use http::local::{Duplex, LocalDoor, LocalStream};
 pub use options::{DemoHost, DemoSession, LogChoice, Options, Override, OverrideSource, UiAsset, UiAssets};
 pub use settings::Settings;
 pub use settings::store::{OverrideView, SettingsView};
