@@ -589,8 +589,9 @@ export interface components {
              */
             drainSeconds: number;
             /**
-             * @description The address to listen on. Only this machine for now: both `127.0.0.1` and `::1` are served.
-             * @default 127.0.0.1
+             * @description The address to listen on. Only this machine for now: `localhost` is both `127.0.0.1` and `::1`; either of them
+             *     alone is served alone.
+             * @default localhost
              */
             host: string;
             /**
@@ -770,7 +771,7 @@ export interface components {
              * @description The door for clients.
              * @default {
              *       "port": 8080,
-             *       "host": "127.0.0.1",
+             *       "host": "localhost",
              *       "maxBodyMebibytes": 32,
              *       "maxConnections": 2048,
              *       "bodyReadSeconds": 60,

@@ -54,9 +54,9 @@ impl Exit {
     /// The exit code for a stable error code of the gateway.
     pub(crate) fn of_code(code: &str) -> Self {
         match code {
-            "data_dir_locked" | "locked_by_other" => Self::Locked,
-            "port_in_use" | "address_unavailable" | "listen_failed" => Self::Port,
-            "settings_invalid" | "settings_corrupt" | "revision_conflict" | "endpoints_not_loopback" => Self::Settings,
+            "data_dir_locked" => Self::Locked,
+            "port_in_use" | "port_unavailable" => Self::Port,
+            "invalid_fields" | "revision_conflict" | "endpoints_not_loopback" => Self::Settings,
             "not_found" => Self::NotFound,
             _ if code.ends_with("_not_found") => Self::NotFound,
             _ if code.starts_with("store_") || code.starts_with("vault_") || code.starts_with("keychain_") => {
@@ -113,9 +113,9 @@ impl Trouble {
                 &json!({"error": {"code": self.code, "message": self.what, "done": self.done, "help": self.help, "exit": self.exit as u8}}).to_string(),
             ),
             Output::Text => {
-                print::error_line(&format!("error[{}]: {}", print::safe(&self.code), print::safe(&self.what)));
+                print::error_line(&format!("error[{}]: {}", print::safe(&self.code), print::safe_lines(&self.what)));
                 print::error_line(&format!("  done: {}", print::safe(&self.done)));
-                print::error_line(&format!("  now:  {}", print::safe(&self.help)));
+                print::error_line(&format!("  now:  {}", print::safe_lines(&self.help)));
             }
         }
     }
@@ -172,6 +172,22 @@ mod tests {
                 manual.contains(&format!("| {number} | {text} |")),
                 "docs/cli.md lacks the row of {number}: {text}"
             );
+        }
+    }
+
+    #[test]
+    fn every_problem_of_the_door_and_the_settings_has_its_own_exit_code() {
+        use kiro_gateway::{Problem, ProblemCode};
+        for (code, exit) in [
+            (ProblemCode::PortInUse, Exit::Port),
+            (ProblemCode::PortUnavailable, Exit::Port),
+            (ProblemCode::InvalidFields, Exit::Settings),
+            (ProblemCode::RevisionConflict, Exit::Settings),
+            (ProblemCode::NotFound, Exit::NotFound),
+            (ProblemCode::StoreUnavailable, Exit::Store),
+        ] {
+            let problem = serde_json::to_value(Problem::new(code, "words")).expect("JSON");
+            assert_eq!(Trouble::from_problem(&problem).exit, exit, "{problem}");
         }
     }
 

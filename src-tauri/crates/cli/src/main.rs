@@ -50,7 +50,11 @@ fn environment(name: &str) -> Option<String> {
 async fn run(cli: Cli) -> Result<Exit, Trouble> {
     let options = || place::options(&cli.place, &environment);
     match &cli.command {
-        Command::Serve(serve) => command::serve::run(options()?, serve).await,
+        Command::Serve(serve) => {
+            let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+            kiro_gateway::check_environment(names).map_err(|error| place::open_trouble(&error))?;
+            command::serve::run(options()?, serve).await
+        }
         Command::Accounts { command } => {
             let client = admin_client::AdminClient::open(options()?).await?;
             let result = command::accounts::run(&client, command).await;

@@ -80,6 +80,11 @@ pub(crate) fn safe(text: &str) -> String {
     out
 }
 
+/// As [`safe`], but lines stay lines, indented below the first: for messages of our own that name commands to copy.
+pub(crate) fn safe_lines(text: &str) -> String {
+    text.lines().map(safe).collect::<Vec<_>>().join("\n        ")
+}
+
 /// A member of an answer as text; `-` when it is absent.
 pub(crate) fn member(value: &Value, path: &str) -> String {
     let found = path.split('.').try_fold(value, |value, name| value.get(name));
@@ -109,6 +114,11 @@ mod tests {
         assert_eq!(safe("a\u{1b}[31mred\r\n\u{202e}x"), "a\\u{1b}[31mred\\u{d}\\u{a}\\u{202e}x");
         assert_eq!(safe("\u{1b}]8;;http://evil\u{7}"), "\\u{1b}]8;;http://evil\\u{7}");
         assert_eq!(safe("名字 ok"), "名字 ok");
+    }
+
+    #[test]
+    fn a_message_of_several_lines_stays_one_and_is_still_harmless() {
+        assert_eq!(safe_lines("what\n  cmd --x\u{1b}[2J"), "what\n          cmd --x\\u{1b}[2J");
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub use flow::{FlowAttempt, FlowDelivery, FlowNotice, FlowOutcome, FlowUsage, Fl
 pub use http::admin::openapi_document;
 pub use http::holder::PortHolder;
 pub use http::local::{Duplex, LocalDoor, LocalStream};
-pub use options::{DemoHost, DemoSession, LogChoice, Options, Override, OverrideSource, UiAsset, UiAssets};
+pub use options::{
+    DemoHost, DemoSession, LogChoice, Options, Override, OverrideSource, UiAsset, UiAssets, check_environment,
+};
 pub use settings::Settings;
 pub use settings::store::{OverrideView, SettingsView};
 pub use status::{AccountCounts, ListenerState, Status, StoreStatus};

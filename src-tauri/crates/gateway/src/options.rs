@@ -88,6 +88,16 @@ impl Options {
     }
 }
 
+/// Refuses a name in the environment that looks like a setting and is none: a typing error must not pass in silence.
+pub fn check_environment(names: impl IntoIterator<Item = String>) -> Result<(), OpenError> {
+    let known: Vec<String> =
+        crate::settings::paths().iter().map(|path| crate::settings::environment_name(path)).collect();
+    match names.into_iter().find(|name| name.starts_with("KIRO_PROXY__") && !known.contains(name)) {
+        None => Ok(()),
+        Some(origin) => Err(OpenError::Override { origin, reason: "there is no such setting".to_owned() }),
+    }
+}
+
 /// Refuses an endpoint base that is not plain http on this machine.
 pub(crate) fn check_endpoints(url: &Url) -> Result<(), OpenError> {
     let loopback = match url.host() {
@@ -163,4 +173,20 @@ pub struct UiAsset {
 pub trait UiAssets: Send + Sync {
     /// The file at `path` (no leading slash), if there is one.
     fn asset(&self, path: &str) -> Option<UiAsset>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_setting_in_the_environment_is_refused_by_its_name() {
+        let check = |name: &str| check_environment(["PATH".to_owned(), name.to_owned()]);
+        for name in ["KIRO_PROXY__LISTENER__PORT", "KIRO_PROXY__LIMITS__FIRST_EVENT_SECONDS", "KIRO_PROXY_DATA_DIR"] {
+            assert!(check(name).is_ok(), "{name}");
+        }
+        for name in ["KIRO_PROXY__LISTENER__PROT", "KIRO_PROXY__", "KIRO_PROXY__NOPE"] {
+            assert!(check(name).is_err_and(|error| error.to_string().contains(name)), "{name}");
+        }
+    }
 }

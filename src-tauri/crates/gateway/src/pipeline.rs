@@ -4,7 +4,7 @@ pub(crate) mod exchange;
 mod usage;
 
 use crate::account::{Account, AccountId, Roster};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Resolved};
 use crate::dispatch::{Dispatcher, Order};
 use crate::flow::Flow;
 use crate::settings::Settings;
@@ -49,16 +49,7 @@ impl Pipeline {
             Ok(model) => model,
             Err(failure) => return Err((failure, flow)),
         };
-        let context = BuildContext {
-            model_id: model.id.clone(),
-            conversation_id: conversation_id(&inbound.conversation),
-            continuation_id: Some(uuid::Uuid::new_v4().to_string()),
-            max_body_bytes: BODY_NOTICE,
-            prompt_thinking: model.fields_schema.is_none(),
-            fields_schema: model.fields_schema,
-            images_allowed: model.images,
-            ..BuildContext::default()
-        };
+        let context = context(&model, &inbound.conversation);
         let conversation = Arc::new(inbound.conversation);
         let built = {
             let (conversation, context) = (Arc::clone(&conversation), context.clone());
@@ -83,9 +74,9 @@ impl Pipeline {
 
     /// An estimate of a conversation's input tokens.
     pub(crate) async fn count(&self, inbound: Inbound, default_model: &str) -> Result<u64, Failure> {
+        self.first_list().await;
         let model = self.catalog.resolve(&inbound.conversation.model, default_model, &self.pool())?;
-        let context =
-            BuildContext { model_id: model.id, fields_schema: model.fields_schema, ..BuildContext::default() };
+        let context = context(&model, &inbound.conversation);
         let conversation = inbound.conversation;
         Ok(heavy(weight(&conversation), move || build(&conversation, &context).estimate_tokens()).await)
     }
@@ -128,6 +119,20 @@ impl Pipeline {
         if tokio::time::timeout(FIRST_LIST, self.learn_models()).await.is_err() {
             tracing::warn!("the list of models takes long; going on without it");
         }
+    }
+}
+
+/// How a conversation's body is built: the same for a request and for the count of its tokens.
+fn context(model: &Resolved, conversation: &Conversation) -> BuildContext {
+    BuildContext {
+        model_id: model.id.clone(),
+        conversation_id: conversation_id(conversation),
+        continuation_id: Some(uuid::Uuid::new_v4().to_string()),
+        max_body_bytes: BODY_NOTICE,
+        prompt_thinking: model.fields_schema.is_none(),
+        fields_schema: model.fields_schema.clone(),
+        images_allowed: model.images,
+        ..BuildContext::default()
     }
 }
 

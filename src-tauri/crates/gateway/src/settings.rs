@@ -35,8 +35,9 @@ pub struct ListenerSettings {
     /// The port clients connect to.
     #[schema(minimum = 1, maximum = 65535, default = 8080)]
     pub port: u16,
-    /// The address to listen on. Only this machine for now: both `127.0.0.1` and `::1` are served.
-    #[schema(default = "127.0.0.1")]
+    /// The address to listen on. Only this machine for now: `localhost` is both `127.0.0.1` and `::1`; either of them
+    /// alone is served alone.
+    #[schema(default = "localhost")]
     pub host: String,
     /// Largest request body in MiB.
     #[schema(minimum = 1, maximum = 256, default = 32)]
@@ -56,7 +57,7 @@ impl Default for ListenerSettings {
     fn default() -> Self {
         Self {
             port: 8080,
-            host: "127.0.0.1".to_owned(),
+            host: "localhost".to_owned(),
             max_body_mebibytes: 32,
             max_connections: 2048,
             body_read_seconds: 60,

@@ -96,6 +96,9 @@ impl Gateway {
         let now = settings.snapshot().settings;
         let telemetry = Telemetry::install(options.log, &dir, &now.logs);
         let announcer = Announcer::new();
+        if let Some(told) = settings.recovered() {
+            tracing::warn!("{told}");
+        }
 
         let credentials = open_store(&options.store, &dir).await.map_err(store_error)?;
         let saved = |error: &dyn std::fmt::Display, action: String| OpenError::Saved(format!("{error}. {action}"));
@@ -247,7 +250,7 @@ impl Gateway {
         let remembered = tokio::task::spawn_blocking(move || settings.remember_first_port(holder::next_free)).await;
         remembered.map_err(|_| Problem::new(ProblemCode::Internal, "no port could be chosen"))??;
         let listener = parts.settings.snapshot().settings.listener.clone();
-        let bound = Bound::new(listener.port).await?;
+        let bound = Bound::new(&listener.host, listener.port).await?;
         Ok(Server::start(bound, listener.max_connections as usize, |port, cut| ClientApi {
             pipeline: Arc::clone(&parts.pipeline),
             keys: Arc::clone(&parts.keys),

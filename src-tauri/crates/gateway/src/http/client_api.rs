@@ -23,6 +23,7 @@ use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::{Delivery, PageQuery, Protocol, RequestHead};
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::sse::SseWriter;
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const SIMULATED: HeaderName = HeaderName::from_static("x-kiro-proxy-simulated");
 /// The id under which a request is found in flows and logs.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// The stable code of a refusal; the body has the protocol's own shape, which knows only a few types.
+pub(crate) const CODE: HeaderName = HeaderName::from_static("x-kiro-proxy-code");
 /// An upstream that is silent for this long gets no more say in the status: the head goes out and the stream begins.
 const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -127,15 +130,18 @@ impl ClientApi {
             guard::host(&parts.uri, &parts.headers, self.port).and_then(|()| guard::origin(&parts.headers, self.port))
         {
             tracing::warn!(request = %id, code = refusal.code(), "refused");
-            return last_words(plain_refusal(refusal));
+            return last_words(misdirected(refusal, id));
         }
         let path = parts.uri.path().to_owned();
         let Some(route) = route(&path) else {
-            return last_words(plain(StatusCode::NOT_FOUND, "not_found", "there is no such path here"));
+            let failure = Failure::new(FailureClass::NotFound, "not_found", "there is no such path here");
+            return last_words(failed::<AnthropicMessages>(&failure, id));
         };
         if !route.accepts(&parts.method) {
-            let mut response =
-                plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path needs another method");
+            let words = format!("this path takes {}, not {}", route.methods(), parts.method);
+            let failure = Failure::new(FailureClass::InvalidRequest, "method_not_allowed", words);
+            let mut response = failed::<AnthropicMessages>(&failure, id);
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(route.methods()));
             return last_words(response);
         }
@@ -143,7 +149,7 @@ impl ClientApi {
             let failure = Failure::new(
                 FailureClass::Authentication,
                 "invalid_key",
-                "the key is missing or wrong. Use a key of Kiro Proxy (`kiro-proxy keys list`, or the app's home page), as \
+                "the key is missing or wrong. Use a key of Kiro Proxy (`kiro-proxy keys reveal`, or the app's home page), as \
                  Authorization: Bearer or x-api-key",
             );
             return last_words(failed::<AnthropicMessages>(&failure, id));
@@ -173,6 +179,7 @@ impl ClientApi {
     }
 
     fn model<P: Protocol>(&self, name: &str, id: &str) -> Response<Body> {
+        let name = &*percent_decoded(name);
         match self.pipeline.catalog.card(name, &self.pipeline.pool(), self.now()) {
             Some(card) => json(StatusCode::OK, &P::encode_model(&card)),
             None => {
@@ -344,6 +351,11 @@ fn undecodable(error: &kiro_protocol::codec::DecodeError) -> Failure {
     Failure::new(FailureClass::InvalidRequest, error.code, error.to_string())
 }
 
+/// A piece of a path as it was meant: SDKs escape what a model's name may hold, such as `:` and `[`.
+fn percent_decoded(text: &str) -> Cow<'_, str> {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy()
+}
+
 /// The program's own name, without its version details.
 fn program(agent: &str) -> String {
     agent.split_whitespace().next().unwrap_or_default().chars().filter(|c| c.is_ascii_graphic()).take(64).collect()
@@ -359,6 +371,7 @@ fn label(headers: &mut HeaderMap, simulated: bool) {
 fn failed<P: Protocol>(failure: &Failure, id: &str) -> Response<Body> {
     let (status, body) = P::encode_failure(failure, id);
     let mut response = json(status, &body);
+    response.headers_mut().insert(CODE, HeaderValue::from_static(failure.code));
     if let Some(wait) = failure.retry_after {
         // Clients wait up to a minute; for more they give up at once, which is right for a used-up quota only.
         let seconds = wait.as_millis().div_ceil(1000).max(1);
@@ -390,13 +403,17 @@ fn noted<P: Protocol>(failure: &Failure, flow: &crate::flow::Flow, id: &str) -> 
     response
 }
 
-fn plain_refusal(refusal: Refusal) -> Response<Body> {
-    plain(refusal.status(), refusal.code(), refusal.words())
-}
-
-/// An error outside any protocol.
-fn plain(status: StatusCode, code: &str, message: &str) -> Response<Body> {
-    json(status, &serde_json::json!({ "error": { "code": code, "message": message } }))
+/// A request for another door, or from a page that may not ask. Clients of this door speak Anthropic.
+fn misdirected(refusal: Refusal, id: &str) -> Response<Body> {
+    let class = match refusal {
+        Refusal::Origin => FailureClass::Permission,
+        Refusal::HostMissing | Refusal::HostForeign | Refusal::Encoding | Refusal::MediaType => {
+            FailureClass::InvalidRequest
+        }
+    };
+    let mut response = failed::<AnthropicMessages>(&Failure::new(class, refusal.code(), refusal.words()), id);
+    *response.status_mut() = refusal.status();
+    response
 }
 
 /// The connection is not used again: a body may be on its way that nobody will read.
@@ -425,6 +442,15 @@ mod tests {
             Some(Route::Models) => "models",
             Some(Route::Model(_)) => "model",
             None => "none",
+        }
+    }
+
+    #[test]
+    fn a_models_name_is_read_as_it_was_meant() {
+        for (path, name) in
+            [("a%2Eb", "a.b"), ("claude%3A1%5B1m%5D", "claude:1[1m]"), ("a+b", "a+b"), ("%ff", "\u{fffd}")]
+        {
+            assert_eq!(percent_decoded(path), name);
         }
     }
 

@@ -30,18 +30,29 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Binds both families or none. A machine without IPv6 has one.
-    pub(crate) async fn new(port: u16) -> Result<Self, Problem> {
+    /// Binds what `host` names: for `localhost` both families or none. A machine without IPv6 has one.
+    pub(crate) async fn new(host: &str, port: u16) -> Result<Self, Problem> {
         // With port 0 the first family chooses; the other one may not get the same, so some more are tried.
         let tries = if port == 0 { 16 } else { 1 };
         let mut last = None;
         for _ in 0..tries {
-            match Self::both(port).await {
+            match Self::bind(host, port).await {
                 Ok(bound) => return Ok(bound),
                 Err(error) => last = Some(error),
             }
         }
         Err(last.map_or_else(|| Problem::new(ProblemCode::Internal, "no try was made"), |error| problem(port, &error)))
+    }
+
+    async fn bind(host: &str, port: u16) -> io::Result<Self> {
+        match host.parse::<IpAddr>() {
+            Ok(address) => {
+                let socket = TcpListener::bind((address, port)).await?;
+                let port = socket.local_addr()?.port();
+                Ok(Self { sockets: vec![socket], port })
+            }
+            Err(_) => Self::both(port).await,
+        }
     }
 
     async fn both(port: u16) -> io::Result<Self> {

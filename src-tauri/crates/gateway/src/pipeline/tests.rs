@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::{Delivery, Echo};
-use kiro_protocol::conversation::{Block, Message, Role};
+use kiro_protocol::conversation::{Block, Message, Role, Thinking};
 use kiro_protocol::event::{Event, StopReason};
 use kiro_protocol::failure::FailureClass;
 use kiro_protocol::sse::SseWriter;
@@ -422,6 +422,32 @@ async fn what_arrived_together_leaves_together() {
         frames += 1;
     }
     assert!(frames <= 2, "{frames} writes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clean_end_without_metering_is_told_as_unconfirmed() {
+    let house = House::new(&["a"], vec![Scene::Answer(vec![text("one")]), answer("two")]);
+    for codes in [&["end_unconfirmed"][..], &[]] {
+        let (_, end) = all(&mut house.begin().await).await;
+        assert_eq!(end, Ok(()));
+        let flow = house.flow();
+        assert_eq!(flow.notices.iter().map(|notice| &*notice.code).collect::<Vec<_>>(), codes);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_are_counted_as_the_request_itself_is_built() {
+    let house = House::new(&["a"], vec![]);
+    let mut conversation = question("hello");
+    conversation.thinking = Thinking::Budget(8000);
+    let inbound = Inbound {
+        conversation: conversation.clone(),
+        delivery: Delivery::Whole,
+        echo: Echo::default(),
+        notices: Vec::new(),
+    };
+    let counted = house.pipeline.count(inbound, "auto").await;
+    assert_eq!(counted, Ok(house.begin_with(conversation).await.input_estimate()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,13 +67,15 @@ pub(crate) struct SettingsStore {
     dir: Arc<DataDir>,
     writer: Mutex<Stored>,
     overrides: Vec<OverrideView>,
+    /// What was wrong with the file, when its previous generation holds instead.
+    recovered: Option<String>,
     sender: watch::Sender<Snapshot>,
 }
 
 impl SettingsStore {
     /// Reads the file and lays the overrides over it.
     pub(crate) fn open(dir: Arc<DataDir>, overrides: &[Override]) -> Result<Self, OpenError> {
-        let stored = load(&dir)?;
+        let (stored, recovered) = load(&dir)?;
         let overrides = resolve(overrides)?;
         let file = dir.file(FILE).display().to_string();
         let settings = effective(&stored.settings, &[]).and_then(lasting_port).and_then(checked).map_err(|fields| {
@@ -90,12 +92,17 @@ impl SettingsStore {
                 .map_err(|fields| override_error(&overrides, &fields))?
         };
         let (sender, _) = watch::channel(Snapshot { revision: stored.revision, settings: Arc::new(settings) });
-        Ok(Self { dir, writer: Mutex::new(stored), overrides, sender })
+        Ok(Self { dir, writer: Mutex::new(stored), overrides, recovered, sender })
     }
 
     /// The settings now.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.sender.borrow().clone()
+    }
+
+    /// What a person should know about how the settings were read. Said by whoever opens the log, which comes later.
+    pub(crate) fn recovered(&self) -> Option<&str> {
+        self.recovered.as_deref()
     }
 
     /// Follows changes.
@@ -209,29 +216,27 @@ fn origin(over: &OverrideView) -> String {
     }
 }
 
-fn load(dir: &DataDir) -> Result<Stored, OpenError> {
+fn load(dir: &DataDir) -> Result<(Stored, Option<String>), OpenError> {
     let file = dir.file(FILE).display().to_string();
     let unreadable = |error: std::io::Error| OpenError::Settings(format!("{file}: {error}"));
     let current = dir.read(FILE).map_err(unreadable)?;
     let previous = dir.read_previous(FILE).map_err(unreadable)?;
     let damage = match current.as_deref().map(parse) {
-        Some(Ok(stored)) => return Ok(stored),
+        Some(Ok(stored)) => return Ok((stored, None)),
         Some(Err(Unreadable::Newer(schema))) => return Err(newer(&file, schema)),
         Some(Err(Unreadable::Damaged(detail))) => Some(detail),
         None => None,
     };
     match (damage, previous.as_deref().map(parse)) {
-        (None, None) => Ok(Stored { schema: SCHEMA, revision: 0, settings: Map::new() }),
+        (None, None) => Ok((Stored { schema: SCHEMA, revision: 0, settings: Map::new() }, None)),
         (damage, Some(Ok(stored))) => {
-            tracing::warn!(
-                file,
-                damage = damage.as_deref().unwrap_or("it is missing"),
-                "using the previous settings; the damaged file was set aside"
-            );
+            let why = damage.as_deref().unwrap_or("it is missing");
+            let mut told = format!("{file}: {why}; the previous settings hold");
             if damage.is_some() {
                 dir.set_aside(FILE).map_err(unreadable)?;
+                told.push_str(", and the damaged file was set aside");
             }
-            Ok(stored)
+            Ok((stored, Some(told)))
         }
         (_, Some(Err(Unreadable::Newer(schema)))) => Err(newer(&file, schema)),
         (damage, Some(Err(Unreadable::Damaged(previous)))) => Err(damaged(&file, &damage.unwrap_or(previous))),
@@ -344,6 +349,11 @@ fn effective(
 ) -> Result<Settings, BTreeMap<String, FieldProblem>> {
     let mut all = template();
     let mut errors = FieldErrors::default();
+    for (section, fields) in file.iter().filter(|(section, _)| all.contains_key(*section)) {
+        if !fields.is_object() {
+            errors.refuse(section, "invalid_value", "a group of settings is a JSON object".to_owned());
+        }
+    }
     for path in super::paths() {
         let Some((section, field)) = path.split_once('.') else { continue };
         let Some(value) = file.get(section).and_then(|fields| fields.get(field)) else { continue };

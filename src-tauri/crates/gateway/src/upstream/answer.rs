@@ -48,6 +48,8 @@ pub(crate) struct Answer {
     since: Instant,
     alarm: Pin<Box<Sleep>>,
     begun: bool,
+    /// The body was closed properly, but without the event that follows every whole answer.
+    unconfirmed: bool,
 }
 
 enum Arrival {
@@ -59,7 +61,7 @@ impl Answer {
     pub(crate) fn new(bytes: ByteStream, events: EventDecoder, patience: Patience) -> Self {
         let since = Instant::now();
         let alarm = Box::pin(tokio::time::sleep_until(since + patience.first));
-        Self { bytes, frames: FrameDecoder::new(), events, patience, since, alarm, begun: false }
+        Self { bytes, frames: FrameDecoder::new(), events, patience, since, alarm, begun: false, unconfirmed: false }
     }
 
     /// Waits for bytes and appends the events they hold, possibly none. Safe to drop and call again.
@@ -89,9 +91,14 @@ impl Answer {
         self.events.is_empty()
     }
 
-    /// What was skipped.
+    /// What was skipped, and whether the end is only presumed.
     pub(crate) fn notices(&self) -> Vec<Notice> {
-        self.events.notices()
+        let mut notices = self.events.notices();
+        if self.unconfirmed {
+            let detail = "Kiro closed the answer without its usual last event; it may have been cut between two events";
+            notices.push(Notice::new("end_unconfirmed", "", detail));
+        }
+        notices
     }
 
     fn take(&mut self, chunk: &[u8], out: &mut Vec<Event>) -> Result<(), UpstreamError> {
@@ -109,7 +116,10 @@ impl Answer {
             Err(error) => Err(UpstreamError::from(kiro_failure(error))),
         };
         match (result, ending) {
-            (Ok(()), _) => Ok(Progress::Complete),
+            (Ok(()), _) => {
+                self.unconfirmed = !self.events.metered();
+                Ok(Progress::Complete)
+            }
             (Err(error), Ending::Idle) if error.kind == Kind::Truncated => {
                 let waited = if self.begun { self.patience.idle } else { self.patience.first };
                 Err(UpstreamError::local(Kind::TimedOut, format!("nothing came for {} seconds", waited.as_secs())))

@@ -122,6 +122,22 @@ async fn strangers_are_refused_in_the_order_that_costs_least() {
     }
     let unknown = raw(port, &format!("GET /api/status HTTP/1.1\r\n{own}x-api-key: {key}\r\n\r\n")).await;
     assert!(unknown.starts_with("HTTP/1.1 404"), "the admin API is not on this door: {unknown}");
+    let misled = raw(port, &format!("GET /v1/messages HTTP/1.1\r\n{own}x-api-key: {key}\r\n\r\n")).await;
+    for (answer, code, kind) in [
+        (unknown, "not_found", "not_found_error"),
+        (misled, "method_not_allowed", "invalid_request_error"),
+        (raw(port, "GET / HTTP/1.1\r\nHost: evil\r\n\r\n").await, "host_not_allowed", "invalid_request_error"),
+        (
+            raw(port, &format!("GET / HTTP/1.1\r\n{own}Origin: null\r\n\r\n")).await,
+            "origin_not_allowed",
+            "permission_error",
+        ),
+    ] {
+        assert!(answer.contains(&format!("x-kiro-proxy-code: {code}\r\n")), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!((body["type"].as_str(), body["error"]["type"].as_str()), (Some("error"), Some(kind)), "{body}");
+    }
     gateway.stop().await;
 }
 
@@ -180,4 +196,45 @@ async fn unusable_places_and_settings_refuse_the_start_with_words() {
     let foreign = Some("http://example.com".parse().expect("a URL"));
     let error = Gateway::open(Options { endpoints: foreign, ..options(root.path(), &[]) }).await.expect_err("refused");
     assert_eq!(error.code(), "endpoints_not_loopback");
+}
+
+/// Reads one frame of `/api/events`: the types of the events in it.
+async fn told(body: &mut Body) -> Vec<String> {
+    let frame = body.frame().await.expect("more").expect("whole").into_data().expect("data");
+    let text = String::from_utf8(frame.to_vec()).expect("text");
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.map(|data| serde_json::from_str::<Value>(data).expect("JSON")["type"].as_str().expect("a type").to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_listener_that_was_too_slow_is_told_to_look_at_everything_again() {
+    let root = tempfile::tempdir().expect("a folder");
+    let gateway = Gateway::open(options(root.path(), &[])).await.expect("opened");
+    drop(gateway.parts.flows.open("a".into(), "test", None));
+    let request = Request::builder().uri("/api/events").body(Body::empty()).expect("a request");
+    let mut body = gateway.admin_router().oneshot(request).await.expect("answered").into_body();
+    assert_eq!(told(&mut body).await, ["status"]);
+    for _ in 0..1000 {
+        gateway.parts.announcer.tell(AdminEvent::Keys);
+    }
+    assert_eq!(told(&mut body).await, ["status", "settings", "accounts", "keys", "flows"]);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_host_setting_chooses_the_addresses() {
+    let families = [("127.0.0.1", [true, false]), ("::1", [false, true]), ("localhost", [true, true])];
+    for (host, open) in families {
+        if host != "127.0.0.1" && TcpListener::bind(("::1", 0)).is_err() {
+            continue;
+        }
+        let root = tempfile::tempdir().expect("a folder");
+        let overrides = [("listener.port", "0"), ("listener.host", host)];
+        let gateway = Gateway::open(options(root.path(), &overrides)).await.expect("opened");
+        let port = gateway.set_listening(true).await.expect("listening").port;
+        let reached = [("127.0.0.1", port), ("::1", port)].map(|place| std::net::TcpStream::connect(place).is_ok());
+        assert_eq!(reached, open, "{host}");
+        gateway.stop().await;
+    }
 }

@@ -111,6 +111,16 @@ fn a_damaged_file_falls_back_to_the_previous_one_and_is_kept() {
     let store = SettingsStore::open(Arc::clone(&dir), &[]).expect("opened with the previous one");
     assert_eq!(store.view().settings.listener.port, 9001);
     assert!(dir.read("settings.json.damaged").expect("read").is_some());
+    let told = store.recovered().expect("a person is told");
+    assert!(told.contains("settings.json") && told.contains("set aside"), "{told}");
+}
+
+#[test]
+fn a_group_that_is_no_object_is_refused_and_never_taken_for_the_defaults() {
+    let (_temp, dir) = dir();
+    dir.replace(FILE, br#"{"schema":1,"revision":4,"settings":{"limits":[1]}}"#).expect("planted");
+    let error = SettingsStore::open(dir, &[]).err().expect("refused").to_string();
+    assert!(error.contains("limits"), "{error}");
 }
 
 #[test]
