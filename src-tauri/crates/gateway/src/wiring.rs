@@ -293,14 +293,16 @@ impl Gateway {
             self.parts.book.leases.set_limit(snapshot.settings.limits.account_concurrency as usize);
             self.parts.announcer.tell(AdminEvent::Settings { revision: snapshot.revision });
             let _one = self.parts.switching.lock().await;
-            let (state, port) = {
-                let door = self.door();
-                (door.state, door.server.as_ref().map(Server::port))
-            };
             let wish = snapshot.settings.listener.port;
+            let (state, port, same) = {
+                let door = self.door();
+                let tried = door.problem.as_ref().and_then(|problem| problem.params.get("port"));
+                let same = tried.is_some_and(|tried| *tried == wish.to_string());
+                (door.state, door.server.as_ref().map(Server::port), same)
+            };
             if port.is_some_and(|port| wish != 0 && port != wish) {
                 self.move_door().await;
-            } else if state == ListenerState::Failed {
+            } else if state == ListenerState::Failed && !same {
                 // Whoever corrects the setting wants the door open; a new failure is in the status.
                 let _ = self.listen().await;
             }
