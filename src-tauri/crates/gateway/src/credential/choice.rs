@@ -110,10 +110,14 @@ fn recorded(dir: &DataDir) -> Result<Option<StoreKind>, StoreError> {
     match dir.read(FILE).map_err(failed)? {
         Some(bytes) => match parse(bytes) {
             Some(store) => Ok(Some(store)),
-            None => Err(StoreError::NoStore(format!(
-                "{} cannot be read, and guessing could pass over the store that holds your secrets",
-                dir.file(FILE).display()
-            ))),
+            None => Err(StoreError::Corrupt {
+                kind: if VaultStore::exists(&dir.file(VAULT))? { StoreKind::Vault } else { StoreKind::Keychain },
+                detail: format!(
+                    "{} says which store holds your secrets and cannot be read. Move it away: a vault beside it is \
+                     recognised by itself, and without one the keychain is used",
+                    dir.file(FILE).display()
+                ),
+            }),
         },
         None if VaultStore::exists(&dir.file(VAULT))? => Ok(Some(StoreKind::Vault)),
         None => Ok(None),

@@ -90,7 +90,7 @@ async fn an_unreadable_record_is_refused_not_guessed() {
     for damage in ["", "{", "{\"schema\":2,\"store\":\"vault\"}", "{\"schema\":1,\"store\":\"cloud\"}"] {
         std::fs::write(dir.file(FILE), damage).expect("damages");
         let error = open_with(&StoreChoice::Auto, &dir, working).await.expect_err("refuses");
-        assert_eq!(error.code(), "no_credential_store", "{damage}");
+        assert_eq!(error.code(), "store_corrupt", "{damage}");
     }
 }
 
