@@ -15,6 +15,10 @@ skip() { printf '\n── %s\nSKIPPED: %s\n' "$1" "$2"; skipped+=("$1: $2"); }
 linux=false; [ "$(uname)" = Linux ] && linux=true
 scripts/setup.sh build
 $linux && scripts/setup.sh window test || true
+# A test leaves nothing behind in the repository: no failed cases, no byte code; looked at in the end.
+export PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 PYTHONDONTWRITEBYTECODE=1
+state() { git status --porcelain --untracked-files=all 2>/dev/null || true; }
+before=$(state)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
 build_ui
 
@@ -56,6 +60,9 @@ if [ "$mode" = all ]; then
   fi
   if has cargo-deny; then step "licences, bans, sources" licences; else skip "licences, bans, sources" "cargo-deny is not installed"; fi
 fi
+
+untouched() { diff <(echo "$before") <(state); }
+step "the repository is as it was" untouched
 
 say "Summary"
 for s in "${passed[@]}"; do echo "  ok       $s"; done
