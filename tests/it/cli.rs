@@ -320,6 +320,31 @@ fn assert_three_lines(output: &Output) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_registration_beside_a_token_file_is_found_and_no_other_file_is() {
+    let home = Home::new();
+    let folder = home.dir.path().join("cache");
+    std::fs::create_dir(&folder).unwrap();
+    let token = |name: &str, hash: &str| {
+        let path = folder.join(name);
+        let login = json!({
+            "accessToken": "a".repeat(150), "refreshToken": "r".repeat(150), "expiresAt": "2026-01-01T00:00:00.000Z",
+            "clientIdHash": hash, "authMethod": "IdC", "provider": "BuilderId", "region": "us-east-1"
+        });
+        std::fs::write(&path, login.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let registration = json!({"clientId": "id", "clientSecret": "secret", "expiresAt": "2027-01-01T00:00:00.000Z"});
+    let hash = "0123456789abcdef0123456789abcdef01234567";
+    std::fs::write(folder.join(format!("{hash}.json")), registration.to_string()).unwrap();
+    std::fs::write(home.dir.path().join("elsewhere.json"), registration.to_string()).unwrap();
+
+    let output = home.run(&["accounts", "import", &token("stray.json", "../elsewhere")]).await;
+    assert_eq!(output.status.code(), Some(10), "a name out of a file leads nowhere else");
+    let output = home.run(&["accounts", "import", &token("kiro-auth-token.json", hash)]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_import_is_exit_10_or_an_error_and_tells_which_entry() {
     let home = Home::new();
     let path = home.dir.path().join("mixed.json");

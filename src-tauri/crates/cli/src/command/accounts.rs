@@ -1,7 +1,7 @@
 //! `kiro-proxy accounts import|list|remove`.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -21,9 +21,12 @@ pub(crate) async fn run(client: &AdminClient, command: &Accounts) -> Result<Exit
     let output = output(command);
     match command {
         Accounts::Import { file, with, machine_id, .. } => {
-            let mut body = json!({"content": read(file)?});
+            let content = read(file)?;
+            let beside = registration_beside(file, &content).filter(|path| !with.contains(path));
+            let mut body = json!({"content": content});
             let companions: Vec<Value> = with
                 .iter()
+                .chain(&beside)
                 .map(|path| Ok(json!({"name": file_name(path), "content": read(path)?})))
                 .collect::<Result<_, Trouble>>()?;
             if !companions.is_empty() {
@@ -118,6 +121,16 @@ fn print_list(answer: &Value, output: Output) {
         })
         .collect();
     print::table(&["id", "label", "method", "email", "region", "state", "note"], &rows);
+}
+
+/// The client registration that the Kiro IDE keeps beside a token file and names in it by a hash.
+fn registration_beside(file: &Path, content: &str) -> Option<PathBuf> {
+    let token: Value = serde_json::from_str(content).ok()?;
+    let hash = token.get("clientIdHash")?.as_str()?;
+    // The name comes out of a file: nothing but a plain hash may lead to another file.
+    let plain = (8..=128).contains(&hash.len()) && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let path = plain.then(|| file.with_file_name(format!("{hash}.json")))?;
+    (file != Path::new("-") && path.is_file()).then_some(path)
 }
 
 fn file_name(path: &Path) -> String {
