@@ -5,6 +5,7 @@ use crate::launch::{HIDDEN, Start};
 use crate::shell::{Phase, Refusal, Shell};
 use crate::tray::tauri::Tray;
 use crate::tray::{self, TrayAction};
+use crate::window::Change;
 use crate::{bridge, window};
 use axum::body::Body;
 use http::{Method, Request, StatusCode, header};
@@ -41,8 +42,13 @@ pub(crate) fn run(start: Start) -> tauri::Result<i32> {
             tauri::async_runtime::spawn(live(app.clone(), start));
             Ok(())
         })
-        .build(tauri::generate_context!())?;
+        .build(context())?;
     Ok(app.run_return(on_event))
+}
+
+#[expect(clippy::disallowed_methods, reason = "inside the library's macro")]
+fn context() -> tauri::Context {
+    tauri::generate_context!()
 }
 
 fn shell_of(app: &AppHandle) -> Arc<Shell> {
@@ -123,12 +129,7 @@ pub(crate) fn act(app: &AppHandle, action: TrayAction) {
     tauri::async_runtime::spawn(async move {
         let shell = shell_of(&app);
         match (action, shell.gateway()) {
-            (TrayAction::Open, _) => {
-                let left = Arc::clone(&shell);
-                if let Err(error) = window::show(&app, move || left.bridge.cancel_all()) {
-                    tracing::error!(%error, "the window cannot be opened");
-                }
-            }
+            (TrayAction::Open, _) => open_window(&app, &shell),
             (TrayAction::Start, Some(gateway)) => listen(&gateway, true).await,
             (TrayAction::Stop, Some(gateway)) => listen(&gateway, false).await,
             (TrayAction::CopyAddress, Some(gateway)) => copy_address(&shell, &gateway).await,
@@ -141,6 +142,24 @@ pub(crate) fn act(app: &AppHandle, action: TrayAction) {
             (TrayAction::Start | TrayAction::Stop | TrayAction::CopyAddress | TrayAction::AtLogin, None) => {}
         }
     });
+}
+
+fn open_window(app: &AppHandle, shell: &Arc<Shell>) {
+    if shell.window.open_after_closing() {
+        return;
+    }
+    let (watched, reopen) = (Arc::clone(shell), app.clone());
+    let changed = move |change| {
+        if matches!(change, Change::PageLeft | Change::Closed) {
+            watched.bridge.cancel_all();
+        }
+        if watched.window.follow(change) {
+            act(&reopen, TrayAction::Open);
+        }
+    };
+    if let Err(error) = window::show(app, changed) {
+        tracing::error!(%error, "the window cannot be opened");
+    }
 }
 
 async fn listen(gateway: &Gateway, listening: bool) {

@@ -4,6 +4,7 @@ use crate::bridge::Bridge;
 use crate::clipboard::Clipboard;
 use crate::tray::tauri::Tray;
 use crate::tray::{self, Menu, View};
+use crate::window::Closing;
 use crate::words::Words;
 use axum::Json;
 use axum::Router;
@@ -70,6 +71,7 @@ pub(crate) struct Shell {
     pub(crate) phase: watch::Sender<Phase>,
     pub(crate) bridge: Bridge,
     pub(crate) clipboard: Arc<Clipboard>,
+    pub(crate) window: Closing,
     tray: OnceLock<Tray>,
     locale: Option<String>,
     quitting: AtomicBool,
@@ -81,6 +83,7 @@ impl Shell {
             phase: watch::Sender::new(Phase::Opening),
             bridge: Bridge::default(),
             clipboard: Arc::default(),
+            window: Closing::default(),
             tray: OnceLock::new(),
             locale,
             quitting: AtomicBool::new(false),

@@ -1,5 +1,6 @@
 //! The one window. It exists only while it is open: closing it frees the webview's processes, the tray stays.
 
+use std::sync::{Mutex, PoisonError};
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
 use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 use url::Url;
@@ -7,16 +8,66 @@ use url::Url;
 /// Its label, named by the capability in `tauri.conf.json`.
 pub(crate) const LABEL: &str = "main";
 
-/// Brings the window to the front; creates it when there is none. `page_left` is called when its page goes away.
+/// What happened to the window or its page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Its page goes away: closed, or loaded anew.
+    PageLeft,
+    /// It was asked to close, and will.
+    Closing,
+    /// It is gone.
+    Closed,
+}
+
+/// A window that is being closed can no longer be shown, and its label is not free yet. Who asks for it meanwhile gets
+/// a new one as soon as it is gone.
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
+    state: Mutex<ClosingState>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum ClosingState {
+    #[default]
+    No,
+    Yes,
+    YesAndWanted,
+}
+
+impl Closing {
+    /// True when the window is being closed; it is then remembered that somebody wants it.
+    pub(crate) fn open_after_closing(&self) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *state != ClosingState::No {
+            *state = ClosingState::YesAndWanted;
+        }
+        *state != ClosingState::No
+    }
+
+    /// True when the window has to be opened again now.
+    pub(crate) fn follow(&self, change: Change) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match change {
+            Change::PageLeft => false,
+            Change::Closing => {
+                *state = ClosingState::Yes;
+                false
+            }
+            Change::Closed => std::mem::take(&mut *state) == ClosingState::YesAndWanted,
+        }
+    }
+}
+
+/// Brings the window to the front; creates it when there is none. `changed` is told what happens to it.
 ///
 /// Not to be called from an event handler on the main thread: on Windows that blocks for ever.
-pub(crate) fn show(app: &AppHandle, page_left: impl Fn() + Clone + Send + Sync + 'static) -> tauri::Result<()> {
+pub(crate) fn show(app: &AppHandle, changed: impl Fn(Change) + Clone + Send + Sync + 'static) -> tauri::Result<()> {
     if let Some(window) = app.get_webview_window(LABEL) {
         window.unminimize()?;
         window.show()?;
         return window.set_focus();
     }
-    let closed = page_left.clone();
+    let window_changed = changed.clone();
     let page = Page { dev: app.config().build.dev_url.clone() };
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Kiro Proxy")
@@ -26,14 +77,15 @@ pub(crate) fn show(app: &AppHandle, page_left: impl Fn() + Clone + Send + Sync +
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_page_load(move |_, load| {
             if load.event() == PageLoadEvent::Started {
-                page_left();
+                changed(Change::PageLeft);
             }
         })
         .build()?;
-    window.on_window_event(move |event| {
-        if matches!(event, WindowEvent::Destroyed) {
-            closed();
-        }
+    window.on_window_event(move |event| match event {
+        WindowEvent::CloseRequested { .. } => window_changed(Change::Closing),
+        WindowEvent::Destroyed => window_changed(Change::Closed),
+        // The library's own enum, with many events that do not concern us.
+        _ => {}
     });
     window.set_focus()
 }
@@ -60,6 +112,18 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_wanted_while_it_closes_is_opened_again_once_it_is_gone() {
+        let closing = Closing::default();
+        assert!(!closing.open_after_closing());
+        assert!(!closing.follow(Change::Closing));
+        assert!(closing.open_after_closing());
+        assert!(closing.follow(Change::Closed));
+        assert!(!closing.open_after_closing());
+        closing.follow(Change::Closing);
+        assert!(!closing.follow(Change::Closed), "nobody asked");
+    }
 
     #[test]
     fn no_page_but_ours_is_ever_shown() {

@@ -4,12 +4,8 @@ use anyhow::Result;
 use kiro_desktop_tests::{
     Entry, Home, TrayHost, app_binary, close_window, is_healthy, no_visible_window, until, visible_windows,
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-
-fn icon(state: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../../icons/tray/{state}-64.png"))
-}
 
 fn can_be_clicked(label: &'static str) -> impl Fn(&Entry) -> bool {
     move |entry| entry.label == label && entry.enabled
@@ -26,12 +22,12 @@ async fn the_menu_stops_and_starts_the_gateway_and_the_icon_follows() -> Result<
     let headline = tray.wait_for("the address", |entry| entry.label.contains(&home.port.to_string())).await?;
     assert!(!headline.enabled, "{headline:?}");
     // Nobody is signed in yet.
-    tray.wait_for_icon(&icon("attention")).await?;
+    tray.wait_for_icon("attention").await?;
 
     tray.click("Stop").await?;
     tray.wait_for("Start", can_be_clicked("Start")).await?;
     assert!(!is_healthy(home.port).await);
-    tray.wait_for_icon(&icon("off")).await?;
+    tray.wait_for_icon("off").await?;
     let entries = tray.entries().await?;
     let enabled = |label: &str| entries.iter().find(|entry| entry.label == label).unwrap().enabled;
     assert!(!enabled("Stop") && !enabled("Copy address"), "{entries:#?}");
@@ -43,6 +39,21 @@ async fn the_menu_stops_and_starts_the_gateway_and_the_icon_follows() -> Result<
     tray.click("Quit").await?;
     assert_eq!(app.ended().await?.code(), Some(0));
     assert!(!is_healthy(home.port).await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_address_is_copied_to_the_clipboard() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let mut app = home.launch(&["--hidden"])?;
+    tray.click("Copy address").await?;
+    let mut clipboard = arboard::Clipboard::new()?;
+    let address = format!("http://127.0.0.1:{}", home.port);
+    until("the address is on the clipboard", async || clipboard.get_text().ok().filter(|text| *text == address))
+        .await?;
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
     Ok(())
 }
 
@@ -84,20 +95,21 @@ async fn a_second_launch_shows_the_window_of_the_first_and_ends() -> Result<()> 
 
     let mut second = home.launch(&[])?;
     assert_eq!(second.ended().await?.code(), Some(0));
-    let windows = visible_windows(first.pid()?).await?;
+    let windows = visible_windows(first.pid()?, "after the second launch").await?;
     assert_eq!(windows.len(), 1, "{windows:?}");
-
-    // A third one finds the same window again, and the gateway never stopped.
-    assert_eq!(home.launch(&[])?.ended().await?.code(), Some(0));
-    assert_eq!(visible_windows(first.pid()?).await?, windows);
-    assert!(is_healthy(home.port).await);
 
     // Closing the window leaves the app in the tray, from where it comes back.
     close_window(windows[0].parse()?)?;
     no_visible_window(first.pid()?).await?;
     assert!(is_healthy(home.port).await);
     tray.click("Open Kiro Proxy").await?;
-    assert_eq!(visible_windows(first.pid()?).await?.len(), 1);
+    let windows = visible_windows(first.pid()?, "after Open").await?;
+    assert_eq!(windows.len(), 1, "{windows:?}");
+
+    // A third launch finds that window.
+    assert_eq!(home.launch(&[])?.ended().await?.code(), Some(0));
+    assert_eq!(visible_windows(first.pid()?, "after the third launch").await?, windows);
+    assert!(is_healthy(home.port).await);
 
     tray.click("Quit").await?;
     assert_eq!(first.ended().await?.code(), Some(0));

@@ -1,5 +1,4 @@
 //! The real window: what a person sees and clicks, through WebDriver.
-#![expect(clippy::disallowed_methods, reason = "a test starts programs")]
 
 use anyhow::Result;
 use futures_util::FutureExt as _;
@@ -9,6 +8,7 @@ const STATE: &str = "document.querySelector('[data-testid=state]').dataset.state
 
 #[tokio::test]
 async fn start_works_and_the_demo_account_streams_an_answer() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
     let home = Home::new()?;
     let window = Window::open_with(&home, &[("KIRO_PROXY__STARTUP__START_GATEWAY", "false")]).await?;
     window.wait("stopped", &format!("{STATE} === 'stopped'")).await?;
@@ -22,7 +22,10 @@ async fn start_works_and_the_demo_account_streams_an_answer() -> Result<()> {
 
     window.click("add-demo").await?;
     window.find("simulated-badge").await?;
-    window.type_into("question", "SAY: one two three four five six seven eight").await?;
+    tray.wait_for_icon("ready").await?;
+    tray.wait_for("the label of simulated answers", |entry| entry.label.contains("simulated")).await?;
+    let words = "one two three four five six seven eight nine ten ".repeat(4);
+    window.type_into("question", &format!("SAY: {words} the end")).await?;
     // Every text the answer has had, so that an answer that came in one piece is told from one that streamed.
     window
         .run(
@@ -34,8 +37,10 @@ async fn start_works_and_the_demo_account_streams_an_answer() -> Result<()> {
         )
         .await?;
     window.click("ask").await?;
-    let whole = "document.querySelector('[data-testid=answer]').textContent.includes('seven eight')";
+    let whole = "document.querySelector('[data-testid=answer]').textContent.includes('the end')";
+    tray.wait_for_icon("busy").await?;
     window.wait("the whole answer", whole).await?;
+    tray.wait_for_icon("ready").await?;
     let seen = window.run("return window.seen").await?;
     let seen = seen.as_array().map_or(0, Vec::len);
     assert!(seen > 2, "the answer came in {seen} pieces");

@@ -7,6 +7,9 @@ use zbus::Connection;
 use zbus::fdo::DBusProxy;
 use zbus::names::BusName;
 
+/// The name that the one running app owns.
+pub(crate) const SINGLE_INSTANCE: &str = "dev.kiroproxy.desktop.SingleInstance";
+
 /// The process that owns `name` on the session bus.
 pub(crate) async fn owner_of(name: &str) -> Result<u32> {
     let bus = Connection::session().await?;

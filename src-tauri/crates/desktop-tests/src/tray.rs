@@ -1,6 +1,7 @@
 //! A panel: the host that shows tray icons, reads their menus and clicks in them, as `org.kde.StatusNotifierWatcher`.
 
 use crate::PATIENCE;
+use crate::bus::{SINGLE_INSTANCE, name_is_free};
 use anyhow::{Context as _, Result};
 use futures_util::StreamExt as _;
 use std::collections::HashMap;
@@ -99,6 +100,8 @@ pub struct TrayHost {
 impl TrayHost {
     /// Begins to offer a tray. To be called before the app starts.
     pub async fn start() -> Result<Self> {
+        // A test that failed may have left an app that is about to end.
+        name_is_free(SINGLE_INSTANCE).await?;
         let (sender, items) = watch::channel(Vec::new());
         let bus = connection::Builder::session()?
             .name("org.kde.StatusNotifierWatcher")?
@@ -167,9 +170,10 @@ impl TrayHost {
         Ok(self.menu().await?.event(entry.id, "clicked", &Value::from(0i32), 0).await?)
     }
 
-    /// Waits until the icon shows the same picture as the file, such as `icons/tray/off-64.png`.
-    pub async fn wait_for_icon(&mut self, file: &Path) -> Result<()> {
-        let wanted = pixels(file)?;
+    /// Waits until the icon shows the picture of a state, such as `off`.
+    pub async fn wait_for_icon(&mut self, state: &str) -> Result<()> {
+        let wanted =
+            pixels(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../../icons/tray/{state}-64.png")))?;
         let rule = MatchRule::builder().msg_type(Type::Signal).interface("org.kde.StatusNotifierItem")?.build();
         let mut changes = MessageStream::for_match_rule(rule, &self.bus, Some(256)).await?;
         let item = self.item().await?;
@@ -184,7 +188,7 @@ impl TrayHost {
                 changes.next().await;
             }
         };
-        tokio::time::timeout(PATIENCE, shown).await.with_context(|| format!("never shown: {}", file.display()))?
+        tokio::time::timeout(PATIENCE, shown).await.with_context(|| format!("the icon never shows {state}"))?
     }
 }
 

@@ -1,7 +1,7 @@
 //! The app's window, driven through WebKitWebDriver.
 
 use crate::app::signal;
-use crate::bus::{name_is_free, owner_of};
+use crate::bus::{SINGLE_INSTANCE, name_is_free, owner_of};
 use crate::{Home, PATIENCE, app_binary, free_port, until};
 use anyhow::{Context as _, Result};
 use fantoccini::elements::Element;
@@ -9,9 +9,6 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::process::Child;
-
-/// Who owns the app's single-instance lock.
-const SINGLE_INSTANCE: &str = "dev.kiroproxy.desktop.SingleInstance";
 
 /// An app with an open window.
 pub struct Window {
