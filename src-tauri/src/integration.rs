@@ -13,7 +13,7 @@ use http_body_util::BodyExt as _;
 use kiro_gateway::{AdminEvent, Gateway};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tauri::{AppHandle, Manager as _, RunEvent};
+use tauri::{AppHandle, Manager as _, RunEvent, WindowEvent};
 use tauri_plugin_autostart::{MacosLauncher, ManagerExt as _};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -32,6 +32,22 @@ pub(crate) fn run(start: Start) -> tauri::Result<i32> {
         .plugin(tauri_plugin_autostart::init(MacosLauncher::LaunchAgent, Some(vec![HIDDEN])))
         .manage(shell)
         .invoke_handler(tauri::generate_handler![bridge::admin_request])
+        // Here and not at the window: one that is closed at once is gone before a handler of its own is in place.
+        .on_window_event(|window, event| {
+            let change = match event {
+                WindowEvent::CloseRequested { .. } => Change::Closing,
+                WindowEvent::Destroyed => Change::Closed,
+                // The library's own enum, with many events that do not concern us.
+                _ => return,
+            };
+            let shell = shell_of(window.app_handle());
+            if change == Change::Closed {
+                shell.bridge.cancel_all();
+            }
+            if shell.window.follow(change) {
+                act(window.app_handle(), TrayAction::Open);
+            }
+        })
         .setup(move |app| {
             let app = app.handle();
             let clicked = app.clone();
@@ -148,16 +164,8 @@ fn open_window(app: &AppHandle, shell: &Arc<Shell>) {
     if shell.window.open_after_closing() {
         return;
     }
-    let (watched, reopen) = (Arc::clone(shell), app.clone());
-    let changed = move |change| {
-        if matches!(change, Change::PageLeft | Change::Closed) {
-            watched.bridge.cancel_all();
-        }
-        if watched.window.follow(change) {
-            act(&reopen, TrayAction::Open);
-        }
-    };
-    if let Err(error) = window::show(app, changed) {
+    let left = Arc::clone(shell);
+    if let Err(error) = window::show(app, move || left.bridge.cancel_all()) {
         tracing::error!(%error, "the window cannot be opened");
     }
 }

@@ -2,17 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
-use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindowBuilder};
 use url::Url;
 
 /// Its label, named by the capability in `tauri.conf.json`.
 pub(crate) const LABEL: &str = "main";
 
-/// What happened to the window or its page.
+/// What happened to the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Its page goes away: closed, or loaded anew.
-    PageLeft,
     /// It was asked to close, and will.
     Closing,
     /// It is gone.
@@ -48,7 +46,6 @@ impl Closing {
     pub(crate) fn follow(&self, change: Change) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match change {
-            Change::PageLeft => false,
             Change::Closing => {
                 *state = ClosingState::Yes;
                 false
@@ -58,16 +55,15 @@ impl Closing {
     }
 }
 
-/// Brings the window to the front; creates it when there is none. `changed` is told what happens to it.
+/// Brings the window to the front; creates it when there is none. `page_left` is called when its page is loaded anew.
 ///
 /// Not to be called from an event handler on the main thread: on Windows that blocks for ever.
-pub(crate) fn show(app: &AppHandle, changed: impl Fn(Change) + Clone + Send + Sync + 'static) -> tauri::Result<()> {
+pub(crate) fn show(app: &AppHandle, page_left: impl Fn() + Send + Sync + 'static) -> tauri::Result<()> {
     if let Some(window) = app.get_webview_window(LABEL) {
         window.unminimize()?;
         window.show()?;
         return window.set_focus();
     }
-    let window_changed = changed.clone();
     let page = Page { dev: app.config().build.dev_url.clone() };
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Kiro Proxy")
@@ -77,16 +73,10 @@ pub(crate) fn show(app: &AppHandle, changed: impl Fn(Change) + Clone + Send + Sy
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_page_load(move |_, load| {
             if load.event() == PageLoadEvent::Started {
-                changed(Change::PageLeft);
+                page_left();
             }
         })
         .build()?;
-    window.on_window_event(move |event| match event {
-        WindowEvent::CloseRequested { .. } => window_changed(Change::Closing),
-        WindowEvent::Destroyed => window_changed(Change::Closed),
-        // The library's own enum, with many events that do not concern us.
-        _ => {}
-    });
     window.set_focus()
 }
 

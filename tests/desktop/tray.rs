@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kiro_desktop_tests::{
-    Entry, Home, TrayHost, app_binary, close_window, is_healthy, no_visible_window, until, visible_windows,
+    Entry, Home, TrayHost, app_binary, close_window, is_healthy, until, visible_windows, window_is_gone,
 };
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,8 +99,8 @@ async fn a_second_launch_shows_the_window_of_the_first_and_ends() -> Result<()> 
     assert_eq!(windows.len(), 1, "{windows:?}");
 
     // Closing the window leaves the app in the tray, from where it comes back.
-    close_window(windows[0].parse()?)?;
-    no_visible_window(first.pid()?).await?;
+    close_window(windows[0])?;
+    window_is_gone(windows[0]).await?;
     assert!(is_healthy(home.port).await);
     tray.click("Open Kiro Proxy").await?;
     let windows = visible_windows(first.pid()?, "after Open").await?;

@@ -1,39 +1,69 @@
-//! The X display: which windows there are, and closing one without a window manager.
+//! The X display, asked directly: which windows of the app there are, and closing one without a window manager.
 
 use crate::until;
-use anyhow::Result;
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::process::Command;
+use anyhow::{Result, ensure};
 use x11rb::connection::Connection as _;
-use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt as _, EventMask};
+use x11rb::protocol::xproto::{AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask, MapState};
+use x11rb::rust_connection::RustConnection;
 
 /// Windows of the app that can be seen, once there is at least one. `when` is for the message when there is none.
-pub async fn visible_windows(app: u32, when: &str) -> Result<Vec<String>> {
-    until(&format!("a window can be seen {when}"), async || windows(app).await.ok().filter(|found| !found.is_empty()))
-        .await
+pub async fn visible_windows(app: u32, when: &str) -> Result<Vec<u32>> {
+    let display = Display::open()?;
+    until(&format!("a window can be seen {when}"), async || {
+        Some(display.visible(app)).filter(|found| !found.is_empty())
+    })
+    .await
 }
 
-/// Waits until no window of the app can be seen.
-pub async fn no_visible_window(app: u32) -> Result<()> {
-    until("no window can be seen", async || windows(app).await.ok().filter(Vec::is_empty).map(|_| ())).await
-}
-
-async fn windows(app: u32) -> Result<Vec<String>> {
-    let app = app.to_string();
-    let mut search = Command::new("xdotool");
-    search.args(["search", "--all", "--onlyvisible", "--pid", &app, "--name", "^Kiro Proxy$"]).stderr(Stdio::null());
-    // A search that meets a window on its way out may never end; the next one finds what is true then.
-    let found = tokio::time::timeout(Duration::from_secs(5), search.kill_on_drop(true).output()).await??;
-    Ok(String::from_utf8(found.stdout)?.lines().map(str::to_owned).collect())
+/// Waits until a window is gone for good.
+pub async fn window_is_gone(window: u32) -> Result<()> {
+    let display = Display::open()?;
+    until("the window is gone", async || display.map_state(window).is_err().then_some(())).await
 }
 
 /// Asks a window to close, as the button of a window manager does.
 pub fn close_window(window: u32) -> Result<()> {
-    let (display, _) = x11rb::connect(None)?;
-    let atom = |name: &[u8]| -> Result<u32> { Ok(display.intern_atom(false, name)?.reply()?.atom) };
+    let Display { connection, .. } = Display::open()?;
+    let atom = |name: &[u8]| -> Result<u32> { Ok(connection.intern_atom(false, name)?.reply()?.atom) };
     let (protocols, delete) = (atom(b"WM_PROTOCOLS")?, atom(b"WM_DELETE_WINDOW")?);
     let request = ClientMessageEvent::new(32, window, protocols, [delete, 0, 0, 0, 0]);
-    display.send_event(false, window, EventMask::NO_EVENT, request)?.check()?;
-    Ok(display.flush()?)
+    connection.send_event(false, window, EventMask::NO_EVENT, request)?.check()?;
+    Ok(connection.flush()?)
+}
+
+struct Display {
+    connection: RustConnection,
+    root: u32,
+    pid: u32,
+}
+
+impl Display {
+    fn open() -> Result<Self> {
+        let (connection, screen) = x11rb::connect(None)?;
+        let root = connection.setup().roots[screen].root;
+        let pid = connection.intern_atom(false, b"_NET_WM_PID")?.reply()?.atom;
+        Ok(Self { connection, root, pid })
+    }
+
+    /// Without a window manager the app's windows are the root's own children. One that goes while it is looked at is
+    /// not among them.
+    fn visible(&self, app: u32) -> Vec<u32> {
+        let tree = self.connection.query_tree(self.root).map(|cookie| cookie.reply());
+        let Ok(Ok(tree)) = tree else { return Vec::new() };
+        tree.children.into_iter().filter(|&window| self.is_ours(window, app).unwrap_or(false)).collect()
+    }
+
+    fn is_ours(&self, window: u32, app: u32) -> Result<bool> {
+        let get = |property: u32, kind: AtomEnum| {
+            anyhow::Ok(self.connection.get_property(false, window, property, kind, 0, 64)?.reply()?)
+        };
+        let pid = get(self.pid, AtomEnum::CARDINAL)?.value32().and_then(|mut values| values.next());
+        let name = get(AtomEnum::WM_NAME.into(), AtomEnum::ANY)?.value;
+        Ok(pid == Some(app) && name == b"Kiro Proxy" && self.map_state(window)? == MapState::VIEWABLE)
+    }
+
+    fn map_state(&self, window: u32) -> Result<MapState> {
+        ensure!(window != 0, "no window");
+        Ok(self.connection.get_window_attributes(window)?.reply()?.map_state)
+    }
 }

@@ -11,7 +11,7 @@ mod tray;
 mod window;
 
 pub use app::{App, Home, app_binary, gateway_binary};
-pub use display::{close_window, no_visible_window, visible_windows};
+pub use display::{close_window, visible_windows, window_is_gone};
 pub use tray::{Entry, TrayHost};
 pub use window::Window;
 
