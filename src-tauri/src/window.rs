@@ -65,19 +65,24 @@ pub(crate) fn show(app: &AppHandle, page_left: impl Fn() + Send + Sync + 'static
         return window.set_focus();
     }
     let page = Page { dev: app.config().build.dev_url.clone() };
-    let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
+    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Kiro Proxy")
         .inner_size(980.0, 700.0)
         .min_inner_size(560.0, 420.0)
         .on_navigation(move |url| page.is_ours(url))
         .on_new_window(|_, _| NewWindowResponse::Deny)
-        .on_page_load(move |_, load| {
-            if load.event() == PageLoadEvent::Started {
-                page_left();
+        // Shown with its page in it: no white flash, and nobody can close it while it is half made.
+        .visible(false)
+        .on_page_load(move |window, load| match load.event() {
+            PageLoadEvent::Started => page_left(),
+            PageLoadEvent::Finished => {
+                if let Err(error) = window.show().and_then(|()| window.set_focus()) {
+                    tracing::error!(%error, "the window cannot be shown");
+                }
             }
         })
         .build()?;
-    window.set_focus()
+    Ok(())
 }
 
 /// Which pages the window may show.
