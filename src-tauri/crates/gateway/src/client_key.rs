@@ -283,6 +283,7 @@ impl Keys {
     fn change(&self, work: impl FnOnce(&mut Vec<Arc<Entry>>)) -> Result<(), KeyError> {
         let _one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut entries = Vec::clone(&self.entries.load());
+        let before = entries.len();
         work(&mut entries);
         let keys = entries
             .iter()
@@ -301,6 +302,10 @@ impl Keys {
         let text = serde_json::to_vec_pretty(&Stored { schema: SCHEMA, keys }).map_err(std::io::Error::other)?;
         if self.dir.read(FILE)?.as_deref() != Some(&text[..]) {
             self.dir.replace(FILE, &text)?;
+            if entries.len() < before {
+                // The previous generation is what a damaged list falls back to: it must not know a revoked key either.
+                self.dir.replace(FILE, &text)?;
+            }
         }
         self.entries.store(Arc::new(entries));
         Ok(())

@@ -29,10 +29,16 @@ pub(crate) async fn run(options: &Options, output: Output) -> Result<Exit, Troub
 fn print_text(status: &Value) {
     let addresses: Vec<&str> = super::list(status, "addresses").iter().filter_map(Value::as_str).collect();
     let simulated = status.get("simulated").and_then(Value::as_bool).unwrap_or_default();
+    let accounts = status.pointer("/accounts/total").and_then(Value::as_u64).unwrap_or_default();
+    let answers = match (simulated, accounts) {
+        (true, _) => "simulated (demo account)",
+        (false, 0) => "none yet, there is no account",
+        (false, _) => "from your accounts",
+    };
     let mut rows = vec![
         ("State", member(status, "state")),
         ("Address", if addresses.is_empty() { "-".to_owned() } else { addresses.join("  ") }),
-        ("Answers", if simulated { "simulated (demo account)".to_owned() } else { "from your accounts".to_owned() }),
+        ("Answers", answers.to_owned()),
         (
             "Accounts",
             format!("{} in all, {} usable now", member(status, "accounts.total"), member(status, "accounts.usable")),

@@ -104,6 +104,19 @@ async fn a_damaged_list_of_keys_is_refused_not_replaced() {
 }
 
 #[tokio::test]
+async fn damage_to_the_list_never_brings_a_revoked_key_back() {
+    let (_root, dir, clock) = house();
+    let keys = Keys::open(Arc::clone(&dir), Credentials::in_memory(), clock.clone()).expect("opens");
+    let kept = keys.create("kept").await.expect("makes");
+    let revoked = keys.create("revoked").await.expect("makes");
+    keys.revoke(&revoked.key.id).await.expect("revokes");
+    std::fs::write(dir.file(FILE), b"{").expect("damages");
+    let keys = Keys::open(dir, Credentials::in_memory(), clock).expect("opens with the previous list");
+    assert_eq!(keys.verify(kept.secret.expose_secret().as_bytes()), Some(kept.key.id));
+    assert_eq!(keys.verify(revoked.secret.expose_secret().as_bytes()), None);
+}
+
+#[tokio::test]
 async fn a_key_needs_a_readable_name() {
     let (_root, dir, clock) = house();
     let keys = Keys::open(dir, Credentials::in_memory(), clock).expect("opens");
