@@ -19,11 +19,12 @@ clean_up() {
 trap clean_up EXIT
 
 say "Contents of $deb"
-dpkg-deb --contents "$deb" | awk '{print "  " $1, $3, $6, $7}'
+contents=$(dpkg-deb --contents "$deb")
+grep -v '^d' <<<"$contents" | awk '{print "  " $1, $3, $6, $7}'
 for path in usr/bin/kiro-proxy usr/bin/kiro-proxy-desktop; do
-  dpkg-deb --contents "$deb" | grep -qE "^-rwxr-xr-x .* (\./)?$path\$" || fail "$path is missing or cannot be run"
+  grep -qE "^-rwxr-xr-x .* (\./)?$path\$" <<<"$contents" || fail "$path is missing or cannot be run"
 done
-dpkg-deb --contents "$deb" | grep -q 'usr/share/applications/.*\.desktop$' || fail "there is no .desktop file"
+grep -q 'usr/share/applications/.*\.desktop$' <<<"$contents" || fail "there is no .desktop file"
 
 say "Installing"
 as_root dpkg --install "$deb"
