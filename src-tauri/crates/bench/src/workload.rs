@@ -142,11 +142,17 @@ fn call(program: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Result<Valu
 }
 
 async fn get(authority: &str, path: &str) -> Result<Value> {
-    use http_body_util::{BodyExt as _, Empty};
+    control(authority, http::Method::GET, path, Value::Null).await
+}
+
+/// A call to the stand-in's control endpoints.
+async fn control(authority: &str, method: http::Method, path: &str, body: Value) -> Result<Value> {
+    use http_body_util::{BodyExt as _, Full};
     let stream = tokio::net::TcpStream::connect(authority).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = hyper::Request::get(path).header("host", authority).body(Empty::<Bytes>::new())?;
+    let body = Full::new(Bytes::from(body.to_string()));
+    let request = hyper::Request::builder().method(method).uri(path).header("host", authority).body(body)?;
     let body = sender.send_request(request).await?.into_body().collect().await?.to_bytes();
     serde_json::from_slice(&body).with_context(|| format!("{path} is not JSON"))
 }
@@ -243,6 +249,9 @@ async fn run_cell(stage: &Stage, plan: &Plan, cell: Cell) -> Result<Vec<Figures>
                 Target::Gateway => &stage.gateway,
             };
             let shot = shot(stage, target, cell);
+            // No run ends because the plan's credits do.
+            let credits = json!({"account": "demo", "used": 0});
+            control(&address(&stage.upstream), http::Method::POST, "/__sim/credits", credits).await?;
             // Round 0 only warms up: caches, pools, the allocator.
             let count = if round == 0 { cell.concurrency * 2 } else { requests };
             let before = (process.cpu_seconds()?, connections(stage).await?);

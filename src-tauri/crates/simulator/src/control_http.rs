@@ -19,6 +19,12 @@ struct Queued {
     script: serde_json::Value,
 }
 
+#[derive(Deserialize)]
+struct CreditsUsed {
+    account: String,
+    used: f64,
+}
+
 fn anyone() -> Target {
     Target::Any
 }
@@ -35,6 +41,7 @@ pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &Bytes) -
             &json!({"scenarios": state.catalogue.scenario_names(), "errors": state.catalogue.error_ids()}),
         ),
         (&Method::POST, "scripts") => queue(state, body),
+        (&Method::POST, "credits") => credits(state, body),
         (&Method::POST, "release") => {
             state.release.send_modify(|n| *n += 1);
             json_response(200, &json!({}))
@@ -54,6 +61,20 @@ fn queue(state: &State, body: &Bytes) -> Response<ResponseBody> {
         Ok(queued) => {
             state.memory().scripts.push_back(queued);
             json_response(200, &json!({}))
+        }
+        Err(e) => json_response(400, &json!({"message": e.to_string()})),
+    }
+}
+
+/// Sets how many credits an account has used, so that a long run does not end at its plan's limit.
+fn credits(state: &State, body: &Bytes) -> Response<ResponseBody> {
+    match serde_json::from_slice::<CreditsUsed>(body) {
+        Ok(wish) => {
+            if let Some(account) = state.memory().accounts.iter_mut().find(|account| account.seed.id == wish.account) {
+                account.credits_used = wish.used;
+                return json_response(200, &json!({}));
+            }
+            json_response(404, &json!({"message": "no such account"}))
         }
         Err(e) => json_response(400, &json!({"message": e.to_string()})),
     }
