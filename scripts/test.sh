@@ -27,10 +27,12 @@ generated() { scripts/gen.sh check; }
 lints() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
 headless_lints() { cargo clippy --quiet --all-targets -- -D warnings; }
 # keychain_real needs sessions of its own and has a step of its own.
-rust_tests() { cargo nextest run --no-fail-fast --status-level slow -E 'not binary(keychain_real)'; }
+rust_tests() {
+  cargo nextest run --no-fail-fast --status-level slow -E 'not binary(keychain_real)' && cargo nextest run -p kiro-bench --status-level slow
+}
 desktop() {
   cargo build --quiet -p kiro-proxy-desktop -p kiro-cli &&
-    scripts/with-desktop.sh cargo nextest run -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all
+    scripts/with-desktop.sh cargo nextest run -p kiro-proxy-desktop -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all
 }
 keychain() {
   # Three sessions: an unlocked keyring, no bus at all, and a keyring that nobody can unlock.
@@ -61,7 +63,7 @@ if [ "$mode" = all ]; then
   if has cargo-deny; then step "licences, bans, sources" licences; else skip "licences, bans, sources" "cargo-deny is not installed"; fi
 fi
 
-untouched() { diff <(echo "$before") <(state); }
+untouched() { [ "$before" = "$(state)" ] || { echo "make test changed the repository:" >&2; state >&2; return 1; }; }
 step "the repository is as it was" untouched
 
 say "Summary"

@@ -37,10 +37,12 @@ Environment: KIRO_PROXY_DATA_DIR moves all state; KIRO_PROXY__<SECTION>__<FIELD>
 Without a screen use the command line program instead: kiro-proxy serve";
 
 impl Launch {
-    /// Reads both. The error is a sentence for a person.
+    /// Reads both; `names` are the names of all environment variables, so that a mistyped setting is not ignored.
+    /// The error is a sentence for a person.
     pub(crate) fn read(
         arguments: impl Iterator<Item = String>,
         environment: &dyn Fn(&str) -> Option<String>,
+        names: impl Iterator<Item = String>,
     ) -> Result<Self, String> {
         let mut hidden = false;
         for argument in arguments {
@@ -59,6 +61,7 @@ impl Launch {
                         Use the command line program instead: kiro-proxy serve"
                 .to_owned());
         }
+        kiro_gateway::check_environment(names).map_err(|error| error.to_string())?;
         let mut options = Options::from_env(environment).map_err(|error| error.to_string())?;
         options.log = LogChoice::File;
         Ok(Self::Run(Box::new(Start { hidden, options, locale: sys_locale::get_locale() })))
@@ -74,9 +77,10 @@ mod tests {
     use super::*;
 
     fn read(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Launch, String> {
-        Launch::read(arguments.iter().map(|&text| text.to_owned()), &|name| {
-            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-        })
+        let value =
+            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let names = environment.iter().map(|(name, _)| (*name).to_owned());
+        Launch::read(arguments.iter().map(|&text| text.to_owned()), &value, names)
     }
 
     #[test]
@@ -109,6 +113,13 @@ mod tests {
     fn an_endpoint_outside_this_machine_is_refused_before_anything_starts() {
         let outside = [("DISPLAY", ":0"), ("KIRO_PROXY_ENDPOINTS", "http://192.0.2.1:9")];
         assert!(read(&[], &outside).err().unwrap().contains("KIRO_PROXY_ENDPOINTS"));
+    }
+
+    #[test]
+    fn a_mistyped_setting_is_named() {
+        let mistyped = [("DISPLAY", ":0"), ("KIRO_PROXY__LISTENER__PROT", "9000")];
+        assert!(read(&[], &mistyped).err().unwrap().contains("KIRO_PROXY__LISTENER__PROT"));
+        assert!(read(&[], &[("DISPLAY", ":0"), ("KIRO_PROXY__LISTENER__PORT", "9000")]).is_ok());
     }
 
     #[test]

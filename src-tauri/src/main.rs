@@ -15,7 +15,8 @@ use launch::Launch;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match Launch::read(std::env::args().skip(1), &environment) {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    match Launch::read(std::env::args().skip(1), &environment, names) {
         Ok(Launch::Run(start)) => {
             // reqwest is built without a TLS provider of its own: there is one in this process, and it is ring.
             if rustls::crypto::ring::default_provider().install_default().is_err() {
