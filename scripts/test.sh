@@ -35,13 +35,15 @@ desktop() {
     scripts/with-desktop.sh cargo nextest run -p kiro-proxy-desktop -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all
 }
 keychain() {
-  # Three sessions: an unlocked keyring, no bus at all, and a keyring that nobody can unlock.
+  # Three sessions: an unlocked keyring, no bus at all, and a keyring that nobody can unlock. Each runs its own tests only:
+  # the others return at once in a session that is not theirs, and that must not count as passed.
   local run=(cargo nextest run -p kiro-gateway --test keychain_real --status-level all) empty
+  local absent='test(without_a_bus)' locked='test(nobody_unlocked)'
   empty=$(mktemp -d)
-  KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh "${run[@]}" &&
-    KIRO_TEST_KEYCHAIN=absent DBUS_SESSION_BUS_ADDRESS=unix:path="$empty/none" "${run[@]}" &&
+  KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh "${run[@]}" -E "not ($absent or $locked)" &&
+    KIRO_TEST_KEYCHAIN=absent DBUS_SESSION_BUS_ADDRESS=unix:path="$empty/none" "${run[@]}" -E "$absent" &&
     KIRO_TEST_KEYCHAIN=locked XDG_DATA_HOME="$empty" XDG_RUNTIME_DIR="$empty" \
-      env -u DISPLAY -u WAYLAND_DISPLAY -u DBUS_SESSION_BUS_ADDRESS dbus-run-session -- "${run[@]}"
+      env -u DISPLAY -u WAYLAND_DISPLAY -u DBUS_SESSION_BUS_ADDRESS dbus-run-session -- "${run[@]}" -E "$locked"
   local result=$?; rm -rf "$empty"; return $result
 }
 licences() { cargo fetch --quiet --locked && cargo deny --offline --log-level error check bans licenses sources && scripts/version-gate.sh; }
