@@ -165,6 +165,9 @@ fn card(model: &UpstreamModel, created: u64) -> ModelCard {
         images: model.images,
         efforts: efforts(model.fields_schema.as_ref()),
         credit_multiplier: model.multiplier,
+        documents: false,
+        description: None,
+        alias_of: None,
     }
 }
 

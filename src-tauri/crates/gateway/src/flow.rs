@@ -42,7 +42,7 @@ pub enum FlowDelivery {
 impl From<Delivery> for FlowDelivery {
     fn from(delivery: Delivery) -> Self {
         match delivery {
-            Delivery::Stream => Self::Stream,
+            Delivery::Stream | Delivery::JsonArray => Self::Stream,
             Delivery::Whole => Self::Whole,
         }
     }

@@ -170,7 +170,7 @@ fn weight(conversation: &Conversation) -> usize {
             Block::Text { text, .. } | Block::Thinking { text, .. } => text.len(),
             Block::RedactedThinking { data } => data.len(),
             Block::Image(image) => image.data.len(),
-            Block::Document(_) | Block::ToolUse { .. } => 256,
+            Block::RemoteImage { .. } | Block::Document(_) | Block::ToolUse { .. } => 256,
             Block::ToolResult { content, .. } => content.iter().map(of).sum(),
         }
     }

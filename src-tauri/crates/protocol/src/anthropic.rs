@@ -1,7 +1,7 @@
 //! Anthropic Messages: `POST /v1/messages`, `/v1/messages/count_tokens`, `GET /v1/models`.
 //!
 //! - `wire`: the request as it is written, read in one pass; unknown keys are collected, values are moved, not copied.
-//!   `loose` has the tolerant and the capped values it is made of.
+//!   Tolerant and capped values come from `reading`.
 //! - `blocks`, `media`: content blocks into blocks of the conversation while they are read.
 //! - `tools`: tool declarations and the tool choice.
 //! - `decode`, with `session`: the whole request into an [`Inbound`].
@@ -11,13 +11,10 @@ mod blocks;
 mod decode;
 mod encode;
 mod failure;
-mod loose;
 mod media;
 mod models;
-mod notes;
 mod session;
 mod stream;
-mod surrogate;
 mod tools;
 mod wire;
 
@@ -38,7 +35,7 @@ pub const MAX_MESSAGES: usize = 20_000;
 /// Most tools a request may declare.
 pub const MAX_TOOLS: usize = 512;
 /// Most JSON values a request may hold, counted by the commas between them: this, too, bounds memory.
-pub const MAX_VALUES: usize = 1_000_000;
+pub const MAX_VALUES: usize = crate::reading::MAX_VALUES;
 /// Most stop sequences a request may carry.
 pub const MAX_STOP_SEQUENCES: usize = 1_024;
 

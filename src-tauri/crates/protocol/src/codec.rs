@@ -1,11 +1,13 @@
 //! What a client protocol implements: decode a request, encode an answer, whole or as a stream.
 
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, JsonObject};
 use crate::event::{Event, Reply};
 use crate::failure::Failure;
 use crate::sse::SseWriter;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a decoder may know of a request besides its body.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +22,8 @@ pub struct RequestHead {
     pub request_id: String,
     /// Now, in seconds since the Unix epoch, chosen by the caller.
     pub now: u64,
+    /// What [`Inbound::keep`] kept of the answer that this request continues ([`Protocol::continues`]).
+    pub kept: Option<Arc<Value>>,
 }
 
 /// How the client wants the answer.
@@ -27,8 +31,20 @@ pub struct RequestHead {
 pub enum Delivery {
     /// As server-sent events.
     Stream,
+    /// As one JSON array whose elements arrive one by one (Gemini without `alt=sse`).
+    JsonArray,
     /// As one JSON body.
     Whole,
+}
+
+impl Delivery {
+    /// True when the answer is sent piece by piece.
+    pub fn is_stream(self) -> bool {
+        match self {
+            Delivery::Stream | Delivery::JsonArray => true,
+            Delivery::Whole => false,
+        }
+    }
 }
 
 /// A decoded request.
@@ -42,6 +58,8 @@ pub struct Inbound {
     pub echo: Echo,
     /// What was ignored or changed while decoding.
     pub notices: Vec<Notice>,
+    /// What must be kept, together with the encoded answer, so that a later request can continue here; `None` keeps nothing.
+    pub keep: Option<Value>,
 }
 
 /// What an answer repeats of its request, with ids and times already chosen, so that encoding is pure.
@@ -57,6 +75,52 @@ pub struct Echo {
     pub input_tokens: Option<u64>,
     /// True when the client asked for thinking to be shown; otherwise thinking events are not encoded as thinking.
     pub show_thinking: bool,
+    /// How the answer is delivered.
+    pub delivery: Option<Delivery>,
+    /// How reasoning is written where the protocol leaves it open. The gateway's setting decides.
+    pub reasoning: ReasoningStyle,
+    /// Tools that the client declared in another form than a function, by the name the model knows.
+    pub tools: Arc<BTreeMap<String, ToolForm>>,
+    /// Fields of the request that the answer repeats word for word; the protocol's own business.
+    pub repeat: Arc<JsonObject>,
+}
+
+/// How reasoning is written in a protocol that has no field of its own for it (OpenAI Chat Completions).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReasoningStyle {
+    /// In `reasoning_content`, beside the text.
+    #[default]
+    Content,
+    /// Left out.
+    Removed,
+    /// In the text, between `<thinking>` tags.
+    Tagged,
+    /// In the text, without tags.
+    Plain,
+}
+
+/// A tool that is not a plain function for the client, although it is one for the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolForm {
+    /// Its form.
+    pub kind: ToolKind,
+    /// Its name for the client.
+    pub name: String,
+    /// The namespace it was declared in.
+    pub namespace: Option<String>,
+}
+
+/// Forms of tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToolKind {
+    /// Arguments as a JSON object.
+    Function,
+    /// One text; the model writes it as the only argument, `input`.
+    Freeform,
+    /// The client's shell (`local_shell`).
+    LocalShell,
+    /// The client's search for more tools (`tool_search`).
+    ToolSearch,
 }
 
 /// Something that was ignored, changed or repaired; never silence, never a crash.
@@ -109,6 +173,12 @@ pub struct ModelCard {
     pub efforts: Vec<String>,
     /// Credits multiplier, when known.
     pub credit_multiplier: Option<f64>,
+    /// True when documents are accepted.
+    pub documents: bool,
+    /// One line about the model, when known.
+    pub description: Option<String>,
+    /// The model this name stands for, when it is an alias.
+    pub alias_of: Option<String>,
 }
 
 /// A page request for a model list.
@@ -126,6 +196,14 @@ pub struct PageQuery {
 pub trait Protocol: 'static {
     /// Holds the bookkeeping of one stream.
     type Encoder: StreamEncoder;
+    /// True when a stream that failed must not end cleanly, because clients would take what they have for the whole answer:
+    /// the connection is reset after the error event.
+    const RESETS_AFTER_FAILURE: bool = false;
+
+    /// The id of the kept answer that a request continues, if any (OpenAI Responses `previous_response_id`).
+    fn continues(_body: &[u8]) -> Option<String> {
+        None
+    }
 
     /// Decodes a request body.
     fn decode(head: &RequestHead, body: &[u8]) -> Result<Inbound, DecodeError>;

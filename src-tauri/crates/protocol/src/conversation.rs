@@ -31,6 +31,26 @@ pub struct Conversation {
     pub sampling: Sampling,
     /// Something stable per client session, when the client gave it (used for stickiness and the conversation id).
     pub session: Option<String>,
+    /// The form the visible answer must have; the upstream knows none, so it is asked for in words and checked.
+    pub output_format: Option<OutputFormat>,
+    /// True when the client wants the arguments of tool calls as they are written, at the price of calls that may be cut.
+    pub live_tool_input: bool,
+}
+
+/// A form of the visible answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutputFormat {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that is valid against a schema.
+    JsonSchema {
+        /// The name the client gave it.
+        name: Option<String>,
+        /// The schema, as declared.
+        schema: Value,
+        /// True when an answer of another form is worse than none.
+        strict: bool,
+    },
 }
 
 /// Who speaks.
@@ -75,6 +95,12 @@ pub enum Block {
     },
     /// A picture.
     Image(Image),
+    /// A picture that is somewhere else. Whoever runs the conversation fetches or refuses it; the upstream edge turns what is
+    /// left into a note.
+    RemoteImage {
+        /// `http` or `https`, as the client wrote it.
+        url: String,
+    },
     /// A document such as a PDF.
     Document(Document),
     /// A tool call by the assistant.

@@ -28,10 +28,40 @@ pub enum Event {
     ToolInput(String),
     /// The call is complete.
     ToolUseEnd,
+    /// The answer was cut inside the open call: it will never be complete and must not look as if it were. Only ever when
+    /// the client asked for live input; then [`StopReason::MaxTokens`] follows.
+    ToolUseCut,
+    /// The gateway searches the web.
+    SearchStart {
+        /// Id of the search, unique in the answer.
+        id: String,
+        /// What is searched for.
+        query: String,
+    },
+    /// The search is over. Always right after its start, apart from usage.
+    SearchDone {
+        /// Id of the search.
+        id: String,
+        /// What was found, or a stable code: `unavailable`, `max_uses_exceeded`, `query_too_long`, `too_many_requests`.
+        outcome: Result<Vec<SearchHit>, &'static str>,
+    },
     /// Token counts, credits or context fill; each field may arrive in an event of its own.
     Usage(Usage),
     /// The answer is complete. Exactly one, last, and only for a complete answer.
     Stop(StopReason),
+}
+
+/// One result of a web search.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SearchHit {
+    /// Title of the page.
+    pub title: String,
+    /// Its address.
+    pub url: String,
+    /// A piece of its text.
+    pub snippet: String,
+    /// When it was published, as `YYYY-MM-DD`, when known.
+    pub published: Option<String>,
 }
 
 /// Why a complete answer ended.
@@ -58,6 +88,8 @@ pub enum UsageSource {
     /// Estimated from text length.
     #[default]
     Estimate,
+    /// Counted by a local tokenizer, which is not the model's own.
+    Tokenizer,
     /// Derived from the context percentage and the model's window.
     ContextPercentage,
     /// Counted by the upstream.
@@ -79,28 +111,32 @@ pub struct Usage {
     pub context_percentage: Option<f64>,
     /// Credits charged.
     pub credits: Option<f64>,
-    /// Quality of the input and output counts.
-    pub source: UsageSource,
+    /// Web searches that the gateway ran.
+    pub web_searches: Option<u32>,
+    /// Quality of the input count.
+    pub input_source: UsageSource,
+    /// Quality of the output count.
+    pub output_source: UsageSource,
 }
 
 impl Usage {
     /// Takes every figure that `other` knows; token counts only from a source at least as good.
     pub fn merge(&mut self, other: &Usage) {
-        if other.source >= self.source {
-            self.input_tokens = other.input_tokens.or(self.input_tokens);
-            self.output_tokens = other.output_tokens.or(self.output_tokens);
-            if other.input_tokens.is_some() || other.output_tokens.is_some() {
-                self.source = other.source;
+        let take = |mine: &mut Option<u64>, source: &mut UsageSource, theirs: Option<u64>, quality: UsageSource| {
+            if theirs.is_some() && (mine.is_none() || quality >= *source) {
+                (*mine, *source) = (theirs, quality);
             }
-        } else {
-            self.input_tokens = self.input_tokens.or(other.input_tokens);
-            self.output_tokens = self.output_tokens.or(other.output_tokens);
-        }
+        };
+        take(&mut self.input_tokens, &mut self.input_source, other.input_tokens, other.input_source);
+        take(&mut self.output_tokens, &mut self.output_source, other.output_tokens, other.output_source);
         self.cache_read_tokens = other.cache_read_tokens.or(self.cache_read_tokens);
         self.cache_write_tokens = other.cache_write_tokens.or(self.cache_write_tokens);
         self.context_percentage = other.context_percentage.or(self.context_percentage);
         if let Some(credits) = other.credits {
             self.credits = Some(self.credits.unwrap_or(0.0) + credits);
+        }
+        if let Some(searches) = other.web_searches {
+            self.web_searches = Some(self.web_searches.unwrap_or(0) + searches);
         }
     }
 }
@@ -139,6 +175,15 @@ pub enum ReplyBlock {
         /// Parsed arguments.
         input: JsonObject,
     },
+    /// A web search that the gateway ran.
+    Search {
+        /// Id of the search.
+        id: String,
+        /// What was searched for.
+        query: String,
+        /// What was found, or a stable code as in [`Event::SearchDone`].
+        outcome: Result<Vec<SearchHit>, &'static str>,
+    },
 }
 
 /// Folds events into a [`Reply`].
@@ -146,6 +191,7 @@ pub enum ReplyBlock {
 pub struct ReplyBuilder {
     reply: Reply,
     open_tool: Option<(String, String, String)>,
+    open_search: Option<String>,
     stopped: bool,
 }
 
@@ -196,6 +242,13 @@ impl ReplyBuilder {
                     let input = parse_tool_input(&input).ok_or_else(|| IncompleteReply::ToolCall(id.clone()))?;
                     self.reply.blocks.push(ReplyBlock::ToolUse { id, name, input });
                 }
+            }
+            // A whole reply has no place for half a call.
+            Event::ToolUseCut => self.open_tool = None,
+            Event::SearchStart { query, .. } => self.open_search = Some(query.clone()),
+            Event::SearchDone { id, outcome } => {
+                let query = self.open_search.take().unwrap_or_default();
+                self.reply.blocks.push(ReplyBlock::Search { id: id.clone(), query, outcome: outcome.clone() });
             }
             Event::Usage(usage) => self.reply.usage.merge(usage),
             Event::Stop(reason) => {

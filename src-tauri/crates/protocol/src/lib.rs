@@ -18,5 +18,6 @@ pub mod conversation;
 pub mod event;
 pub mod failure;
 pub mod kiro;
+mod reading;
 pub mod sse;
 pub mod stop;

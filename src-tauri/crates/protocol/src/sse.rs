@@ -38,6 +38,16 @@ impl SseWriter {
         self.buffer.put_slice(b"\n\n");
     }
 
+    /// Writes bytes as they are, for streams that are not server-sent events.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.buffer.put_slice(bytes);
+    }
+
+    /// Writes a value as JSON text, without any frame.
+    pub fn raw_json<T: Serialize + ?Sized>(&mut self, data: &T) {
+        serde_json::to_writer((&mut self.buffer).writer(), data).expect("event types always serialize");
+    }
+
     /// True when nothing waits to be taken.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()

@@ -4,15 +4,23 @@ mod support;
 
 use kiro_protocol::anthropic::{AnthropicMessages, MAX_MESSAGES, MAX_TOOLS, MAX_VALUES};
 use kiro_protocol::codec::{Echo, Protocol, RequestHead, StreamEncoder};
-use kiro_protocol::event::{Event, ReplyBuilder, StopReason, Usage, UsageSource};
+use kiro_protocol::event::{Event, ReplyBuilder, StopReason};
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::sse::SseWriter;
 use kiro_protocol::stop::StopSequences;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use support::generate::{answer, any_event, json_value, pieces, stop};
 
 fn echo(show_thinking: bool) -> Echo {
-    Echo { request_id: "id".into(), model: "m".into(), created: 1, input_tokens: Some(7), show_thinking }
+    Echo {
+        request_id: "id".into(),
+        model: "m".into(),
+        created: 1,
+        input_tokens: Some(7),
+        show_thinking,
+        ..Echo::default()
+    }
 }
 
 fn stream(events: &[Event], echo: &Echo, result: Result<(), &Failure>) -> Vec<u8> {
@@ -23,96 +31,6 @@ fn stream(events: &[Event], echo: &Echo, result: Result<(), &Failure>) -> Vec<u8
     }
     encoder.end(result, &mut out);
     out.take().to_vec()
-}
-
-fn text() -> impl Strategy<Value = String> {
-    prop_oneof![Just(String::new()), "[a-z \"\\\\\n]{1,6}", "\\PC{0,4}", Just("é👋".to_owned())]
-}
-
-fn json_value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        text().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((text(), inner), 0..4).prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
-        ]
-    })
-}
-
-fn usage() -> impl Strategy<Value = Event> {
-    (any::<Option<u32>>(), any::<Option<u32>>(), any::<Option<u32>>()).prop_map(|(input, output, read)| {
-        Event::Usage(Usage {
-            input_tokens: input.map(u64::from),
-            output_tokens: output.map(u64::from),
-            cache_read_tokens: read.map(u64::from),
-            source: UsageSource::Upstream,
-            ..Usage::default()
-        })
-    })
-}
-
-/// Cuts a text into pieces at every `step` characters.
-fn pieces(text: &str, step: usize) -> Vec<String> {
-    let characters: Vec<char> = text.chars().collect();
-    characters.chunks(step.max(1)).map(|chunk| chunk.iter().collect()).collect()
-}
-
-fn tool_call() -> impl Strategy<Value = Vec<Event>> {
-    (text(), prop::collection::vec((text(), json_value()), 0..4), 1_usize..9, any::<bool>()).prop_map(
-        |(id, pairs, step, silent)| {
-            let input = Value::Object(pairs.into_iter().collect());
-            let mut events = vec![Event::ToolUseStart { id, name: "tool".into() }];
-            // A call without arguments may come without any fragment.
-            if !(silent && input == json!({})) {
-                events.extend(pieces(&input.to_string(), step).into_iter().map(Event::ToolInput));
-            }
-            events.push(Event::ToolUseEnd);
-            events
-        },
-    )
-}
-
-/// Events as the upstream edge makes them, without the end.
-fn answer() -> impl Strategy<Value = Vec<Event>> {
-    let part = prop_oneof![
-        text().prop_map(|text| vec![Event::Text(text)]),
-        text().prop_map(|text| vec![Event::Thinking(text)]),
-        "[a-zA-Z=]{0,6}".prop_map(|text| vec![Event::ThinkingSignature(text)]),
-        "[a-zA-Z=]{1,6}".prop_map(|text| vec![Event::RedactedThinking(text)]),
-        tool_call(),
-        usage().prop_map(|event| vec![event]),
-    ];
-    prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
-}
-
-fn stop() -> impl Strategy<Value = StopReason> {
-    prop_oneof![
-        Just(StopReason::EndTurn),
-        Just(StopReason::ToolUse),
-        Just(StopReason::MaxTokens),
-        Just(StopReason::ContextWindow),
-        Just(StopReason::Refusal),
-        text().prop_map(StopReason::StopSequence),
-    ]
-}
-
-fn any_event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        text().prop_map(Event::Text),
-        text().prop_map(Event::Thinking),
-        text().prop_map(Event::ThinkingSignature),
-        text().prop_map(Event::RedactedThinking),
-        (text(), text()).prop_map(|(id, name)| Event::ToolUseStart { id, name }),
-        text().prop_map(Event::ToolInput),
-        Just(Event::ToolUseEnd),
-        usage(),
-        stop().prop_map(Event::Stop),
-    ]
 }
 
 /// Bodies that look like requests but have a random value somewhere.
@@ -199,7 +117,7 @@ proptest! {
             builder.push(event).expect("well formed");
         }
         let whole = AnthropicMessages::encode(&builder.finish().expect("complete"), &echo);
-        let folded = support::fold(&stream(&events, &echo, Ok(()))).expect("a right ladder of events");
+        let folded = support::anthropic::fold(&stream(&events, &echo, Ok(()))).expect("a right ladder of events");
         prop_assert_eq!(folded.message, Some(whole));
     }
 
@@ -208,7 +126,7 @@ proptest! {
         let keep = (events.len() as f64 * keep) as usize;
         let failure = Failure::new(FailureClass::Upstream, "upstream_cut", "cut");
         let bytes = stream(&events[..keep], &echo(true), if known { Err(&failure) } else { Ok(()) });
-        let folded = support::fold(&bytes).expect("a right ladder of events");
+        let folded = support::anthropic::fold(&bytes).expect("a right ladder of events");
         prop_assert!(folded.message.is_none());
         prop_assert!(folded.error.is_some());
     }

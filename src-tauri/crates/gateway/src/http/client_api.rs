@@ -257,7 +257,7 @@ impl ClientApi {
             return noted::<P>(&failure, exchange.flow(), id);
         }
         match delivery {
-            Delivery::Stream => {
+            Delivery::Stream | Delivery::JsonArray => {
                 let simulated = exchange.flow().simulated() || self.pipeline.dispatcher.leases.census().simulated;
                 let body =
                     reply::stream::<P>(exchange, echo, settings.limits.keep_alive(), &self.cut, SseWriter::default());
@@ -292,6 +292,7 @@ impl ClientApi {
             headers,
             request_id: id.to_owned(),
             now: self.now(),
+            kept: None,
         }
     }
 

@@ -163,7 +163,10 @@ impl Exchange {
                 | Event::RedactedThinking(_)
                 | Event::ToolUseStart { .. }
                 | Event::ToolInput(_)
-                | Event::ToolUseEnd => {
+                | Event::ToolUseEnd
+                | Event::ToolUseCut
+                | Event::SearchStart { .. }
+                | Event::SearchDone { .. } => {
                     if !self.delivered {
                         self.delivered = true;
                         self.flow.first_event();

@@ -100,7 +100,13 @@ impl House {
     }
 
     async fn begin_with(&self, conversation: Conversation) -> Exchange {
-        let inbound = Inbound { conversation, delivery: Delivery::Stream, echo: Echo::default(), notices: Vec::new() };
+        let inbound = Inbound {
+            conversation,
+            delivery: Delivery::Stream,
+            echo: Echo::default(),
+            notices: Vec::new(),
+            keep: None,
+        };
         let flow = self.flows.open("flow".into(), "test", None);
         match self.pipeline.begin(inbound, flow, &self.settings, None).await {
             Ok(exchange) => exchange,
@@ -154,6 +160,9 @@ fn said(events: &[Event]) -> String {
             | Event::ToolUseStart { .. }
             | Event::ToolInput(_)
             | Event::ToolUseEnd
+            | Event::ToolUseCut
+            | Event::SearchStart { .. }
+            | Event::SearchDone { .. }
             | Event::Usage(_)
             | Event::Stop(_) => None,
         })
@@ -442,6 +451,7 @@ async fn tokens_are_counted_as_the_request_itself_is_built() {
     conversation.thinking = Thinking::Budget(8000);
     let inbound = Inbound {
         conversation: conversation.clone(),
+        keep: None,
         delivery: Delivery::Whole,
         echo: Echo::default(),
         notices: Vec::new(),

@@ -25,14 +25,20 @@ impl Meter {
             }
             Event::ToolUseStart { name, .. } => self.output_quarters += quarters(name) + 16,
             Event::Usage(usage) => self.seen.merge(usage),
-            Event::ThinkingSignature(_) | Event::RedactedThinking(_) | Event::ToolUseEnd | Event::Stop(_) => {}
+            Event::ThinkingSignature(_)
+            | Event::RedactedThinking(_)
+            | Event::ToolUseEnd
+            | Event::ToolUseCut
+            | Event::SearchStart { .. }
+            | Event::SearchDone { .. }
+            | Event::Stop(_) => {}
         }
     }
 
     /// The figures to report, complete as far as anything is known.
     pub(super) fn total(&self) -> Usage {
         let mut usage = self.seen;
-        if usage.source == UsageSource::Upstream && usage.input_tokens.is_some() && usage.output_tokens.is_some() {
+        if usage.input_source == UsageSource::Upstream && usage.output_source == UsageSource::Upstream {
             return usage;
         }
         let output = usage.output_tokens.unwrap_or(self.output_quarters.div_ceil(4));
@@ -43,9 +49,13 @@ impl Meter {
         };
         let source = if filled.is_some() { UsageSource::ContextPercentage } else { UsageSource::Estimate };
         let input = filled.map_or(self.input_estimate, |filled| filled.saturating_sub(output).max(1));
-        usage.merge(&Usage { input_tokens: Some(input), output_tokens: Some(output), source, ..Usage::default() });
-        usage.input_tokens = usage.input_tokens.or(Some(input));
-        usage.output_tokens = usage.output_tokens.or(Some(output));
+        usage.merge(&Usage {
+            input_tokens: Some(input),
+            output_tokens: Some(output),
+            input_source: source,
+            output_source: UsageSource::Estimate,
+            ..Usage::default()
+        });
         usage
     }
 }
@@ -70,7 +80,8 @@ mod tests {
         meter.note(&Event::Usage(Usage {
             input_tokens: Some(7),
             output_tokens: Some(3),
-            source: UsageSource::Upstream,
+            input_source: UsageSource::Upstream,
+            output_source: UsageSource::Upstream,
             ..Usage::default()
         }));
         let total = meter.total();
@@ -84,7 +95,7 @@ mod tests {
         meter.note(&Event::Usage(Usage { context_percentage: Some(10.0), ..Usage::default() }));
         let total = meter.total();
         assert_eq!((total.input_tokens, total.output_tokens), (Some(19_900), Some(100)));
-        assert_eq!(total.source, UsageSource::ContextPercentage);
+        assert_eq!(total.input_source, UsageSource::ContextPercentage);
     }
 
     #[test]

@@ -5,11 +5,11 @@
 //! text inside documents); block kinds that nothing here knows are left out with a notice, because refusing them would
 //! end a session for good: the client sends its history again with every request.
 
-use super::loose::{Loose, otherwise};
 use super::media::{document, image};
-use super::notes::{Fault, Notes};
 use super::wire::{Source, WireBlock};
 use crate::conversation::{Block, JsonObject};
+use crate::reading::loose::{Loose, otherwise};
+use crate::reading::notes::{Fault, Notes};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;

@@ -5,12 +5,13 @@
 //! leaves the long common beginning of two requests equal, which is what upstream caching lives on.
 
 use super::blocks::Content;
-use super::notes::{Fault, Notes};
 use super::session::session;
-use super::wire::{self, OutputConfig, OutputFormat, Request, WireMessage, WireThinking};
+use super::wire::{OutputConfig, OutputFormat, Request, WireMessage, WireThinking};
 use super::{MAX_STOP_SEQUENCES, tools};
 use crate::codec::{DecodeError, Delivery, Echo, Inbound, RequestHead};
 use crate::conversation::{Block, Conversation, Effort, Message, Role, Sampling, Thinking};
+use crate::reading;
+use crate::reading::notes::{Fault, Notes};
 use serde_json::Value;
 
 /// What the decoded request is for.
@@ -25,7 +26,7 @@ const BILLING_HEADER: &str = "x-anthropic-billing-header:";
 
 /// Decodes a body.
 pub(super) fn decode(head: &RequestHead, body: &[u8], purpose: Purpose) -> Result<Inbound, DecodeError> {
-    let (request, repaired) = wire::parse(body)?;
+    let (request, repaired) = reading::parse::<Request>(body)?;
     let mut notes = Notes::default();
     if repaired {
         notes.add("lone_surrogate_replaced", "", "half a character (a lone surrogate) was replaced by U+FFFD");
@@ -77,15 +78,16 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
     }
     conversation.session = session(&head.headers, request.metadata, &mut notes);
 
+    let delivery = if request.stream == Some(true) { Delivery::Stream } else { Delivery::Whole };
     let echo = Echo {
         request_id: head.request_id.clone(),
         model: conversation.model.clone(),
         created: head.now,
-        input_tokens: None,
         show_thinking,
+        delivery: Some(delivery),
+        ..Echo::default()
     };
-    let delivery = if request.stream == Some(true) { Delivery::Stream } else { Delivery::Whole };
-    Ok(Inbound { conversation, delivery, echo, notices: notes.finish() })
+    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None })
 }
 
 /// Fields that are known and have no counterpart upstream.
@@ -151,6 +153,7 @@ fn system_blocks(content: Content, path: &str, notes: &mut Notes) -> Result<Vec<
         Block::Thinking { .. }
         | Block::RedactedThinking { .. }
         | Block::Image(_)
+        | Block::RemoteImage { .. }
         | Block::Document(_)
         | Block::ToolUse { .. }
         | Block::ToolResult { .. } => {

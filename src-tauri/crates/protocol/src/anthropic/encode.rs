@@ -2,7 +2,7 @@
 
 use super::message_id;
 use crate::codec::Echo;
-use crate::event::{Reply, ReplyBlock, StopReason, Usage};
+use crate::event::{Reply, ReplyBlock, SearchHit, StopReason, Usage};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -27,6 +27,13 @@ pub(super) struct WireUsage {
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_read_input_tokens: Option<u64>,
     output_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_tool_use: Option<ServerToolUse>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServerToolUse {
+    web_search_requests: u32,
 }
 
 impl WireUsage {
@@ -36,6 +43,7 @@ impl WireUsage {
             cache_creation_input_tokens: usage.cache_write_tokens,
             cache_read_input_tokens: usage.cache_read_tokens,
             output_tokens: usage.output_tokens.unwrap_or(0),
+            server_tool_use: usage.web_searches.map(|web_search_requests| ServerToolUse { web_search_requests }),
         }
     }
 }
@@ -73,12 +81,39 @@ fn content(blocks: &[ReplyBlock], show_thinking: bool) -> Vec<Value> {
             ReplyBlock::ToolUse { id, name, input } => {
                 json!({ "type": "tool_use", "id": id, "name": name, "input": input })
             }
+            ReplyBlock::Search { id, query, outcome } => {
+                flush(&mut text, &mut content);
+                content.push(
+                    json!({ "type": "server_tool_use", "id": id, "name": "web_search", "input": { "query": query } }),
+                );
+                json!({ "type": "web_search_tool_result", "tool_use_id": id, "content": search_content(outcome) })
+            }
         };
         flush(&mut text, &mut content);
         content.push(value);
     }
     flush(&mut text, &mut content);
     content
+}
+
+/// What a search found. There is nothing encrypted to hand back, but clients require the field; the address is enough to
+/// tell results apart.
+pub(super) fn search_content(outcome: &Result<Vec<SearchHit>, &'static str>) -> Value {
+    match outcome {
+        Ok(hits) => hits
+            .iter()
+            .map(|hit| {
+                json!({
+                    "type": "web_search_result",
+                    "title": hit.title,
+                    "url": hit.url,
+                    "encrypted_content": "",
+                    "page_age": hit.published,
+                })
+            })
+            .collect(),
+        Err(code) => json!({ "type": "web_search_tool_result_error", "error_code": code }),
+    }
 }
 
 fn flush(text: &mut String, content: &mut Vec<Value>) {

@@ -1,9 +1,9 @@
 //! Images and documents: inline sources only. What is not inline is refused with words that say what to send instead.
 
 use super::blocks::{At, BlockList, append, loose, optional, required, shown};
-use super::notes::Fault;
 use super::wire::{Source, SourceObject, WireBlock};
 use crate::conversation::{Block, Document, Image};
+use crate::reading::notes::Fault;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

@@ -1,7 +1,7 @@
 //! The session a request belongs to.
 
-use super::notes::Notes;
 use super::wire::Metadata;
+use crate::reading::notes::Notes;
 use http::HeaderMap;
 use serde_json::Value;
 

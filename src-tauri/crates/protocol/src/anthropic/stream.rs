@@ -1,7 +1,7 @@
 //! The answer as server-sent events: `message_start`, blocks of `content_block_start` / `_delta` / `_stop`,
 //! `message_delta`, `message_stop`. A failure ends with `error` and without `message_stop`.
 
-use super::encode::{WireUsage, stop_reason};
+use super::encode::{WireUsage, search_content, stop_reason};
 use super::{failure, message_id};
 use crate::codec::{Echo, StreamEncoder};
 use crate::event::{Event, StopReason, Usage};
@@ -76,10 +76,17 @@ enum Block<'a> {
     Thinking { thinking: &'static str, signature: &'static str },
     RedactedThinking { data: &'a str },
     ToolUse { id: &'a str, name: &'a str, input: Empty },
+    ServerToolUse { id: &'a str, name: &'static str, input: Query<'a> },
+    WebSearchToolResult { tool_use_id: &'a str, content: serde_json::Value },
 }
 
 #[derive(Serialize)]
 struct Empty {}
+
+#[derive(Serialize)]
+struct Query<'a> {
+    query: &'a str,
+}
 
 #[derive(Serialize)]
 struct BlockDelta<'a> {
@@ -252,6 +259,23 @@ impl StreamEncoder for AnthropicEncoder {
                 if matches!(self.open, Open::Tool { .. }) {
                     self.close(out);
                 }
+            }
+            // The block ends with input that does not parse: clients do not run such a call.
+            Event::ToolUseCut => {
+                if matches!(self.open, Open::Tool { .. }) {
+                    self.open = Open::Whole;
+                    self.close(out);
+                }
+            }
+            Event::SearchStart { id, query } => {
+                let block = Block::ServerToolUse { id, name: "web_search", input: Query { query } };
+                self.open(block, Open::Whole, out);
+                self.close(out);
+            }
+            Event::SearchDone { id, outcome } => {
+                let block = Block::WebSearchToolResult { tool_use_id: id, content: search_content(outcome) };
+                self.open(block, Open::Whole, out);
+                self.close(out);
             }
             Event::Usage(usage) => self.usage.merge(usage),
             // The end is written by `end`, with the usage figures that may still come.

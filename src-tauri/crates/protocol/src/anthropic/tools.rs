@@ -1,8 +1,8 @@
 //! Tool declarations and the tool choice.
 
-use super::notes::{Fault, Notes};
 use super::wire::{WireTool, WireToolChoice};
 use crate::conversation::{Conversation, JsonObject, ServerTool, ToolChoice, ToolSpec};
+use crate::reading::notes::{Fault, Notes};
 use serde_json::json;
 
 /// A stand-in that Claude Code lists while its other tools are deferred; it must never reach the model.

@@ -236,7 +236,8 @@ impl EventDecoder {
             output_tokens: tokens.output_tokens,
             cache_read_tokens: tokens.cache_read_input_tokens,
             cache_write_tokens: tokens.cache_write_input_tokens,
-            source: UsageSource::Upstream,
+            input_source: UsageSource::Upstream,
+            output_source: UsageSource::Upstream,
             ..Usage::default()
         }));
     }

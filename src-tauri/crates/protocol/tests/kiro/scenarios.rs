@@ -60,6 +60,9 @@ fn tool_calls(outcome: &Outcome) -> Vec<Value> {
             Event::Text(_) | Event::Thinking(_) | Event::ThinkingSignature(_) | Event::RedactedThinking(_) => {
                 assert!(open.is_none(), "nothing stands inside a call");
             }
+            Event::ToolUseCut | Event::SearchStart { .. } | Event::SearchDone { .. } => {
+                panic!("the upstream edge makes no such event");
+            }
             Event::Usage(_) | Event::Stop(_) => {}
         }
     }
@@ -146,7 +149,7 @@ fn check(name: &str, expected: &Value, outcome: &Outcome) {
         ] {
             assert_eq!(json!(got), expected["usage"][key], "{name}: {key}");
         }
-        assert_eq!(usage.source, UsageSource::Upstream, "{name}");
+        assert_eq!(usage.input_source, UsageSource::Upstream, "{name}");
     }
     if expected["usage_source"] == "contextUsageEvent" {
         assert_eq!((usage.input_tokens, usage.output_tokens), (None, None), "{name}: counts of zero are no counts");

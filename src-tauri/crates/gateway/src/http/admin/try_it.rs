@@ -64,6 +64,7 @@ pub(super) async fn ask(
         delivery: Delivery::Stream,
         echo: echo.clone(),
         notices: Vec::new(),
+        keep: None,
     };
     let flow = parts.flows.open(request_id, "try", None);
     let mut exchange = parts.pipeline.begin(inbound, flow, &settings, None).await.map_err(|(failure, flow)| {

@@ -12,6 +12,9 @@ use crate::kiro::wire;
 /// What follows an assistant's unfinished turn, since the upstream cannot be prefilled.
 const CONTINUE_PREFILL: &str = "Continue your last message exactly where it stopped, without repeating any of it.";
 
+/// Stands for a picture that is somewhere else: the service takes inline pictures only.
+const REMOTE_IMAGE: &str = "[A picture behind a link was left out: links are not followed.]";
+
 #[derive(Debug)]
 pub(super) enum Turn {
     User(UserTurn),
@@ -105,6 +108,7 @@ fn user(turns: &mut Vec<Turn>, at: usize, message: &Message, media: &mut Attachm
                 turn.cache |= *cache;
             }
             Block::Image(image) => media.image(image, &mut turn, at, notices),
+            Block::RemoteImage { .. } => join(&mut turn.text, REMOTE_IMAGE),
             Block::Document(document) => media.document(document, &mut turn, at, notices),
             Block::ToolResult { tool_use_id, content, is_error, cache } => {
                 turn.cache |= *cache;
@@ -139,6 +143,7 @@ fn result_texts(
                 }
             }
             Block::Image(image) => texts.push(media.lifted_image(image, turn, at, notices)),
+            Block::RemoteImage { .. } => texts.push(REMOTE_IMAGE.to_owned()),
             Block::Document(document) => texts.push(media.lifted_document(document, turn, at, notices)),
             Block::Thinking { .. }
             | Block::RedactedThinking { .. }
@@ -180,7 +185,9 @@ fn assistant(turns: &mut Vec<Turn>, at: usize, message: &Message, context: &Buil
                 turn.calls.push(ToolCall { id: id.clone(), name: name.clone(), input: input.clone() });
                 turn.cache |= *cache;
             }
-            Block::Image(_) | Block::Document(_) | Block::ToolResult { .. } => misplaced(at, index, notices),
+            Block::Image(_) | Block::RemoteImage { .. } | Block::Document(_) | Block::ToolResult { .. } => {
+                misplaced(at, index, notices)
+            }
         }
     }
     if turn.text.is_empty() && turn.calls.is_empty() {

@@ -26,11 +26,11 @@ macro_rules! otherwise {
         }
     };
 }
-pub(super) use otherwise;
+pub(crate) use otherwise;
 
 /// A value of the right type, or the mark that it had another one.
 #[derive(Debug)]
-pub(super) enum Loose<T> {
+pub(crate) enum Loose<T> {
     Is(T),
     Other,
 }
@@ -74,9 +74,9 @@ impl<'de> Deserialize<'de> for Loose<bool> {
 
 /// A list that reads at most `MAX` items and then only counts on, so that a hostile list cannot fill the memory.
 #[derive(Debug)]
-pub(super) struct Capped<T, const MAX: usize> {
-    pub(super) items: Vec<T>,
-    pub(super) total: usize,
+pub(crate) struct Capped<T, const MAX: usize> {
+    pub(crate) items: Vec<T>,
+    pub(crate) total: usize,
 }
 
 impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Capped<T, MAX> {
@@ -108,7 +108,7 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Capped<T, 
 
 impl<T, const MAX: usize> Capped<T, MAX> {
     /// The items, unless there are too many.
-    pub(super) fn within(self, path: &str) -> Result<Vec<T>, Fault> {
+    pub(crate) fn within(self, path: &str) -> Result<Vec<T>, Fault> {
         if self.total > MAX {
             let message = format!("List should have at most {MAX} items, not {}", self.total);
             return Err(Fault::new("too_many", path, message));

@@ -8,24 +8,24 @@ const KEPT: usize = 64;
 
 /// Collected notices. Paths are relative to whatever the collector belongs to until it is absorbed by its parent.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub(crate) struct Notes {
     kept: Vec<(Notice, u32)>,
     dropped: u32,
 }
 
 impl Notes {
-    pub(super) fn add(&mut self, code: &'static str, path: impl Into<String>, detail: impl Into<String>) {
+    pub(crate) fn add(&mut self, code: &'static str, path: impl Into<String>, detail: impl Into<String>) {
         self.push(Notice::new(code, path, detail), 1);
     }
 
     /// One notice per key that nothing here knows.
-    pub(super) fn unknown(&mut self, path: impl fmt::Display, keys: &[Box<str>]) {
+    pub(crate) fn unknown(&mut self, path: impl fmt::Display, keys: &[Box<str>]) {
         for key in keys {
             self.add("unknown_field", join(&path.to_string(), key), format!("`{key}` is not known and was ignored"));
         }
     }
 
-    pub(super) fn absorb(&mut self, prefix: impl fmt::Display, other: Notes) {
+    pub(crate) fn absorb(&mut self, prefix: impl fmt::Display, other: Notes) {
         for (mut notice, count) in other.kept {
             notice.path.insert_str(0, &prefix.to_string());
             self.push(notice, count);
@@ -33,7 +33,7 @@ impl Notes {
         self.dropped = self.dropped.saturating_add(other.dropped);
     }
 
-    pub(super) fn finish(self) -> Vec<Notice> {
+    pub(crate) fn finish(self) -> Vec<Notice> {
         let mut list: Vec<Notice> = Vec::with_capacity(self.kept.len() + 1);
         for (mut notice, count) in self.kept {
             if count > 1 {
@@ -61,31 +61,31 @@ impl Notes {
 
 /// A rule that the request breaks, with a path relative to the part that found it.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) code: &'static str,
-    pub(super) path: String,
-    pub(super) message: String,
+pub(crate) struct Fault {
+    pub(crate) code: &'static str,
+    pub(crate) path: String,
+    pub(crate) message: String,
 }
 
 impl Fault {
-    pub(super) fn new(code: &'static str, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code, path: path.into(), message: message.into() }
     }
 
-    pub(super) fn missing(path: impl Into<String>) -> Self {
+    pub(crate) fn missing(path: impl Into<String>) -> Self {
         Self::new("missing_field", path, "Field required")
     }
 
-    pub(super) fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new("invalid_value", path, message)
     }
 
-    pub(super) fn unsupported(path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn unsupported(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new("unsupported", path, message)
     }
 
     /// The same fault seen from a parent.
-    pub(super) fn under(mut self, prefix: &str) -> Self {
+    pub(crate) fn under(mut self, prefix: &str) -> Self {
         self.path.insert_str(0, prefix);
         self
     }
@@ -99,11 +99,11 @@ impl From<Fault> for DecodeError {
 }
 
 /// `messages[0].content` → `messages.0.content`.
-pub(super) fn dotted(path: &str) -> String {
+pub(crate) fn dotted(path: &str) -> String {
     path.replace('[', ".").replace(']', "").trim_start_matches('.').to_owned()
 }
 
 /// Appends a key to a path that may be empty.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

@@ -3,7 +3,7 @@
 //! half is replaced by U+FFFD. This runs only on bodies that could not be read.
 
 /// A copy with every lone surrogate escape replaced, or nothing when there is none.
-pub(super) fn repair(body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn repair(body: &[u8]) -> Option<Vec<u8>> {
     let mut repaired: Option<Vec<u8>> = None;
     let mut at = 0;
     while let Some(step) = memchr::memchr(b'\\', &body[at..]) {
