@@ -18,6 +18,8 @@ pub mod conversation;
 pub mod event;
 pub mod failure;
 pub mod kiro;
+#[allow(dead_code, reason = "the protocols that use it follow")]
+mod openai;
 mod reading;
 pub mod sse;
 pub mod stop;
