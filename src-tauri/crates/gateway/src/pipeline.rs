@@ -1,6 +1,7 @@
 //! A conversation's whole life: resolve the model, build the body, find somebody who answers, pass the events on, settle.
 
-pub(crate) mod exchange;
+mod exchange;
+pub(crate) mod rounds;
 mod usage;
 
 use crate::account::{Account, AccountId, Roster};
@@ -14,6 +15,7 @@ use kiro_protocol::codec::Inbound;
 use kiro_protocol::conversation::Conversation;
 use kiro_protocol::failure::Failure;
 use kiro_protocol::kiro::request::{BuildContext, build};
+use rounds::Rounds;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,14 +36,14 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Prepares an answer. The returned exchange has not asked anybody yet.
+    /// Prepares an answer. The returned rounds have not asked anybody yet.
     pub(crate) async fn begin(
         self: &Arc<Self>,
         inbound: Inbound,
         flow: Flow,
         settings: &Settings,
         only: Option<AccountId>,
-    ) -> Result<Exchange, (Failure, Flow)> {
+    ) -> Result<Rounds, (Failure, Flow)> {
         flow.asked(&inbound.conversation.model, inbound.delivery, &inbound.notices);
         self.first_list().await;
         let pool = self.pool();
@@ -69,7 +71,8 @@ impl Pipeline {
             repairs: Vec::new(),
         };
         let patience = Patience { first: settings.limits.first_event(), idle: settings.limits.idle() };
-        Ok(Exchange::new(Arc::clone(&self.dispatcher), order, flow, model.window, patience))
+        let first = Exchange::new(Arc::clone(&self.dispatcher), order, flow, model.window, patience);
+        Ok(Rounds::new(first))
     }
 
     /// An estimate of a conversation's input tokens.

@@ -4,7 +4,7 @@
 //! arrived together leaves together, in one write.
 
 use super::connection::Phase;
-use crate::pipeline::exchange::Exchange;
+use crate::pipeline::rounds::Rounds;
 use crate::upstream::answer::Progress;
 use axum::body::Body;
 use bytes::Bytes;
@@ -33,7 +33,7 @@ pub(crate) fn stopping() -> Failure {
 }
 
 /// Waits for the whole answer.
-pub(crate) async fn whole(exchange: &mut Exchange, cut: &CancellationToken) -> Result<Reply, Failure> {
+pub(crate) async fn whole(exchange: &mut Rounds, cut: &CancellationToken) -> Result<Reply, Failure> {
     let mut builder = ReplyBuilder::default();
     let mut events = Vec::with_capacity(16);
     loop {
@@ -61,7 +61,7 @@ fn incomplete(detail: &str) -> Failure {
 
 /// An answer as server-sent events. `writer` may hold what goes out before the answer.
 pub(crate) fn stream<P: Protocol>(
-    exchange: Exchange,
+    exchange: Rounds,
     echo: Echo,
     keep_alive: Duration,
     cut: &CancellationToken,
@@ -86,7 +86,7 @@ pub(crate) fn stream<P: Protocol>(
 }
 
 struct Streaming<E> {
-    exchange: Exchange,
+    exchange: Rounds,
     encoder: E,
     writer: SseWriter,
     events: Vec<Event>,

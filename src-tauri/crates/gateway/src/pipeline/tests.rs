@@ -1,6 +1,6 @@
 //! One answer from the first attempt to its end, against a scripted upstream on paused time.
 
-use super::exchange::Exchange;
+use super::rounds::Rounds;
 use super::*;
 use crate::account::{AccountState, LeaseRequest, Leases, Tokens, test_account};
 use crate::admin_event::Announcer;
@@ -99,7 +99,7 @@ impl House {
         Self { _root: root, upstream, pipeline, flows, roster, leases, credentials, settings: Settings::default() }
     }
 
-    async fn begin_with(&self, conversation: Conversation) -> Exchange {
+    async fn begin_with(&self, conversation: Conversation) -> Rounds {
         let inbound = Inbound {
             conversation,
             delivery: Delivery::Stream,
@@ -114,7 +114,7 @@ impl House {
         }
     }
 
-    async fn begin(&self) -> Exchange {
+    async fn begin(&self) -> Rounds {
         self.begin_with(question("hello")).await
     }
 
@@ -138,7 +138,7 @@ fn question(text: &str) -> Conversation {
     Conversation { model: "auto".into(), messages, ..Conversation::default() }
 }
 
-async fn all(exchange: &mut Exchange) -> (Vec<Event>, Result<(), Failure>) {
+async fn all(exchange: &mut Rounds) -> (Vec<Event>, Result<(), Failure>) {
     let mut events = Vec::new();
     loop {
         match exchange.next(&mut events).await {
