@@ -44,14 +44,12 @@ function controlOf(schema: Schema): Control {
   return { kind: 'text' };
 }
 
-/** Every setting in the order of the document. */
+/** Every setting with a single value, in the order of the document. Lists have a place of their own, such as the page of models. */
 export function allFields(): Field[] {
   const sections = schemas['Settings']?.properties ?? {};
   return Object.entries(sections).flatMap(([section, schema]) =>
-    Object.entries(resolve(schema).properties ?? {}).map(([name, field]) => ({
-      path: `${section}.${name}`,
-      section,
-      control: controlOf(field),
-    })),
+    Object.entries(resolve(schema).properties ?? {})
+      .filter(([, field]) => resolve(field).type !== 'array')
+      .map(([name, field]) => ({ path: `${section}.${name}`, section, control: controlOf(field) })),
   );
 }

@@ -138,7 +138,8 @@ export interface paths {
         delete: operations["revokeKey"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes a key's name or options. Requests that are under way keep the options they began with. */
+        patch: operations["changeKey"];
         trace?: never;
     };
     "/api/keys/{id}/reveal": {
@@ -353,6 +354,11 @@ export interface components {
             type: "flows";
         };
         /**
+         * @description Which other names for offered models the lists of models show. Names that are not listed work all the same.
+         * @enum {string}
+         */
+        AliasListing: "none" | "short" | "all";
+        /**
          * @description How an account proves itself. Closed: a `match` shows all of them.
          * @enum {string}
          */
@@ -366,6 +372,8 @@ export interface components {
             lastUsedAt?: components["schemas"]["Timestamp"] | null;
             /** @description Its name for people. */
             name: string;
+            /** @description What it changes for its requests. */
+            options: components["schemas"]["KeyOptions"];
             /** @description Its first characters, to tell keys apart. */
             prefix: string;
         };
@@ -529,12 +537,32 @@ export interface components {
             /** @description Records that are no accounts. */
             rejected: components["schemas"]["RejectedRecord"][];
         };
+        /** @description A change of a key: only what changes. */
+        KeyChange: {
+            /** @description Its name for people. */
+            name?: string | null;
+            options?: components["schemas"]["KeyOptions"] | null;
+        };
         /** @description Names a client key. */
         KeyId: string;
         /** @description All keys, without their text. */
         KeyList: {
             /** @description Oldest first. */
             keys: components["schemas"]["ClientKey"][];
+        };
+        /** @description What a key changes for the requests that come with it. */
+        KeyOptions: {
+            /**
+             * @description Hold the beginning of a streamed answer back until its true input tokens are known, where the protocol names them
+             *     first. Costs the wait for the first event.
+             * @default false
+             */
+            bufferedStart: boolean;
+            /**
+             * @description Rules for model names that hold for this key only, before the rules for all keys.
+             * @default []
+             */
+            modelRules: components["schemas"]["ModelRule"][];
         };
         /**
          * @description Language of the user interface.
@@ -661,6 +689,31 @@ export interface components {
              */
             theme: components["schemas"]["Theme"];
         };
+        /**
+         * @description How a rule compares names.
+         * @enum {string}
+         */
+        MatchKind: "exact" | "prefix" | "wildcard";
+        /** @description A person's rule: which names mean which model. */
+        ModelRule: {
+            /**
+             * @description A rule that is off is kept and does nothing.
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * @description How it is compared.
+             * @default exact
+             */
+            kind: components["schemas"]["MatchKind"];
+            /** @description What a name is compared with. Upper and lower case are the same. */
+            match: string;
+            /**
+             * @description The model that is meant; of several the first that the accounts are offered. Names that the gateway knows may be used,
+             *     with an effort (`claude-opus-4.8-high`); rules are not applied to them again.
+             */
+            targets: string[];
+        };
         /** @description Model names. */
         ModelSettings: {
             /**
@@ -668,6 +721,16 @@ export interface components {
              * @default auto
              */
             default: string;
+            /**
+             * @description Which other names for offered models the lists of models show.
+             * @default short
+             */
+            listAliases: components["schemas"]["AliasListing"];
+            /**
+             * @description Rules for names that clients send, for all keys. The first that matches decides; rules of a key come before them.
+             * @default []
+             */
+            rules: components["schemas"]["ModelRule"][];
         };
         /** @description A key to make. */
         NewKey: {
@@ -799,7 +862,9 @@ export interface components {
             /**
              * @description Model names.
              * @default {
-             *       "default": "auto"
+             *       "default": "auto",
+             *       "rules": [],
+             *       "listAliases": "short"
              *     }
              */
             models: components["schemas"]["ModelSettings"];
@@ -1154,6 +1219,47 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientKey"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

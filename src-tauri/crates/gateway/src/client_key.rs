@@ -2,8 +2,9 @@
 //! person can look at it again.
 //!
 //! Promises: checking a key touches no disk, no lock and no store, hashes the candidate and compares it with every key in
-//! constant time. Leaves out: limits and model rules per key.
+//! constant time; so does reading its options. Leaves out: limits per key.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +20,9 @@ use crate::account::hex;
 use crate::clock::{Clock, Timestamp};
 use crate::credential::{Credentials, SecretId, Secrets, StoreError};
 use crate::data_dir::DataDir;
+use crate::error::FieldProblem;
+use crate::settings::check::FieldErrors;
+use crate::settings::{ModelRule, check_rules};
 
 const FILE: &str = "keys.json";
 const SCHEMA: u32 = 1;
@@ -53,6 +57,27 @@ impl std::fmt::Display for KeyId {
     }
 }
 
+/// What a key changes for the requests that come with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KeyOptions {
+    /// Hold the beginning of a streamed answer back until its true input tokens are known, where the protocol names them
+    /// first. Costs the wait for the first event.
+    #[schema(default = false)]
+    pub buffered_start: bool,
+    /// Rules for model names that hold for this key only, before the rules for all keys.
+    #[schema(max_items = 200)]
+    pub model_rules: Vec<ModelRule>,
+}
+
+impl KeyOptions {
+    fn check(&self) -> Result<(), KeyError> {
+        let mut errors = FieldErrors::default();
+        check_rules("options.modelRules", &self.model_rules, &mut errors);
+        if errors.fields.is_empty() { Ok(()) } else { Err(KeyError::Options(errors.fields)) }
+    }
+}
+
 /// A key as lists show it: everything but its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +92,8 @@ pub struct ClientKey {
     pub created_at: Timestamp,
     /// When a request last used it.
     pub last_used_at: Option<Timestamp>,
+    /// What it changes for its requests.
+    pub options: KeyOptions,
 }
 
 /// A key just made, with its text.
@@ -92,6 +119,9 @@ pub enum KeyError {
     /// Names are for people: something to read, not too long.
     #[error("a key needs a name of 1 to 100 characters")]
     Name,
+    /// Some options are not acceptable, by path.
+    #[error("{}", words(.0))]
+    Options(BTreeMap<String, FieldProblem>),
     /// The disk said no; nothing changed.
     #[error("cannot save the list of keys: {0}")]
     Io(#[from] std::io::Error),
@@ -106,6 +136,7 @@ impl KeyError {
         match self {
             Self::Damaged { .. } => "keys_file_damaged",
             Self::Name => "key_name_invalid",
+            Self::Options(_) => "key_options_invalid",
             Self::Io(_) => "keys_file_io",
             Self::Store(error) => error.code(),
         }
@@ -120,10 +151,15 @@ impl KeyError {
                 )
             }
             Self::Name => "Give a shorter name, or one at all.".into(),
+            Self::Options(_) => "Correct these fields. Nothing was changed.".into(),
             Self::Io(_) => "Free some space and check that the data directory can be written.".into(),
             Self::Store(error) => error.action(),
         }
     }
+}
+
+fn words(fields: &BTreeMap<String, FieldProblem>) -> String {
+    fields.iter().map(|(path, problem)| format!("{path}: {}", problem.message)).collect::<Vec<_>>().join("; ")
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,6 +178,12 @@ struct StoredKey {
     created_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_used_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    options: KeyOptions,
+}
+
+fn is_default(options: &KeyOptions) -> bool {
+    *options == KeyOptions::default()
 }
 
 #[derive(Debug)]
@@ -151,8 +193,9 @@ struct Entry {
     prefix: String,
     digest: [u8; 32],
     created_at: Timestamp,
-    /// Milliseconds since the epoch; [`NEVER`] when unused.
-    last_used: AtomicI64,
+    /// Milliseconds since the epoch; [`NEVER`] when unused. Shared by the entries that follow each other when a key changes.
+    last_used: Arc<AtomicI64>,
+    options: Arc<KeyOptions>,
 }
 
 const NEVER: i64 = i64::MIN;
@@ -166,6 +209,7 @@ impl Entry {
             prefix: self.prefix.clone(),
             created_at: self.created_at,
             last_used_at: (last != NEVER).then_some(Timestamp(last)),
+            options: KeyOptions::clone(&self.options),
         }
     }
 }
@@ -202,10 +246,7 @@ impl Keys {
 
     /// Makes a random key. Its text is stored before the key counts.
     pub async fn create(&self, name: &str) -> Result<CreatedKey, KeyError> {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            return Err(KeyError::Name);
-        }
+        let name = checked_name(name)?;
         let mut random = zeroize::Zeroizing::new([0_u8; 32]);
         rand::fill(&mut random[..]);
         let secret = SecretString::from(format!("{MARK}{}", URL_SAFE_NO_PAD.encode(*random)));
@@ -215,7 +256,8 @@ impl Keys {
             prefix: secret.expose_secret()[..SHOWN].to_owned(),
             digest: Sha256::digest(secret.expose_secret().as_bytes()).into(),
             created_at: self.clock.now(),
-            last_used: AtomicI64::new(NEVER),
+            last_used: Arc::new(AtomicI64::new(NEVER)),
+            options: Arc::default(),
         });
         let secrets = Secrets { client_key: Some(secret.clone()), ..Secrets::default() };
         self.credentials.save(&SecretId::client_key(entry.id.as_str()), &secrets).await?;
@@ -249,6 +291,45 @@ impl Keys {
         let entry = entries.get(usize::try_from(at).ok()?)?;
         entry.last_used.store(self.clock.now().unix_ms(), Ordering::Relaxed);
         Some(entry.id.clone())
+    }
+
+    /// What a key changes for its requests; the defaults for a key that is not there (any more). Takes no lock.
+    pub fn options(&self, id: &KeyId) -> Arc<KeyOptions> {
+        let entries = self.entries.load();
+        entries.iter().find(|entry| entry.id == *id).map(|entry| Arc::clone(&entry.options)).unwrap_or_default()
+    }
+
+    /// Changes the name, the options or both. `None` when there is no such key. Blocks for a disk sync.
+    pub fn update(
+        &self,
+        id: &KeyId,
+        name: Option<&str>,
+        options: Option<KeyOptions>,
+    ) -> Result<Option<ClientKey>, KeyError> {
+        let name = name.map(checked_name).transpose()?;
+        if let Some(options) = &options {
+            options.check()?;
+        }
+        let mut changed = None;
+        self.change(|entries| {
+            let Some(entry) = entries.iter_mut().find(|entry| entry.id == *id) else { return };
+            *entry = Arc::new(Entry {
+                id: entry.id.clone(),
+                name: name.unwrap_or(&entry.name).to_owned(),
+                prefix: entry.prefix.clone(),
+                digest: entry.digest,
+                created_at: entry.created_at,
+                last_used: Arc::clone(&entry.last_used),
+                options: options.map_or_else(|| Arc::clone(&entry.options), Arc::new),
+            });
+            changed = Some(entry.view());
+        })?;
+        Ok(changed)
+    }
+
+    /// Changes the options of a key. `None` when there is no such key. Blocks for a disk sync.
+    pub fn set_options(&self, id: &KeyId, options: KeyOptions) -> Result<Option<ClientKey>, KeyError> {
+        self.update(id, None, Some(options))
     }
 
     /// Ends a key at once. `false` when there is no such key.
@@ -296,6 +377,7 @@ impl Keys {
                     sha256: hex(&entry.digest),
                     created_at: view.created_at,
                     last_used_at: view.last_used_at,
+                    options: view.options,
                 }
             })
             .collect();
@@ -310,6 +392,14 @@ impl Keys {
         self.entries.store(Arc::new(entries));
         Ok(())
     }
+}
+
+fn checked_name(name: &str) -> Result<&str, KeyError> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        return Err(KeyError::Name);
+    }
+    Ok(name)
 }
 
 fn load(dir: &DataDir) -> Result<Vec<Arc<Entry>>, KeyError> {
@@ -354,7 +444,8 @@ fn entry(key: StoredKey) -> Result<Arc<Entry>, String> {
         prefix: key.prefix,
         digest,
         created_at: key.created_at,
-        last_used: AtomicI64::new(key.last_used_at.map_or(NEVER, Timestamp::unix_ms)),
+        last_used: Arc::new(AtomicI64::new(key.last_used_at.map_or(NEVER, Timestamp::unix_ms))),
+        options: Arc::new(key.options),
     }))
 }
 

@@ -6,6 +6,7 @@ mod usage;
 
 use crate::account::{Account, AccountId, Roster};
 use crate::catalog::{Catalog, Resolved};
+use crate::client_key::KeyOptions;
 use crate::dispatch::{Dispatcher, Order};
 use crate::flow::Flow;
 use crate::settings::Settings;
@@ -42,6 +43,7 @@ impl Pipeline {
         inbound: Inbound,
         flow: Flow,
         settings: &Settings,
+        _options: &KeyOptions,
         only: Option<AccountId>,
     ) -> Result<Rounds, (Failure, Flow)> {
         flow.asked(&inbound.conversation.model, inbound.delivery, &inbound.notices);
@@ -76,9 +78,14 @@ impl Pipeline {
     }
 
     /// An estimate of a conversation's input tokens.
-    pub(crate) async fn count(&self, inbound: Inbound, default_model: &str) -> Result<u64, Failure> {
+    pub(crate) async fn count(
+        &self,
+        inbound: Inbound,
+        settings: &Settings,
+        _options: &KeyOptions,
+    ) -> Result<u64, Failure> {
         self.first_list().await;
-        let model = self.catalog.resolve(&inbound.conversation.model, default_model, &self.pool())?;
+        let model = self.catalog.resolve(&inbound.conversation.model, &settings.models.default, &self.pool())?;
         let context = context(&model, &inbound.conversation);
         let conversation = inbound.conversation;
         Ok(heavy(weight(&conversation), move || build(&conversation, &context).estimate_tokens()).await)

@@ -125,3 +125,42 @@ async fn a_key_needs_a_readable_name() {
     }
     assert_eq!(keys.list(), []);
 }
+
+#[tokio::test]
+async fn options_are_kept_across_a_restart_and_a_file_without_them_is_read() {
+    let (_root, dir, clock) = house();
+    let credentials = Credentials::in_memory();
+    let keys = Keys::open(Arc::clone(&dir), credentials.clone(), clock.clone()).expect("opens");
+    let a = keys.create("editor").await.expect("makes").key;
+    let plain = String::from_utf8(dir.read(FILE).expect("reads").expect("a file")).expect("text");
+    assert!(!plain.contains("options"), "a key without options is written as ever: {plain}");
+    assert_eq!(*keys.options(&a.id), KeyOptions::default());
+    let rule = serde_json::from_str(r#"{"match": "fast", "targets": ["auto"]}"#).expect("a rule");
+    let options = KeyOptions { buffered_start: true, model_rules: vec![rule] };
+    let changed = keys.set_options(&a.id, options.clone()).expect("saves").expect("known");
+    assert_eq!((changed.options, changed.name.as_str()), (options.clone(), "editor"));
+    let renamed = keys.update(&a.id, Some(" terminal "), None).expect("saves").expect("known");
+    assert_eq!((renamed.name.as_str(), &renamed.options), ("terminal", &options));
+    let again = Keys::open(Arc::clone(&dir), credentials, clock).expect("opens");
+    assert_eq!(*again.options(&a.id), options);
+    assert_eq!(*again.options(&KeyId::from_text("nobody")), KeyOptions::default());
+    assert_eq!(again.set_options(&KeyId::from_text("nobody"), options).expect("no fault"), None);
+}
+
+#[tokio::test]
+async fn a_change_of_a_key_keeps_its_digest_and_its_last_use_and_wrong_options_change_nothing() {
+    let (_root, dir, clock) = house();
+    let keys = Keys::open(dir, Credentials::in_memory(), clock).expect("opens");
+    let made = keys.create("editor").await.expect("makes");
+    keys.verify(made.secret.expose_secret().as_bytes()).expect("known");
+    let rule = serde_json::from_str(r#"{"match": "a*", "targets": []}"#).expect("a rule");
+    let wrong = KeyOptions { buffered_start: true, model_rules: vec![rule] };
+    let error = keys.set_options(&made.key.id, wrong).expect_err("refused");
+    let KeyError::Options(fields) = &error else { panic!("{error}") };
+    assert_eq!(fields.keys().collect::<Vec<_>>(), ["options.modelRules.0.match", "options.modelRules.0.targets"]);
+    assert_eq!(*keys.options(&made.key.id), KeyOptions::default());
+    let good = KeyOptions { buffered_start: true, ..KeyOptions::default() };
+    let changed = keys.set_options(&made.key.id, good).expect("saves").expect("known");
+    assert_eq!(changed.last_used_at, Some(Timestamp(5_000)));
+    assert_eq!(keys.verify(made.secret.expose_secret().as_bytes()), Some(made.key.id));
+}

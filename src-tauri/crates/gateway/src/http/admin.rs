@@ -37,7 +37,7 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(accounts::import))
         .routes(routes!(accounts::remove))
         .routes(routes!(keys::list, keys::create))
-        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::revoke, keys::change))
         .routes(routes!(keys::reveal))
         .routes(routes!(try_it::ask))
         .routes(routes!(flows::list))

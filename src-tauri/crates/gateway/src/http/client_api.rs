@@ -7,7 +7,7 @@ use super::body::{self, BodyError, Budget};
 use super::connection::Phase;
 use super::guard::{self, Refusal};
 use super::reply;
-use crate::client_key::Keys;
+use crate::client_key::{KeyOptions, Keys};
 use crate::clock::Clock;
 use crate::flow::Flows;
 use crate::pipeline::{Pipeline, heavy};
@@ -145,7 +145,8 @@ impl ClientApi {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static(route.methods()));
             return last_words(response);
         }
-        if !route.is_open() && !guard::keys(&parts.headers).any(|key| self.keys.verify(key).is_some()) {
+        let key = guard::keys(&parts.headers).find_map(|key| self.keys.verify(key));
+        if !route.is_open() && key.is_none() {
             let failure = Failure::new(
                 FailureClass::Authentication,
                 "invalid_key",
@@ -154,13 +155,16 @@ impl ClientApi {
             );
             return last_words(failed::<AnthropicMessages>(&failure, id));
         }
+        let options = key.map(|key| self.keys.options(&key)).unwrap_or_default();
         match route {
             Route::Health => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
             Route::Hello => Response::new(Body::empty()),
             Route::Models => self.models::<AnthropicMessages>(&parts),
             Route::Model(name) => self.model::<AnthropicMessages>(name, id),
-            Route::Messages => Arc::clone(&self).converse::<AnthropicMessages>("anthropic", parts, body, id).await,
-            Route::CountTokens => self.count::<AnthropicMessages>(parts, body, id).await,
+            Route::Messages => {
+                Arc::clone(&self).converse::<AnthropicMessages>("anthropic", &options, parts, body, id).await
+            }
+            Route::CountTokens => self.count::<AnthropicMessages>(&options, parts, body, id).await,
         }
     }
 
@@ -190,7 +194,7 @@ impl ClientApi {
         }
     }
 
-    async fn count<P: Protocol>(&self, parts: Parts, body: Incoming, id: &str) -> Response<Body> {
+    async fn count<P: Protocol>(&self, options: &KeyOptions, parts: Parts, body: Incoming, id: &str) -> Response<Body> {
         let settings = self.settings.snapshot().settings;
         let (bytes, _share) = match read::<P>(&parts, body, &settings, &self.budget, id).await {
             Ok(read) => read,
@@ -199,7 +203,7 @@ impl ClientApi {
         let head = self.head(parts, id);
         let decoded = heavy(bytes.len(), move || P::decode_count(&head, &bytes)).await;
         let counted = match decoded {
-            Ok(inbound) => self.pipeline.count(inbound, &settings.models.default).await,
+            Ok(inbound) => self.pipeline.count(inbound, &settings, options).await,
             Err(error) => Err(undecodable(&error)),
         };
         match counted {
@@ -212,6 +216,7 @@ impl ClientApi {
     async fn converse<P: Protocol>(
         self: Arc<Self>,
         protocol: &'static str,
+        options: &KeyOptions,
         parts: Parts,
         body: Incoming,
         id: &str,
@@ -244,7 +249,7 @@ impl ClientApi {
             }
         };
         let (delivery, mut echo) = (inbound.delivery, inbound.echo.clone());
-        let mut exchange = match self.pipeline.begin(inbound, flow, &settings, None).await {
+        let mut exchange = match self.pipeline.begin(inbound, flow, &settings, options, None).await {
             Ok(exchange) => exchange,
             Err((failure, flow)) => {
                 flow.failed(&failure);

@@ -108,7 +108,7 @@ impl House {
             keep: None,
         };
         let flow = self.flows.open("flow".into(), "test", None);
-        match self.pipeline.begin(inbound, flow, &self.settings, None).await {
+        match self.pipeline.begin(inbound, flow, &self.settings, &KeyOptions::default(), None).await {
             Ok(exchange) => exchange,
             Err((failure, _)) => panic!("not begun: {failure:?}"),
         }
@@ -456,7 +456,7 @@ async fn tokens_are_counted_as_the_request_itself_is_built() {
         echo: Echo::default(),
         notices: Vec::new(),
     };
-    let counted = house.pipeline.count(inbound, "auto").await;
+    let counted = house.pipeline.count(inbound, &house.settings, &KeyOptions::default()).await;
     assert_eq!(counted, Ok(house.begin_with(conversation).await.input_estimate()));
 }
 

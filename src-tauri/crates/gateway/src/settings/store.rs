@@ -3,7 +3,8 @@
 //! Promises: a damaged file falls back to its previous generation, else the program refuses to start; a file of a newer
 //! version is refused; what this version does not know is kept, not dropped; one writer, and readers take a snapshot.
 
-use super::{FieldErrors, Settings};
+use super::Settings;
+use super::check::FieldErrors;
 use crate::data_dir::DataDir;
 use crate::error::{FieldProblem, OpenError, Problem, ProblemCode};
 use crate::options::{Override, OverrideSource};

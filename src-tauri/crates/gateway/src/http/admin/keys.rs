@@ -2,7 +2,7 @@
 
 use super::extract::Body;
 use crate::admin_event::AdminEvent;
-use crate::client_key::{ClientKey, KeyError, KeyId};
+use crate::client_key::{ClientKey, KeyError, KeyId, KeyOptions};
 use crate::error::{FieldProblem, Problem, ProblemCode};
 use crate::wiring::Gateway;
 use axum::Json;
@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// All keys, without their text.
@@ -58,6 +59,37 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(view)))
 }
 
+/// A change of a key: only what changes.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeyChange {
+    /// Its name for people.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 100)]
+    name: Option<String>,
+    /// All options of the key; what is left out of them goes back to its default.
+    #[serde(default)]
+    options: Option<KeyOptions>,
+}
+
+/// Changes a key's name or options. Requests that are under way keep the options they began with.
+#[utoipa::path(patch, path = "/api/keys/{id}", operation_id = "changeKey", params(("id" = String, Path)),
+    request_body = KeyChange,
+    responses((status = 200, body = ClientKey), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub(super) async fn change(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    Body(change): Body<KeyChange>,
+) -> Result<Json<ClientKey>, Problem> {
+    let keys = Arc::clone(&gateway.parts.keys);
+    let saved =
+        tokio::task::spawn_blocking(move || keys.update(&KeyId::from_text(id), change.name.as_deref(), change.options));
+    let saved = saved.await.map_err(|_| Problem::new(ProblemCode::Internal, "saving met a fault of ours"))?;
+    let key = saved.map_err(|error| problem(&error))?.ok_or_else(unknown)?;
+    gateway.parts.announcer.tell(AdminEvent::Keys);
+    Ok(Json(key))
+}
+
 /// Ends a key at once.
 #[utoipa::path(delete, path = "/api/keys/{id}", operation_id = "revokeKey", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
@@ -93,14 +125,18 @@ fn unknown() -> Problem {
 
 fn problem(error: &KeyError) -> Problem {
     let code = match error {
-        KeyError::Name => ProblemCode::InvalidFields,
+        KeyError::Name | KeyError::Options(_) => ProblemCode::InvalidFields,
         KeyError::Store(_) => ProblemCode::StoreUnavailable,
         KeyError::Damaged { .. } | KeyError::Io(_) => ProblemCode::Storage,
     };
     let mut problem = Problem::new(code, error.to_string()).action(error.action()).param("reason", error.code());
-    if let KeyError::Name = error {
-        let field = FieldProblem { code: "invalid_value".to_owned(), message: error.to_string() };
-        problem.fields.insert("name".to_owned(), field);
+    match error {
+        KeyError::Name => {
+            let field = FieldProblem { code: "invalid_value".to_owned(), message: error.to_string() };
+            problem.fields.insert("name".to_owned(), field);
+        }
+        KeyError::Options(fields) => problem.fields.clone_from(fields),
+        KeyError::Store(_) | KeyError::Damaged { .. } | KeyError::Io(_) => {}
     }
     problem
 }

@@ -1,6 +1,7 @@
 //! A test question, answered by the same path that clients' requests take.
 
 use super::extract::Body as JsonBody;
+use crate::client_key::KeyOptions;
 use crate::error::{Problem, ProblemCode};
 use crate::http::reply;
 use crate::wiring::Gateway;
@@ -67,10 +68,12 @@ pub(super) async fn ask(
         keep: None,
     };
     let flow = parts.flows.open(request_id, "try", None);
-    let mut exchange = parts.pipeline.begin(inbound, flow, &settings, None).await.map_err(|(failure, flow)| {
-        flow.failed(&failure);
-        problem(&failure)
-    })?;
+    let mut exchange = parts.pipeline.begin(inbound, flow, &settings, &KeyOptions::default(), None).await.map_err(
+        |(failure, flow)| {
+            flow.failed(&failure);
+            problem(&failure)
+        },
+    )?;
     exchange.connect().await.map_err(|failure| problem(&failure))?;
     let echo = Echo { input_tokens: Some(exchange.input_estimate()), ..echo };
     let mut writer = SseWriter::default();
