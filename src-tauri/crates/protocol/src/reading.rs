@@ -1,12 +1,15 @@
 //! Reading request bodies, the same for every client protocol: one pass, known keys, caps, tolerance, repairs, and words
 //! for what is wrong.
 //!
+//! - [`content`]: lists of content, turned into blocks while they are read; [`media`]: base64 and data URLs.
 //! - [`object`]: declares a struct for a JSON object; `null` is absence, unknown keys are listed.
 //! - [`loose`]: values that may have any type, and lists with a cap.
 //! - [`notes`]: notices and faults with paths.
 //! - [`surrogate`]: the repair of texts that were cut inside a character.
 
+pub(crate) mod content;
 pub(crate) mod loose;
+pub(crate) mod media;
 pub(crate) mod notes;
 pub(crate) mod surrogate;
 

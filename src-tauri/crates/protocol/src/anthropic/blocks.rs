@@ -1,5 +1,4 @@
-//! Content blocks, turned into [`Block`]s one by one while the list is read, so that the raw form of a long history is
-//! never held as a whole.
+//! Content blocks into [`Block`]s.
 //!
 //! What the upstream has no place for is kept as text where text can carry it (tool references, search results, plain
 //! text inside documents); block kinds that nothing here knows are left out with a notice, because refusing them would
@@ -8,136 +7,13 @@
 use super::media::{document, image};
 use super::wire::{Source, WireBlock};
 use crate::conversation::{Block, JsonObject};
-use crate::reading::loose::{Loose, otherwise};
+use crate::reading::content::{At, BlockList, Content, Part, loose, optional, required, shown};
 use crate::reading::notes::{Fault, Notes};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use std::fmt;
 
-/// Content as clients write it: a text, or a list of blocks.
-#[derive(Debug)]
-pub(super) enum Content {
-    Text(String),
-    Blocks(BlockList),
-    /// Something else; some results of server tools are objects.
-    Other,
-}
-
-/// Blocks with what was noticed on the way. Paths begin with the index, `[3].source`.
-#[derive(Debug, Default)]
-pub(super) struct BlockList {
-    pub(super) blocks: Vec<Block>,
-    pub(super) notes: Notes,
-    /// The first broken rule; nothing was read after it.
-    pub(super) fault: Option<Fault>,
-}
-
-/// The place of a block in its list; written out only when there is something to say.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct At(usize);
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}]", self.0)
-    }
-}
-
-impl From<At> for String {
-    fn from(at: At) -> String {
-        at.to_string()
-    }
-}
-
-impl Content {
-    /// The blocks; a text becomes one block. Notices and faults get `path` in front.
-    pub(super) fn into_blocks(self, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {
-        match self {
-            Content::Text(text) if text.is_empty() => {
-                notes.add("empty_text", path, "empty text was left out");
-                Ok(Vec::new())
-            }
-            Content::Text(text) => Ok(vec![Block::Text { text, cache: false }]),
-            Content::Blocks(list) => {
-                notes.absorb(path, list.notes);
-                match list.fault {
-                    Some(fault) => Err(fault.under(path)),
-                    None => Ok(list.blocks),
-                }
-            }
-            Content::Other => Err(Fault::new("wrong_type", path, "Input should be a text or a list of blocks")),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Content;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of blocks")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Content, E> {
-                Ok(Content::Text(text.to_owned()))
-            }
-            fn visit_string<E>(self, text: String) -> Result<Content, E> {
-                Ok(Content::Text(text))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Content, A::Error> {
-                let mut list = BlockList::default();
-                let mut index = 0;
-                while list.fault.is_none() {
-                    let Some(element) = seq.next_element::<Element>()? else { return Ok(Content::Blocks(list)) };
-                    let at = At(index);
-                    let converted = match element {
-                        Element::Block(block) => convert(*block, at, &mut list),
-                        Element::Other => Err(Fault::new("wrong_type", "", "Input should be an object")),
-                    };
-                    if let Err(fault) = converted {
-                        list.fault = Some(fault.under(&at.to_string()));
-                    }
-                    index += 1;
-                }
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Content::Blocks(list))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Content::Other)
-            }
-            otherwise!(Content::Other; visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64));
-        }
-        deserializer.deserialize_any(Any)
-    }
-}
-
-/// An item of a list of blocks.
-enum Element {
-    Block(Box<WireBlock>),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Element {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Item;
-        impl<'de> Visitor<'de> for Item {
-            type Value = Element;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Element, A::Error> {
-                let map = serde::de::value::MapAccessDeserializer::new(map);
-                Ok(Element::Block(Box::new(WireBlock::deserialize(map)?)))
-            }
-            otherwise!(Element::Other; visit_str(&str) visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64); seq);
-        }
-        deserializer.deserialize_any(Item)
-    }
-}
-
-impl BlockList {
-    pub(super) fn text(&mut self, text: String, cache: bool) {
-        self.blocks.push(Block::Text { text, cache });
+impl Part for WireBlock {
+    fn convert(self, at: At, list: &mut BlockList) -> Result<(), Fault> {
+        convert(self, at, list)
     }
 }
 
@@ -204,7 +80,7 @@ fn convert(mut block: WireBlock, at: At, list: &mut BlockList) -> Result<(), Fau
             };
             list.text(format!("[{}]({source})", loose(block.title)), false);
             if let Some(content) = block.content {
-                append(content, ".content", at, list)?;
+                list.append(content.content, ".content", at)?;
             }
         }
         "web_search_result" => {
@@ -216,8 +92,8 @@ fn convert(mut block: WireBlock, at: At, list: &mut BlockList) -> Result<(), Fau
         "server_tool_use" => {
             list.notes.add("server_call_dropped", at, "a server tool call of an earlier turn was left out");
         }
-        "web_search_tool_result" => match block.content {
-            Some(content @ Content::Blocks(_)) => append(content, ".content", at, list)?,
+        "web_search_tool_result" => match block.content.map(|content| content.content) {
+            Some(content @ Content::Blocks(_)) => list.append(content, ".content", at)?,
             Some(Content::Text(_) | Content::Other) | None => {
                 list.notes.add("server_call_dropped", at, "a failed web search of an earlier turn was left out");
             }
@@ -230,39 +106,6 @@ fn convert(mut block: WireBlock, at: At, list: &mut BlockList) -> Result<(), Fau
     }
     list.notes.unknown(at, &unknown);
     Ok(())
-}
-
-/// Appends inner content to the list that holds the block at `at`.
-pub(super) fn append(content: Content, key: &str, at: At, list: &mut BlockList) -> Result<(), Fault> {
-    let mut notes = Notes::default();
-    let blocks = content.into_blocks(key, &mut notes);
-    list.notes.absorb(at, notes);
-    list.blocks.extend(blocks?);
-    Ok(())
-}
-
-pub(super) fn optional<T>(value: Option<Loose<T>>, path: &str) -> Result<Option<T>, Fault> {
-    match value {
-        Some(Loose::Is(value)) => Ok(Some(value)),
-        Some(Loose::Other) => Err(Fault::new("wrong_type", format!(".{path}"), "Input should be of another type")),
-        None => Ok(None),
-    }
-}
-
-pub(super) fn required(value: Option<Loose<String>>, path: &str) -> Result<String, Fault> {
-    match value {
-        Some(Loose::Is(value)) => Ok(value),
-        Some(Loose::Other) => Err(Fault::new("wrong_type", format!(".{path}"), "Input should be a string")),
-        None => Err(Fault::missing(format!(".{path}"))),
-    }
-}
-
-/// A text that is only shown: anything else counts as nothing.
-pub(super) fn loose(value: Option<Loose<String>>) -> String {
-    match value {
-        Some(Loose::Is(text)) => text,
-        Some(Loose::Other) | None => String::new(),
-    }
 }
 
 /// Arguments of an earlier call. A text that holds an object is taken as that object.
@@ -280,9 +123,4 @@ fn tool_input(input: Option<Value>, at: At, notes: &mut Notes) -> Result<JsonObj
 
 fn bad_input() -> Fault {
     Fault::new("wrong_type", ".tool_use.input", "Input should be an object")
-}
-
-/// A type name as messages may show it.
-pub(super) fn shown(kind: &str) -> String {
-    kind.chars().take(48).filter(|c| !c.is_control()).collect()
 }

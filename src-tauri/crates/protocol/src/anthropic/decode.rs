@@ -4,13 +4,13 @@
 //! the system text, later they become user text in `<system-reminder>` marks. That keeps their place in the story and
 //! leaves the long common beginning of two requests equal, which is what upstream caching lives on.
 
-use super::blocks::Content;
 use super::session::session;
-use super::wire::{OutputConfig, OutputFormat, Request, WireMessage, WireThinking};
+use super::wire::{OutputConfig, OutputFormat, Request, WireBlock, WireMessage, WireThinking};
 use super::{MAX_STOP_SEQUENCES, tools};
 use crate::codec::{DecodeError, Delivery, Echo, Inbound, RequestHead};
 use crate::conversation::{Block, Conversation, Effort, Message, Role, Sampling, Thinking};
 use crate::reading;
+use crate::reading::content::{ContentOf, reminder};
 use crate::reading::notes::{Fault, Notes};
 use serde_json::Value;
 
@@ -142,7 +142,7 @@ fn within(value: Option<f64>, most: f64, path: &str) -> Result<Option<f64>, Faul
 }
 
 /// System text: text blocks only, without the billing line.
-fn system_blocks(content: Content, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {
+fn system_blocks(content: ContentOf<WireBlock>, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {
     let mut blocks = content.into_blocks(path, notes)?;
     blocks.retain(|block| match block {
         Block::Text { text, .. } if text.trim_start().starts_with(BILLING_HEADER) => {
@@ -196,15 +196,6 @@ fn message(item: WireMessage, at: &str, into: &mut Conversation, notes: &mut Not
     }
     into.messages.push(Message { role, content });
     Ok(())
-}
-
-fn reminder(block: Block) -> Block {
-    match block {
-        Block::Text { text, cache } if !text.trim_start().starts_with("<system-reminder>") => {
-            Block::Text { text: format!("<system-reminder>\n{text}\n</system-reminder>"), cache }
-        }
-        other => other,
-    }
 }
 
 fn user_blocks(mut blocks: Vec<Block>, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {

@@ -1,8 +1,9 @@
 //! Images and documents: inline sources only. What is not inline is refused with words that say what to send instead.
 
-use super::blocks::{At, BlockList, append, loose, optional, required, shown};
 use super::wire::{Source, SourceObject, WireBlock};
 use crate::conversation::{Block, Document, Image};
+use crate::reading::content::{At, BlockList, loose, optional, required, shown};
+use crate::reading::media::base64;
 use crate::reading::notes::Fault;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +14,7 @@ pub(super) fn image(source: Option<Source>) -> Result<Block, Fault> {
         Some("base64") => {
             let media_type = required(source.media_type, "image.source.base64.media_type")?;
             let data = required(source.data, "image.source.base64.data")?;
-            Ok(Block::Image(Image { media_type, data: checked(data, ".image.source.base64.data")? }))
+            Ok(Block::Image(Image { media_type, data: base64(data, ".image.source.base64.data")? }))
         }
         other => Err(unreadable_source("image", other)),
     }
@@ -34,7 +35,7 @@ pub(super) fn document(block: WireBlock, at: At, list: &mut BlockList) -> Result
         Some("base64") => {
             let media_type = media_type.unwrap_or_else(|| "application/pdf".to_owned());
             let data = required(source.data, "document.source.base64.data")?;
-            let data = checked(data, ".document.source.base64.data")?;
+            let data = base64(data, ".document.source.base64.data")?;
             list.blocks.push(Block::Document(Document { name, media_type, data }));
         }
         Some("text") => {
@@ -47,7 +48,7 @@ pub(super) fn document(block: WireBlock, at: At, list: &mut BlockList) -> Result
             if let Some(name) = name {
                 list.text(name, false);
             }
-            append(content, ".source.content", at, list)?;
+            list.append(content.content, ".source.content", at)?;
         }
         other => return Err(unreadable_source("document", other)),
     }
@@ -82,16 +83,5 @@ fn unreadable_source(kind: &str, source: Option<&str>) -> Fault {
             ),
         ),
         None => Fault::missing(format!(".{kind}.source.type")),
-    }
-}
-
-/// Refuses data that is not base64: the upstream would answer it with an error that names nothing.
-fn checked(data: String, path: &str) -> Result<String, Fault> {
-    let body = data.trim_end_matches('=');
-    let whole = !body.is_empty() && data.len().is_multiple_of(4) && data.len() - body.len() <= 2;
-    if whole && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/') {
-        Ok(data)
-    } else {
-        Err(Fault::invalid(path, "Invalid base64 data"))
     }
 }

@@ -3,9 +3,9 @@
 //! Every object is a struct of optional fields that also lists the keys it does not know. Whether a field is required is
 //! decided where its meaning is known, so that errors can name the rule. Unknown values are skipped without being built.
 
-use super::blocks::Content;
 use super::{MAX_MESSAGES, MAX_TOOLS};
 use crate::conversation::JsonObject;
+use crate::reading::content::ContentOf;
 use crate::reading::loose::{Capped, Loose, otherwise};
 use crate::reading::object;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -17,7 +17,7 @@ object! {
     Request {
         "model" => model: String,
         "messages" => messages: Capped<WireMessage, MAX_MESSAGES>,
-        "system" => system: Content,
+        "system" => system: ContentOf<WireBlock>,
         "max_tokens" => max_tokens: u64,
         "stream" => stream: bool,
         "tools" => tools: Capped<WireTool, MAX_TOOLS>,
@@ -46,7 +46,7 @@ object! {
     /// One item of `messages`.
     WireMessage {
         "role" => role: String,
-        "content" => content: Content,
+        "content" => content: ContentOf<WireBlock>,
         "output_config" => output_config: OutputConfig,
     }
 }
@@ -129,7 +129,7 @@ object! {
         "name" => name: Loose<String>,
         "input" => input: Value,
         "tool_use_id" => tool_use_id: Loose<String>,
-        "content" => content: Content,
+        "content" => content: ContentOf<WireBlock>,
         "is_error" => is_error: Loose<bool>,
         "tool_name" => tool_name: Loose<String>,
         "thinking" => thinking: Loose<String>,
@@ -148,7 +148,7 @@ object! {
         "type" => kind: Loose<String>,
         "media_type" => media_type: Loose<String>,
         "data" => data: Loose<String>,
-        "content" => content: Content,
+        "content" => content: ContentOf<WireBlock>,
         "url" => url: IgnoredAny,
         "file_id" => file_id: IgnoredAny,
     }
