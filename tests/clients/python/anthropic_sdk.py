@@ -159,4 +159,4 @@ def errors():
 if __name__ == "__main__":
     for check in (whole, stream, tool_loop, tool_stream, thinking, image, count_tokens, models, stop_sequence, errors):
         check()
-        print(f"  ok  python sdk: {check.__name__}", flush=True)
+        print(f"  ok  anthropic for python: {check.__name__}", flush=True)

@@ -90,5 +90,5 @@ const checks = {
 
 for (const [name, check] of Object.entries(checks)) {
   await check();
-  console.log(`  ok  typescript sdk: ${name}`);
+  console.log(`  ok  anthropic for typescript: ${name}`);
 }
