@@ -7,6 +7,10 @@ pub const SOCIAL_ARN: &str = "arn:aws:codewhisperer:us-east-1:699475941385:profi
 /// The fixed value that the IDE uses for Builder ID (public constant, kiro-upstream §1.6).
 pub const BUILDER_ID_ARN: &str = "arn:aws:codewhisperer:us-east-1:638616132270:profile/AAAACCCCXXXX";
 
+/// Models of the small plan: no Opus, nothing of the newest.
+const SMALL_PLAN: [&str; 6] =
+    ["auto", "claude-sonnet-4", "claude-sonnet-4.5", "claude-haiku-4.5", "glm-5", "qwen3-coder-next"];
+
 /// How an account signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,13 +121,16 @@ impl AccountSeed {
         }
     }
 
-    /// One account of every family, an Identity Center account whose profile lives in the other region, and the demo account.
+    /// One account of every family (the Builder ID one with a small plan), an Identity Center account whose profile lives in the other region, and the demo account.
     pub fn one_of_each() -> Vec<Self> {
+        let mut small = Self::new("builderid", Family::BuilderId);
+        small.plan = "KIRO FREE".to_owned();
+        small.models = Some(SMALL_PLAN.map(str::to_owned).to_vec());
         let mut eu = Self::new("idc-eu", Family::Idc);
         eu.profile_arn = Some("arn:aws:codewhisperer:eu-central-1:111122223333:profile/EXAMPLEIDCEU".to_owned());
         vec![
             Self::new("social", Family::Social),
-            Self::new("builderid", Family::BuilderId),
+            small,
             Self::new("idc", Family::Idc),
             eu,
             Self::new("entra", Family::ExternalIdp),

@@ -8,8 +8,9 @@ use crate::auth;
 use crate::http_server::ResponseBody;
 use crate::refusal::{Refusal, json_response};
 use crate::router::Call;
+use crate::script::Answer;
 
-pub(crate) fn answer(call: &Call, caller: &AccountSeed) -> Result<Response<ResponseBody>, Refusal> {
+pub(crate) fn answer(call: &Call, caller: &AccountSeed, wish: &Answer) -> Result<Response<ResponseBody>, Refusal> {
     let arn = call.header("x-amzn-kiro-profile-arn").map(str::to_owned);
     auth::check_arn(call, caller, arn.as_deref())?;
     let body = call.json()?;
@@ -19,6 +20,12 @@ pub(crate) fn answer(call: &Call, caller: &AccountSeed) -> Result<Response<Respo
         return Err(Refusal::malformed("mcp", "id and method are required").reason("REQUEST_BODY_INVALID"));
     };
     let reply = match method {
+        "tools/call" => match (search(&body["params"]), wish) {
+            (Ok(_), Answer::RpcError(code)) => Err((*code, "Simulated failure of the search".to_owned())),
+            (Ok(_), Answer::ToolFailed(text)) => Ok(tool_answer(text, true)),
+            (Ok(_), Answer::Text(text)) => Ok(tool_answer(text, false)),
+            (searched, _) => searched,
+        },
         "initialize" => Ok(json!({
             "protocolVersion": "2025-03-26",
             "capabilities": {"tools": {}},
@@ -26,7 +33,6 @@ pub(crate) fn answer(call: &Call, caller: &AccountSeed) -> Result<Response<Respo
         })),
         "notifications/initialized" => Ok(json!({})),
         "tools/list" => Ok(tools()),
-        "tools/call" => search(&body["params"]),
         other => Err((-32601, format!("Method not found: {other}"))),
     };
     let mut answer = json!({"jsonrpc": "2.0", "id": id});
@@ -70,5 +76,9 @@ fn search(params: &Value) -> Result<Value, (i64, String)> {
         "totalResults": 2,
         "query": query,
     });
-    Ok(json!({"content": [{"type": "text", "text": found.to_string()}], "isError": false}))
+    Ok(tool_answer(&found.to_string(), false))
+}
+
+fn tool_answer(text: &str, failed: bool) -> Value {
+    json!({"content": [{"type": "text", "text": text}], "isError": failed})
 }

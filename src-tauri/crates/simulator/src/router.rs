@@ -217,16 +217,13 @@ async fn dispatch(call: &Call) -> Outcome {
             call.note(|entry| entry.account = Some(caller.id.clone()));
             match call.operation {
                 Operation::GenerateAssistantResponse | Operation::SendMessage => chat::answer(call, &caller).await,
-                other => {
-                    if let Some(outcome) = scripted(call, &caller.id).await {
-                        return outcome;
+                other => match scripted(call, &caller.id).await {
+                    Scripted::Done(outcome) => outcome,
+                    Scripted::Left(answer) if other == Operation::InvokeMcp => {
+                        mcp::answer(call, &caller, &answer).into()
                     }
-                    if other == Operation::InvokeMcp {
-                        mcp::answer(call, &caller).into()
-                    } else {
-                        operations::answer(call, &caller).into()
-                    }
-                }
+                    Scripted::Left(_) => operations::answer(call, &caller).into(),
+                },
             }
         }
         Plane::Social | Plane::Portal | Plane::Oidc | Plane::ExternalIdp => {
@@ -234,23 +231,36 @@ async fn dispatch(call: &Call) -> Outcome {
             if !account.is_empty() {
                 call.note(|entry| entry.account = Some(account.clone()));
             }
-            if let Some(outcome) = scripted(call, &account).await {
-                return outcome;
+            match scripted(call, &account).await {
+                Scripted::Done(outcome) => outcome,
+                Scripted::Left(_) => Outcome::Answer(identity::answer(call)),
             }
-            Outcome::Answer(identity::answer(call))
         }
     }
 }
 
+/// What a script leaves to do.
+enum Scripted {
+    /// Nothing.
+    Done(Outcome),
+    /// The operation itself, with this wish.
+    Left(Answer),
+}
+
 /// Takes and applies a script for an operation that does not stream.
-async fn scripted(call: &Call, account: &str) -> Option<Outcome> {
-    let script = call.state.memory().take_script(call.operation.name(), account, None)?;
+async fn scripted(call: &Call, account: &str) -> Scripted {
+    let Some(script) = call.state.memory().take_script(call.operation.name(), account, None) else {
+        return Scripted::Left(Answer::Normal);
+    };
     call.note(|entry| entry.scripted = true);
     tokio::time::sleep(Duration::from_millis(script.faults.headers_after_ms)).await;
     if script.faults.refuse {
-        return Some(Outcome::Abort);
+        return Scripted::Done(Outcome::Abort);
     }
-    plain(call, &script).map(Outcome::Answer)
+    match plain(call, &script) {
+        Some(response) => Scripted::Done(Outcome::Answer(response)),
+        None => Scripted::Left(script.answer),
+    }
 }
 
 /// The plain HTTP answer of a script, if it has one.
@@ -261,7 +271,13 @@ pub(crate) fn plain(call: &Call, script: &Script) -> Option<Response<ResponseBod
             None => (500, Vec::new(), format!("the script names an unknown error: {id}")),
         },
         Answer::Http { status, headers, body } => (*status, headers.clone(), body.clone()),
-        Answer::Normal | Answer::Text(_) | Answer::Scenario(_) | Answer::Messages(_) => return None,
+        Answer::Normal
+        | Answer::Text(_)
+        | Answer::CutCall { .. }
+        | Answer::ToolFailed(_)
+        | Answer::RpcError(_)
+        | Answer::Scenario(_)
+        | Answer::Messages(_) => return None,
     };
     let mut response = Response::new(full(Bytes::from(body)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -42,8 +42,20 @@ pub enum Answer {
     /// What the stand-in would answer anyway.
     #[default]
     Normal,
-    /// This text, word by word, with the usual trailing events.
+    /// This text, word by word, with the usual trailing events; from the MCP endpoint, as the tool's text.
     Text(String),
+    /// What the stand-in would answer anyway, but the input of its tool call ends early.
+    CutCall {
+        /// Characters of the input's JSON text that are still sent.
+        characters: usize,
+        /// Whether the event that ends a call comes all the same.
+        #[serde(default)]
+        stop: bool,
+    },
+    /// A tool of the MCP endpoint fails with this text (`isError`).
+    ToolFailed(String),
+    /// The MCP endpoint answers a JSON-RPC error with this code.
+    RpcError(i64),
     /// A scenario of `stream-scenarios.json`, by name.
     Scenario(String),
     /// An error of `errors.json`, by id.

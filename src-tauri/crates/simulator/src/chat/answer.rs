@@ -93,6 +93,27 @@ pub(super) fn scenario(call: &Call, body: &Value, model: &Model, conversation: &
     Scenario { messages, end: End::Eof, content_type: "application/vnd.amazon.eventstream".to_owned() }
 }
 
+/// Ends the input of a tool call after so many characters; the events that follow the call stay.
+pub(super) fn cut_call(mut whole: Scenario, characters: usize, stop: bool) -> Scenario {
+    let mut left = characters;
+    whole.messages.retain_mut(|step| {
+        let Step::Message(StreamMessage::Event { event_type, payload }) = step else { return true };
+        if event_type != "toolUseEvent" {
+            return true;
+        }
+        if payload["stop"] == true {
+            return stop;
+        }
+        let Some(input) = payload["input"].as_str() else { return true };
+        let kept: String = input.chars().take(left).collect();
+        left -= kept.chars().count();
+        let some = !kept.is_empty();
+        payload["input"] = kept.into();
+        some
+    });
+    whole
+}
+
 fn with_pause(step: Step, pause_ms: u64) -> Vec<Step> {
     let speaks = matches!(&step, Step::Message(StreamMessage::Event { event_type, .. })
         if matches!(event_type.as_str(), "assistantResponseEvent" | "reasoningContentEvent" | "toolUseEvent"));

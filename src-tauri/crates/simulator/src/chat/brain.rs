@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
+use super::form;
 use super::reading::{Tool, current, earlier_users, results, tools, words};
 
 static STRICT: LazyLock<Regex> = LazyLock::new(|| {
@@ -23,6 +24,10 @@ static QUOTES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"(?s)\A\s*(?:"([^"]*)"|'([^']*)'|`([^`]*)`)"#).expect("a constant pattern"));
 static STOP: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)[.,;]?\s+(?:when|then|after|and then|use your|using)\b").expect("a constant pattern")
+});
+static SEARCH: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i)\b(?:search (?:the )?(?:web|internet)|web search) for(?: the query)?:?\s+["“'`]?([^"”'`\n.]+)"#)
+        .expect("a constant pattern")
 });
 static LAST_WORDS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)(?:answer|say|reply)\s+only:?\s*([A-Za-z0-9_-]+)").expect("a constant pattern"));
@@ -49,6 +54,13 @@ struct Wish {
     last_words: Option<String>,
 }
 
+/// What the person wanted the tools for.
+enum Asked {
+    File(Wish),
+    /// With the words to say when it is done.
+    Search(Option<String>),
+}
+
 pub(super) fn reply(body: &Value) -> Reply {
     let said = words(current(body));
     let outcomes = results(body);
@@ -64,7 +76,28 @@ pub(super) fn reply(body: &Value) -> Reply {
     {
         return Reply { text: String::new(), call: Some((call.1.name.clone(), arguments(call.1, &wish))) };
     }
+    if let Some(query) = query(&said)
+        && let Some(tool) = offered.iter().find(|tool| searches(tool))
+    {
+        return Reply { text: String::new(), call: Some((tool.name.clone(), json!({"query": query}))) };
+    }
+    if let Some(tool) = form::forced_tool(body, &offered) {
+        return Reply { text: String::new(), call: Some((tool.name.clone(), form::sample(&tool.schema))) };
+    }
+    if let Some(value) = form::wanted_json(body) {
+        return Reply::text(value.to_string());
+    }
     Reply::text(small_talk(&said, &offered))
+}
+
+/// What is to be looked up in the web.
+fn query(said: &str) -> Option<String> {
+    SEARCH.captures_iter(said).last().map(|found| found[1].trim().to_owned())
+}
+
+fn searches(tool: &Tool) -> bool {
+    matches!(tool.short_name().as_str(), "websearch" | "googlewebsearch" | "remotewebsearch" | "searchweb")
+        && tool.properties.iter().any(|p| p == "query")
 }
 
 /// The rest after the last `SAY:`.
@@ -111,13 +144,12 @@ fn last_words(after: &str) -> Option<String> {
 
 /// How well a tool writes files; smaller is better, `None` = not at all.
 fn rank(tool: &Tool) -> Option<(usize, &Tool)> {
-    let short = tool.name.rsplit("__").next().unwrap_or(&tool.name).to_ascii_lowercase().replace(['_', '-'], "");
     let has = |names: &[&str]| tool.properties.iter().any(|p| names.contains(&p.as_str()));
-    let rank = match short.as_str() {
+    let rank = match tool.short_name().as_str() {
         "write" | "writefile" | "createfile" | "fswrite" | "writetofile" if has(&PATHS) && has(&CONTENTS) => 0,
-        "execcommand" | "shellcommand" if has(&COMMANDS) => 1,
-        "bash" | "shell" | "runshellcommand" | "localshell" | "executebash" | "runcommand" if has(&COMMANDS) => 2,
-        "applypatch" if has(&["input", "patch"]) => 3,
+        "applypatch" if has(&["input", "patch"]) => 1,
+        "execcommand" | "shellcommand" if has(&COMMANDS) => 2,
+        "bash" | "shell" | "runshellcommand" | "localshell" | "executebash" | "runcommand" if has(&COMMANDS) => 3,
         "exec" if has(&["input"]) => 4,
         _ => return None,
     };
@@ -139,13 +171,16 @@ fn arguments(tool: &Tool, wish: &Wish) -> Value {
         }
     } else if let Some(command) = named(&COMMANDS) {
         let line = shell_line(wish);
-        let list = tool.name.eq_ignore_ascii_case("shell") || tool.name.eq_ignore_ascii_case("local_shell");
-        let value = if list && command == "command" { json!(["bash", "-lc", line]) } else { line.into() };
+        let list = match tool.schema["properties"][command]["type"].as_str() {
+            Some(kind) => kind == "array",
+            None => matches!(tool.short_name().as_str(), "shell" | "localshell") && command == "command",
+        };
+        let value = if list { json!(["bash", "-lc", line]) } else { line.into() };
         arguments.insert(command.to_owned(), value);
         if named(&["description"]).is_some() {
             arguments.insert("description".to_owned(), "Write the file".into());
         }
-    } else if tool.name == "exec" && named(&["input"]).is_some() {
+    } else if tool.short_name() == "exec" && named(&["input"]).is_some() {
         // Codex in code mode: the input is a script that calls its own command tool.
         let command = json!({"cmd": shell_line(wish)});
         let script = format!("const r = await tools.exec_command({command}); text(r);");
@@ -168,10 +203,18 @@ fn after_results(body: &Value, outcomes: &[(String, bool)]) -> Reply {
         let first: String = text.chars().take(200).collect();
         return Reply::text(format!("The tool failed, so I stop here (simulated answer). It said: {first}"));
     }
-    let asked = earlier_users(body).find_map(|message| wish(&words(message)));
+    // A follow-up may stand beside the results: some clients repeat the instructions there.
+    let told = std::iter::once(current(body)).chain(earlier_users(body));
+    let asked = told.map(words).find_map(|said| {
+        wish(&said).map(Asked::File).or_else(|| query(&said).map(|_| Asked::Search(last_words(&said))))
+    });
     Reply::text(match asked {
-        Some(Wish { last_words: Some(words), .. }) => words,
-        Some(wish) => format!("Done: {} is written. (Simulated answer.)", wish.path),
+        Some(Asked::File(Wish { last_words: Some(words), .. }) | Asked::Search(Some(words))) => words,
+        Some(Asked::File(wish)) => format!("Done: {} is written. (Simulated answer.)", wish.path),
+        Some(Asked::Search(None)) => {
+            let found: String = outcomes.iter().flat_map(|(text, _)| text.chars()).take(200).collect();
+            format!("The search found this (simulated answer): {found}")
+        }
         None => "The tool has answered and I am done. (Simulated answer.)".to_owned(),
     })
 }
@@ -251,6 +294,32 @@ mod tests {
         for (name, properties, expected) in cases {
             assert_eq!(ask(prompt, Some((name, properties))).call, Some((name.to_owned(), expected)), "{name}");
         }
+    }
+
+    #[test]
+    fn a_search_is_made_with_whatever_the_client_calls_its_tool() {
+        for name in ["web_search", "WebSearch", "google_web_search"] {
+            for said in ["Search the web for rust 1.95. Then answer.", "Perform a web search for the query: rust 1"] {
+                let (called, input) = ask(said, Some((name, &["query"]))).call.expect("a call");
+                assert_eq!(called, name);
+                assert!(input["query"].as_str().is_some_and(|q| q.starts_with("rust 1")), "{input}");
+            }
+        }
+        assert_eq!(ask("Search the web for rust", None).call, None);
+    }
+
+    #[test]
+    fn a_patch_goes_before_a_command_and_names_may_have_a_namespace() {
+        let prompt = "Create the file /tmp/a with exactly this content: x. Use it. answer only: OK";
+        let tool = |name: &str, property: &str| json!({"toolSpecification": {"name": name, "inputSchema": {"json": {"properties": {property: {"type": "string"}}}}}});
+        let call = |tools: Value| {
+            let user = json!({"content": prompt, "userInputMessageContext": {"tools": tools}});
+            reply(&json!({"conversationState": {"currentMessage": {"userInputMessage": user}}})).call.expect("a call")
+        };
+        assert_eq!(call(json!([tool("exec_command", "cmd"), tool("apply_patch", "input")])).0, "apply_patch");
+        let (name, input) = call(json!([tool("functions__exec", "input")]));
+        assert_eq!(name, "functions__exec");
+        assert!(input["input"].as_str().is_some_and(|code| code.contains("tools.exec_command(")), "{input}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod answer;
 mod brain;
+mod form;
 mod reading;
 
 use std::time::Duration;
@@ -119,7 +120,11 @@ fn stream(
         }
         Answer::Messages(scenario) => scenario.clone(),
         Answer::Text(text) => answer::scenario(call, body, model, conversation, &brain::Reply::text(text.clone())),
-        Answer::Normal | Answer::Error(_) | Answer::Http { .. } => {
+        Answer::CutCall { characters, stop } => {
+            let whole = answer::scenario(call, body, model, conversation, &brain::reply(body));
+            answer::cut_call(whole, *characters, *stop)
+        }
+        Answer::Normal | Answer::Error(_) | Answer::Http { .. } | Answer::ToolFailed(_) | Answer::RpcError(_) => {
             answer::scenario(call, body, model, conversation, &brain::reply(body))
         }
     };

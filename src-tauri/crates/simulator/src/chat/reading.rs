@@ -14,6 +14,15 @@ pub(super) struct Tool {
     pub(super) name: String,
     /// Property names of its schema.
     pub(super) properties: Vec<String>,
+    /// Its whole schema.
+    pub(super) schema: Value,
+}
+
+impl Tool {
+    /// The name without the server or namespace before it, lower-case, without separators.
+    pub(super) fn short_name(&self) -> String {
+        self.name.rsplit("__").next().unwrap_or(&self.name).to_ascii_lowercase().replace(['_', '-', '.'], "")
+    }
 }
 
 /// The current user message.
@@ -25,6 +34,12 @@ pub(super) fn current(body: &Value) -> &Value {
 pub(super) fn words(message: &Value) -> String {
     let text = message["content"].as_str().unwrap_or_default();
     REMINDERS.replace_all(text, "\n").trim().to_owned()
+}
+
+/// Where instructions stand: the current message, and the first one of the conversation, which carries the system prompt.
+pub(super) fn instructions(body: &Value) -> impl Iterator<Item = &str> {
+    let first = &body["conversationState"]["history"][0]["userInputMessage"];
+    [current(body), first].into_iter().filter_map(|message| message["content"].as_str())
 }
 
 /// User messages of the history, newest first.
@@ -43,6 +58,7 @@ pub(super) fn tools(body: &Value) -> Vec<Tool> {
                 .as_object()
                 .map(|p| p.keys().cloned().collect())
                 .unwrap_or_default(),
+            schema: spec["inputSchema"]["json"].clone(),
         })
         .collect()
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use kiro_simulator::{Answer, Script, Target};
+
 use crate::support::{Rig, question, text};
 
 fn with_tool(mut body: Value, name: &str, properties: Value) -> Value {
@@ -87,4 +89,64 @@ async fn gpt_models_hide_their_reasoning_behind_a_signature() {
         names.iter().position(|n| *n == "reasoningContentEvent"),
     );
     assert!(said < thought, "{names:?}");
+}
+
+#[tokio::test]
+async fn a_cut_call_keeps_its_events_but_not_the_end_of_its_input() {
+    let rig = Rig::start().await;
+    let asked = "Create the file /tmp/a.txt with exactly this content: HELLO. Use it. answer only: DONE-1";
+    let strings = json!({"file_path": {"type": "string"}, "content": {"type": "string"}});
+    let body = with_tool(question(asked), "Write", strings);
+    for stop in [false, true] {
+        let answer = Answer::CutCall { characters: 20, stop };
+        rig.control().enqueue(Target::Any, Script { answer, ..Script::default() });
+        let (status, events) = rig.ask(&body).await;
+        assert_eq!(status, 200);
+        let calls: Vec<_> = events.iter().filter(|e| e.name == "toolUseEvent").collect();
+        let input: String = calls.iter().filter_map(|c| c.payload["input"].as_str()).collect();
+        assert_eq!(input.chars().count(), 20);
+        assert!(serde_json::from_str::<Value>(&input).is_err(), "{input}");
+        assert_eq!(calls.iter().any(|c| c.payload["stop"] == true), stop);
+        assert_eq!(events.last().map(|e| e.name.as_str()), Some("meteringEvent"));
+    }
+    let (_, events) = rig.ask(&body).await;
+    assert!(events.iter().any(|e| e.payload["stop"] == true), "the next answer is whole again");
+}
+
+#[tokio::test]
+async fn a_search_can_fail_in_each_of_its_ways() {
+    let rig = Rig::start().await;
+    let body = json!({"jsonrpc": "2.0", "id": "s-1", "method": "tools/call", "params": {"name": "web_search", "arguments": {"query": "rust"}}});
+    let ask = async || -> (u16, Value) {
+        let answer = rig.post("/mcp", &body).bearer_auth(rig.token("social")).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    };
+    let queue = |answer: Answer| {
+        rig.control().enqueue(Target::Any, Script { operation: "InvokeMCP".to_owned(), answer, ..Script::default() });
+    };
+    queue(Answer::ToolFailed("no results today".to_owned()));
+    let (status, body) = ask().await;
+    assert_eq!((status, &body["result"]["isError"]), (200, &Value::Bool(true)));
+    queue(Answer::RpcError(-32603));
+    assert_eq!(ask().await.1["error"]["code"], -32603);
+    queue(Answer::Text("not what was expected".to_owned()));
+    assert_eq!(ask().await.1["result"]["content"][0]["text"], "not what was expected");
+    queue(Answer::Error("throttled".to_owned()));
+    assert_eq!(ask().await.0, 429);
+    assert_eq!(ask().await.1["result"]["isError"], Value::Bool(false));
+}
+
+#[tokio::test]
+async fn the_small_plan_has_no_opus() {
+    let rig = Rig::start().await;
+    let ids = async |account: &str| -> Vec<String> {
+        let call = rig.http.get(rig.url("/ListAvailableModels?origin=AI_EDITOR&maxResults=100"));
+        let call = call.header("user-agent", "KiroIDE").bearer_auth(rig.token(account));
+        let body: Value = call.send().await.expect("an answer").json().await.expect("JSON");
+        let models = body["models"].as_array().expect("models");
+        models.iter().filter_map(|m| m["modelId"].as_str().map(str::to_owned)).collect()
+    };
+    assert!(ids("social").await.iter().any(|id| id.contains("opus")));
+    let small = ids("builderid").await;
+    assert!(!small.is_empty() && !small.iter().any(|id| id.contains("opus")), "{small:?}");
 }
