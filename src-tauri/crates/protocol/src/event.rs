@@ -150,6 +150,8 @@ pub struct Reply {
     pub stop: StopReason,
     /// What it cost.
     pub usage: Usage,
+    /// True when a tool call was cut off and left out ([`Event::ToolUseCut`]).
+    pub call_cut: bool,
 }
 
 /// One piece of a complete answer.
@@ -244,7 +246,7 @@ impl ReplyBuilder {
                 }
             }
             // A whole reply has no place for half a call.
-            Event::ToolUseCut => self.open_tool = None,
+            Event::ToolUseCut => self.reply.call_cut |= self.open_tool.take().is_some(),
             Event::SearchStart { query, .. } => self.open_search = Some(query.clone()),
             Event::SearchDone { id, outcome } => {
                 let query = self.open_search.take().unwrap_or_default();

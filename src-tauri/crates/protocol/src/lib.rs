@@ -8,7 +8,7 @@
 //! - [`failure`]: what can go wrong, in twelve classes; each protocol has its own table of shapes.
 //! - [`codec`]: the traits a client protocol implements. No module knows two client protocols.
 //! - [`stop`]: client-side limits the upstream does not know (stop sequences), applied to the event stream.
-//! - [`anthropic`]: Anthropic Messages. [`kiro`]: the upstream edge.
+//! - [`anthropic`]: Anthropic Messages. [`gemini`]: Gemini generateContent. [`kiro`]: the upstream edge.
 
 #![warn(missing_docs)]
 
@@ -17,6 +17,7 @@ pub mod codec;
 pub mod conversation;
 pub mod event;
 pub mod failure;
+pub mod gemini;
 pub mod kiro;
 #[allow(dead_code, reason = "the protocols that use it follow")]
 mod openai;

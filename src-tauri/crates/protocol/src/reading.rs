@@ -24,8 +24,9 @@ pub(crate) const UNKNOWN_KEYS: usize = 16;
 const UNKNOWN_KEY_BYTES: usize = 64;
 
 /// Declares a struct that reads a JSON object: known keys into options (`null` is absence), unknown keys into a list.
+/// A field may have several spellings: `"maxTokens" | "max_tokens" => …`.
 macro_rules! object {
-    ($(#[$doc:meta])* $name:ident { $($key:literal => $field:ident: $type:ty,)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($($key:literal)|+ => $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub(super) struct $name {
@@ -45,7 +46,7 @@ macro_rules! object {
                             type Value = Key;
                             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("a key") }
                             fn visit_str<E>(self, key: &str) -> Result<Key, E> {
-                                Ok(match key { $($key => Key::$field,)* other => Key::Unknown($crate::reading::shorten(other)) })
+                                Ok(match key { $($($key)|+ => Key::$field,)* other => Key::Unknown($crate::reading::shorten(other)) })
                             }
                         }
                         deserializer.deserialize_identifier(Keys)
