@@ -13,6 +13,7 @@ use cost::{Stream, claude_code_body, translate};
 use divan::{AllocProfiler, Bencher, black_box};
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::{Protocol, RequestHead};
+use kiro_protocol::gemini::Gemini;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ fn main() {
     ratio();
 }
 
-#[divan::bench(types = [AnthropicMessages])]
+#[divan::bench(types = [AnthropicMessages, Gemini])]
 fn a_thousand_text_events<P: Protocol>(bencher: Bencher<'_, '_>) {
     bencher.counter(divan::counter::ItemsCount::new(EVENTS)).with_inputs(Stream::<P>::new).bench_local_refs(|stream| {
         for _ in 0..EVENTS {
