@@ -1,0 +1,186 @@
+//! The whole request into a [`Conversation`].
+//!
+//! Tools come first, because calls of earlier turns are written with the names that the model knows: those of `tools`, then
+//! those that items carry (`additional_tools`, results of tool searches). Then the items are told in order: those of the
+//! answer that is continued, then those of this request.
+
+use super::content::Content;
+use super::items::{Story, kind};
+use super::options;
+use super::tools::Toolbox;
+use super::wire::{Input, Request, WireItem};
+use super::{choice, compact, kept};
+use crate::codec::{DecodeError, Delivery, Echo, Inbound, RequestHead};
+use crate::conversation::{Block, Conversation, Message, Role};
+use crate::openai::arguments;
+use crate::reading;
+use crate::reading::loose::Loose;
+use crate::reading::notes::{Fault, Notes};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What the decoded request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Answer,
+    Count,
+    Compact,
+}
+
+/// Decodes a body.
+pub(super) fn decode(head: &RequestHead, body: &[u8], purpose: Purpose) -> Result<Inbound, DecodeError> {
+    let (request, repaired) = reading::parse::<Request>(body)?;
+    let mut notes = Notes::default();
+    if repaired {
+        notes.add("lone_surrogate_replaced", "", "half a character (a lone surrogate) was replaced by U+FFFD");
+    }
+    Ok(build(head, body, request, purpose, notes)?)
+}
+
+fn build(
+    head: &RequestHead,
+    body: &[u8],
+    mut request: Request,
+    purpose: Purpose,
+    mut notes: Notes,
+) -> Result<Inbound, Fault> {
+    notes.unknown("", &std::mem::take(&mut request.unknown));
+    options::refused(&request)?;
+    options::ignored(&request, &mut notes);
+    let kept = head.kept.as_deref();
+    if let (Some(id), None) = (&request.previous_response_id, kept) {
+        let message = format!("Previous response with id '{}' not found.", super::wire::shown(id));
+        return Err(Fault::invalid("previous_response_id", message));
+    }
+    let model = request.model.clone().ok_or_else(|| Fault::missing("model"))?;
+    if model.trim().is_empty() {
+        return Err(Fault::invalid("model", "Expected a model name"));
+    }
+    let keeps = purpose == Purpose::Answer && request.store != Some(false);
+    let keep = keeps.then(|| kept::keep(body, kept, &request, &head.request_id));
+    let told_by_user = match purpose {
+        Purpose::Compact => kept::keep(body, kept, &request, &head.request_id),
+        Purpose::Answer | Purpose::Count => Vec::new(),
+    };
+    let mut conversation = Conversation { model, ..Conversation::default() };
+    let view = options::apply(&request, head, &mut conversation, &mut notes)?;
+    let mut told = None;
+    if let Some(instructions) = request.instructions.take() {
+        if let Content::Text(text) = &instructions {
+            told = Some(text.clone());
+        }
+        let blocks = instructions.into_blocks("instructions", &mut notes)?;
+        conversation.system.extend(blocks.into_iter().filter(|block| matches!(block, Block::Text { .. })));
+    }
+
+    let earlier = match (&request.previous_response_id, kept) {
+        (Some(_), Some(kept)) => kept::items(kept).map(kept::read).collect::<Result<Vec<_>, _>>()?,
+        (Some(_) | None, _) => Vec::new(),
+    };
+    let items = resolved(request.input.take(), kept, !earlier.is_empty(), &mut notes)?;
+    let mut tools = Toolbox::new(request.max_tool_calls);
+    let declared = request.tools.take().map(|tools| tools.within("tools")).transpose()?.unwrap_or_default();
+    tools.declare(&declared, "tools", &mut notes)?;
+    for (item, at) in &items {
+        carried(item, at, &mut tools, &mut notes)?;
+    }
+    for item in &earlier {
+        carried(item, "previous_response_id", &mut tools, &mut Notes::default())?;
+    }
+    tools.check()?;
+    let choice = request.tool_choice.take().unwrap_or_default();
+    conversation.tool_choice = choice::choose(&choice, &mut tools, &mut notes)?;
+
+    let instructions = conversation.system.len();
+    let mut story = Story {
+        conversation: &mut conversation,
+        tools: &tools,
+        notes: &mut notes,
+        budget: &mut arguments::Budget::default(),
+        compaction: purpose == Purpose::Compact,
+    };
+    for item in earlier {
+        story.item(item, "previous_response_id")?;
+    }
+    for (item, at) in items {
+        story.item(*item, &at)?;
+    }
+    let compaction = story.compaction;
+    if conversation.messages.is_empty() && conversation.system.len() > instructions {
+        // Nothing but instructions: then they are what there is to answer.
+        let content = conversation.system.split_off(instructions);
+        conversation.messages.push(Message { role: Role::User, content });
+    }
+    if conversation.messages.is_empty() {
+        return Err(Fault::invalid("input", "One of 'input' or 'previous_response_id' with content is required"));
+    }
+    conversation.tools = tools.specs;
+    conversation.server_tools = tools.server;
+
+    let delivery = if request.stream == Some(true) { Delivery::Stream } else { Delivery::Whole };
+    let mut repeat = options::repeated(&mut request, told, declared, choice);
+    if compaction {
+        compact::ask(&mut conversation, &mut repeat, told_by_user);
+    }
+    let echo = Echo {
+        request_id: head.request_id.clone(),
+        model: conversation.model.clone(),
+        created: head.now,
+        show_thinking: view,
+        delivery: Some(delivery),
+        tools: Arc::new(tools.forms),
+        repeat: Arc::new(repeat),
+        ..Echo::default()
+    };
+    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: keep.map(Value::Array) })
+}
+
+/// The items of this request with their paths. References become what they refer to; what an answer that is continued
+/// holds anyway is not told twice.
+fn resolved(
+    input: Option<Input>,
+    kept: Option<&Value>,
+    continued: bool,
+    notes: &mut Notes,
+) -> Result<Vec<(Box<WireItem>, String)>, Fault> {
+    let list = match input {
+        None => return Ok(Vec::new()),
+        Some(Input::Text(text)) => {
+            let message = WireItem {
+                role: Some(Loose::Is("user".to_owned())),
+                content: Some(Content::Text(text)),
+                ..WireItem::default()
+            };
+            return Ok(vec![(Box::new(message), "input".to_owned())]);
+        }
+        Some(Input::Items(list)) => list.within("input")?,
+    };
+    let mut items = Vec::with_capacity(list.len());
+    for (index, item) in list.into_iter().enumerate() {
+        let at = format!("input[{index}]");
+        if kind(&item).as_deref() != Some("item_reference") {
+            items.push((item, at));
+            continue;
+        }
+        let id = super::wire::text(item.id).ok_or_else(|| Fault::missing(format!("{at}.id")))?;
+        match kept::find(kept, &id) {
+            Some(_) if continued => notes.add("reference_known", at, "the continued answer holds this item already"),
+            Some(found) => items.push((Box::new(kept::read(found)?), at)),
+            None => {
+                let message = format!("Item with id '{}' not found.", super::wire::shown(&id));
+                return Err(Fault::invalid(at, message));
+            }
+        }
+    }
+    Ok(items)
+}
+
+/// Declares the tools that an item carries.
+fn carried(item: &WireItem, at: &str, tools: &mut Toolbox, notes: &mut Notes) -> Result<(), Fault> {
+    match (kind(item).as_deref(), &item.tools) {
+        (Some("additional_tools" | "tool_search_output"), Some(Value::Array(list))) => {
+            tools.declare(list, &format!("{at}.tools"), notes)
+        }
+        _ => Ok(()),
+    }
+}
