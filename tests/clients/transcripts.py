@@ -24,7 +24,7 @@ IDS = {"id", "call_id", "tool_use_id", "tool_call_id", "item_id", "user", "user_
 DROPPED = {"authorization", "x-api-key", "x-goog-api-key", "host", "content-length", "connection", "traceparent", "tracestate"}
 TAG = re.compile(r"^<([a-z][a-z_-]*)>.*</\1>\s*$", re.S)
 PLAIN = re.compile(r"[A-Za-z0-9$][A-Za-z0-9_.,:;=+*|/ -]{0,79}")
-IDLIKE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}|[0-9a-fA-F]{12,}|\d{6,}|_[A-Za-z0-9]{16,}")
+IDLIKE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}|[0-9a-fA-F]{12,}|\d{9,}|_[A-Za-z0-9]{16,}")
 
 
 def lorem(length):
@@ -76,7 +76,7 @@ class Shape:
             return f"data:image/png;base64,{PIXEL}"
         if key in OPAQUE:
             return PIXEL if key == "data" else "c3ludGhldGlj"
-        if key == "url" or "://" in value:
+        if key == "url" or ("://" in value and key not in CONTENTS):
             # The dialect of a schema is shape; another address is not.
             return value if key == "$schema" else "https://example.com/"
         if key in IDS or key.endswith(("_id", "Id")):

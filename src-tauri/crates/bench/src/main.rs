@@ -1,13 +1,14 @@
 //! Measures what the gateway adds, in one interleaved run: direct to the stand-in upstream, through a plain hyper
-//! pass-through, and through the gateway. Prints a table and writes JSON.
+//! pass-through, and through each API of the gateway. Prints a table and writes JSON.
 //!
-//! Every target is a process of its own, so that CPU and memory are told apart; rounds of the three alternate, so that
+//! Every target is a process of its own, so that CPU and memory are told apart; rounds of them alternate, so that
 //! a slow minute of the machine hits all of them.
 
 mod client;
 mod pass_through;
 mod process;
 mod report;
+mod shots;
 mod workload;
 
 use anyhow::{Context as _, Result};
@@ -25,7 +26,7 @@ struct Arguments {
     /// Where the figures go as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Rounds per cell; the three targets alternate within each.
+    /// Rounds per cell; the targets alternate within each.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Requests per round and target at the least; more at high concurrency.

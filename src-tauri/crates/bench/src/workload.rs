@@ -4,6 +4,7 @@
 
 use crate::client::{Shot, Timing, Worker};
 use crate::process::Process;
+use crate::shots::{address, shot};
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use serde::Serialize;
@@ -21,7 +22,7 @@ pub(crate) struct Plan {
     cells: Vec<Cell>,
 }
 
-/// One row of the table: three targets under one load.
+/// One block of the table: every target under one load.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct Cell {
     /// Connections at a time.
@@ -62,9 +63,33 @@ pub(crate) enum Target {
     Direct,
     /// The plain pass-through in front of it.
     PassThrough,
-    /// The gateway in front of it.
-    Gateway,
+    /// The gateway in front of it, asked by one of its APIs.
+    Gateway(Api),
 }
+
+/// The APIs of the gateway.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Api {
+    /// Anthropic Messages.
+    Anthropic,
+    /// OpenAI Chat Completions.
+    Chat,
+    /// OpenAI Responses.
+    Responses,
+    /// Gemini.
+    Gemini,
+}
+
+/// Everyone who is measured in a cell, in table order. They alternate within each round.
+pub(crate) const TARGETS: [Target; 6] = [
+    Target::Direct,
+    Target::PassThrough,
+    Target::Gateway(Api::Anthropic),
+    Target::Gateway(Api::Chat),
+    Target::Gateway(Api::Responses),
+    Target::Gateway(Api::Gemini),
+];
 
 /// Figures of one target in one cell.
 #[derive(Serialize)]
@@ -85,13 +110,25 @@ pub(crate) struct Figures {
     pub(crate) upstream_connections_per_request: Option<f64>,
 }
 
-struct Stage {
-    upstream: Process,
-    pass_through: Process,
-    gateway: Process,
-    token: String,
-    profile: Option<String>,
-    key: String,
+/// Everything that runs.
+pub(crate) struct Stage {
+    pub(crate) upstream: Process,
+    pub(crate) pass_through: Process,
+    pub(crate) gateway: Process,
+    pub(crate) token: String,
+    pub(crate) profile: Option<String>,
+    pub(crate) key: String,
+}
+
+impl Stage {
+    /// The process that a target's requests go to.
+    pub(crate) fn process(&self, target: Target) -> &Process {
+        match target {
+            Target::Direct => &self.upstream,
+            Target::PassThrough => &self.pass_through,
+            Target::Gateway(_) => &self.gateway,
+        }
+    }
 }
 
 /// Runs every cell, targets interleaved, and returns the figures in table order.
@@ -157,97 +194,12 @@ async fn control(authority: &str, method: http::Method, path: &str, body: Value)
     serde_json::from_slice(&body).with_context(|| format!("{path} is not JSON"))
 }
 
-/// Text that makes a request body about so large, in pieces that no single-field limit refuses.
-fn filler(kilobytes: usize) -> Vec<String> {
-    let line = "The quick brown fox jumps over the lazy dog; 0123456789 (filler for the bench). ";
-    let wanted = kilobytes.saturating_sub(1) * 1000;
-    (0..wanted.div_ceil(20_000)).map(|at| line.repeat((wanted - at * 20_000).min(20_000) / line.len())).collect()
-}
-
-fn question(events: usize) -> String {
-    format!("SAY: {}", vec!["word"; events].join(" "))
-}
-
-fn shot(stage: &Stage, target: Target, cell: Cell) -> Shot {
-    let model = "claude-sonnet-4.6";
-    let pieces = filler(cell.body_kilobytes);
-    match target {
-        Target::Gateway => {
-            let mut messages: Vec<Value> = Vec::new();
-            for piece in &pieces {
-                messages.push(json!({"role": "user", "content": piece}));
-                messages.push(json!({"role": "assistant", "content": "Noted."}));
-            }
-            messages.push(json!({"role": "user", "content": question(cell.events)}));
-            let body = json!({"model": model, "max_tokens": 4096, "stream": true, "messages": messages});
-            Shot {
-                address: address(&stage.gateway),
-                path: "/v1/messages",
-                headers: vec![
-                    ("content-type", "application/json".to_owned()),
-                    ("x-api-key", stage.key.clone()),
-                    ("anthropic-version", "2023-06-01".to_owned()),
-                ],
-                body: Bytes::from(body.to_string()),
-                marker: b"event: content_block_delta",
-                events: cell.events.min(2),
-            }
-        }
-        Target::Direct | Target::PassThrough => {
-            let user =
-                |text: &str| json!({"userInputMessage": {"content": text, "modelId": model, "origin": "AI_EDITOR"}});
-            let mut history = Vec::new();
-            for piece in &pieces {
-                history.push(user(piece));
-                history.push(json!({"assistantResponseMessage": {"content": "Noted."}}));
-            }
-            let mut state = json!({
-                "chatTriggerType": "MANUAL",
-                "agentTaskType": "vibe",
-                "conversationId": "00000000-0000-4000-8000-0000000000aa",
-                "currentMessage": user(&question(cell.events)),
-            });
-            if !history.is_empty() {
-                state["history"] = Value::Array(history);
-            }
-            let mut body = json!({"conversationState": state});
-            if let Some(profile) = &stage.profile {
-                body["profileArn"] = json!(profile);
-            }
-            let process = if target == Target::Direct { &stage.upstream } else { &stage.pass_through };
-            Shot {
-                address: address(process),
-                path: "/generateAssistantResponse",
-                headers: vec![
-                    ("content-type", "application/json".to_owned()),
-                    ("authorization", format!("Bearer {}", stage.token)),
-                    ("user-agent", "aws-sdk-js/1.0.39 ua/2.1 os/linux lang/js api/codewhispererstreaming#1.0.39 m/E KiroIDE-1.4.154-bench".to_owned()),
-                    ("x-amz-user-agent", "aws-sdk-js/1.0.39 KiroIDE-1.4.154-bench".to_owned()),
-                    ("x-amzn-kiro-agent-mode", "vibe".to_owned()),
-                ],
-                body: Bytes::from(body.to_string()),
-                marker: b"assistantResponseEvent",
-                events: cell.events.min(2),
-            }
-        }
-    }
-}
-
-fn address(process: &Process) -> String {
-    process.url.trim_start_matches("http://").to_owned()
-}
-
 async fn run_cell(stage: &Stage, plan: &Plan, cell: Cell) -> Result<Vec<Figures>> {
-    let targets = [Target::Direct, Target::PassThrough, Target::Gateway];
-    let mut sums: Vec<Sum> = targets.iter().map(|_| Sum::default()).collect();
+    let mut sums: Vec<Sum> = TARGETS.iter().map(|_| Sum::default()).collect();
     let requests = plan.requests.max(cell.concurrency * 4);
     for round in 0..=plan.rounds {
-        for (sum, target) in sums.iter_mut().zip(targets) {
-            let process = match target {
-                Target::Direct => &stage.upstream,
-                Target::PassThrough => &stage.pass_through,
-                Target::Gateway => &stage.gateway,
-            };
+        for (sum, target) in sums.iter_mut().zip(TARGETS) {
+            let process = stage.process(target);
             let shot = shot(stage, target, cell);
             // No run ends because the plan's credits do.
             let credits = json!({"account": "demo", "used": 0});
@@ -268,7 +220,7 @@ async fn run_cell(stage: &Stage, plan: &Plan, cell: Cell) -> Result<Vec<Figures>
             sum.timings.extend(timings);
         }
     }
-    Ok(sums.into_iter().zip(targets).map(|(sum, target)| sum.figures(cell, target)).collect())
+    Ok(sums.into_iter().zip(TARGETS).map(|(sum, target)| sum.figures(cell, target)).collect())
 }
 
 /// Connections the stand-in accepted so far.

@@ -8,6 +8,7 @@ use cost::Stream;
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::Protocol;
 use kiro_protocol::gemini::Gemini;
+use kiro_protocol::openai_responses::OpenAiResponses;
 
 /// Allocations for `EVENTS` text events, beside the ones by which the output buffer and the collected text grow.
 fn allocations<P: Protocol>() -> u64 {
@@ -27,7 +28,11 @@ const GROWTH: u64 = 2 * 24;
 
 #[test]
 fn a_text_event_costs_at_most_one_allocation_beyond_the_buffer() {
-    let found = [("anthropic", allocations::<AnthropicMessages>()), ("gemini", allocations::<Gemini>())];
+    let found = [
+        ("anthropic", allocations::<AnthropicMessages>()),
+        ("gemini", allocations::<Gemini>()),
+        ("openai responses", allocations::<OpenAiResponses>()),
+    ];
     for (name, count) in found {
         println!("{name}: {count} allocations for {EVENTS} text events");
         assert!(count <= EVENTS as u64, "{name}: {count} allocations for {EVENTS} text events");
