@@ -176,6 +176,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the accounts are offered, and other names for it. */
+        get: operations["listModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the upstream again what it offers, for every account. What cannot be loaded stays as it was. */
+        post: operations["refreshModels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells what would happen to a name. Nothing is sent. */
+        post: operations["testModelName"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ports/{port}": {
         parameters: {
             query?: never;
@@ -391,6 +442,11 @@ export interface components {
             /** @description Its text. */
             secret: string;
         };
+        /**
+         * @description Who decided what a name means.
+         * @enum {string}
+         */
+        Decider: "name" | "alias" | "keyRule" | "rule" | "passedOn";
         /** @description Why one field was refused. */
         FieldProblem: {
             /** @description Stable code: `unknown_setting`, `invalid_value`, `out_of_range`, `not_loopback`, `overridden`. */
@@ -501,6 +557,7 @@ export interface components {
             id: string;
             /** @description The model the client named. */
             model?: string | null;
+            modelTrace?: components["schemas"]["ModelTrace"] | null;
             /** @description What was ignored, changed or repaired. */
             notices: components["schemas"]["FlowNotice"][];
             /** @description How it ended. */
@@ -694,6 +751,17 @@ export interface components {
          * @enum {string}
          */
         MatchKind: "exact" | "prefix" | "wildcard";
+        /** @description What the accounts are offered. */
+        ModelList: {
+            /** @description Other names that the gateway knows for them. Not every name that works is here. */
+            aliases: components["schemas"]["OtherName"][];
+            /** @description True when at least one account's list is known. */
+            listKnown: boolean;
+            /** @description In the order of the upstream's lists. While no list is known, a built-in table stands in. */
+            models: components["schemas"]["OfferedModel"][];
+            /** @description Ids of the accounts whose list is not known. */
+            unlisted: components["schemas"]["AccountId"][];
+        };
         /** @description A person's rule: which names mean which model. */
         ModelRule: {
             /**
@@ -732,9 +800,86 @@ export interface components {
              */
             rules: components["schemas"]["ModelRule"][];
         };
+        /** @description How a name became a model. */
+        ModelTrace: {
+            /** @description The name as the client wrote it; the default model's when it wrote none. */
+            asked: string;
+            /** @description Who decided. */
+            by: components["schemas"]["Decider"];
+            /** @description Ids that were looked for, in this order; the first that is offered is taken. */
+            candidates: components["schemas"]["TracedCandidate"][];
+            /** @description True when the client named no model. */
+            defaulted: boolean;
+            /** @description The effort that the name asks for. */
+            effort?: string | null;
+            /** @description True when the upstream has said what it offers; without that the built-in table stands in. */
+            listKnown: boolean;
+            /** @description The id that the upstream is asked for. */
+            model: string;
+            /** @description True when a list has it. Without any list: when the built-in table has it. */
+            offered: boolean;
+            rule?: components["schemas"]["TracedRule"] | null;
+            /** @description True when the name asks for thinking. */
+            thinking: boolean;
+        };
+        /** @description A name to try. */
+        NameTest: {
+            /** @description The key whose rules hold too. */
+            keyId?: string | null;
+            /** @description The name as a client would send it; empty for a request that names no model. */
+            name: string;
+        };
+        /** @description What would happen to a name. */
+        NameTestResult: {
+            /** @description Ids of the accounts that would be asked. Empty: any. */
+            accounts: components["schemas"]["AccountId"][];
+            /** @description The offered model that the name looks like, when it would be passed on. */
+            nearest?: string | null;
+            /** @description How it becomes a model. */
+            trace: components["schemas"]["ModelTrace"];
+        };
         /** @description A key to make. */
         NewKey: {
             /** @description Its name for people. */
+            name: string;
+        };
+        /** @description A model that accounts are offered. */
+        OfferedModel: {
+            /** @description Ids of the accounts that may use it. Empty while no account's list is known. */
+            accounts: components["schemas"]["AccountId"][];
+            /**
+             * Format: int64
+             * @description Context window in tokens.
+             */
+            contextWindow?: number | null;
+            /**
+             * Format: double
+             * @description What a request costs, relative to the usual.
+             */
+            creditMultiplier?: number | null;
+            /** @description One line about it. */
+            description?: string | null;
+            /** @description Whether it takes documents such as PDFs. */
+            documents: boolean;
+            /** @description Levels of effort it knows, lowest first. None: it knows none. */
+            efforts: string[];
+            /** @description The upstream's id; also the name to use. */
+            id: string;
+            /** @description Whether it takes images. */
+            images: boolean;
+            /**
+             * Format: int64
+             * @description Output limit in tokens.
+             */
+            maxOutput?: number | null;
+            /** @description Its name for people. */
+            name: string;
+        };
+        /** @description Another name for an offered model. */
+        OtherName: {
+            /** @description Id of the model it means now. */
+            model: string;
+            /** @description The name. */
             name: string;
         };
         /**
@@ -981,6 +1126,23 @@ export interface components {
          * @description Milliseconds since the Unix epoch, UTC.
          */
         Timestamp: number;
+        /** @description An id that was looked for. */
+        TracedCandidate: {
+            /** @description The id. */
+            id: string;
+            /** @description True when it is offered. */
+            offered: boolean;
+        };
+        /** @description A rule that decided. */
+        TracedRule: {
+            /**
+             * Format: int32
+             * @description Its place in its list, from 0.
+             */
+            at: number;
+            /** @description What it compares with. */
+            match: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1328,6 +1490,83 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+        };
+    };
+    refreshModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+        };
+    };
+    testModelName: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NameTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NameTestResult"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,14 +1,25 @@
 //! Model names: what the upstream offers each account, and which of it a client means.
 //!
-//! The upstream's list is the truth where it is known; a small table stands in until then. A name that nobody knows is
-//! refused with the nearest known one when the list is known, and passed through when it is not.
+//! The upstream's list is the truth where it is known; a small table stands in until then. A name is read by the rules of
+//! the key, then by the rules for all keys, then by the names the gateway knows ([`alias`]); a name that nobody knows is
+//! passed on as it is, and when the upstream refuses it, the client is told the nearest offered one. A name never means a
+//! lesser model than it says without a rule that says so.
 
-mod name;
+mod alias;
+mod cards;
+mod nearest;
+mod resolve;
+mod rules;
+mod spelling;
 mod table;
+mod trace;
+
+pub(crate) use cards::{OfferedModel, OtherName};
+pub(crate) use resolve::{Names, Resolved};
+pub use trace::{Decider, ModelTrace, TracedCandidate, TracedRule};
 
 use crate::account::{Account, AccountId};
 use crate::upstream::UpstreamModel;
-use kiro_protocol::codec::ModelCard;
 use kiro_protocol::failure::{Failure, FailureClass};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,19 +30,6 @@ use tokio::time::Instant;
 const FRESH: Duration = Duration::from_secs(15 * 60);
 /// How long after a failure nobody asks again.
 const PAUSE: Duration = Duration::from_secs(30);
-
-/// The model a request is sent to.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Resolved {
-    /// Exact id.
-    pub(crate) id: String,
-    /// The real window in tokens, when known.
-    pub(crate) window: Option<u64>,
-    /// Whether images may be sent.
-    pub(crate) images: bool,
-    /// What additional fields it takes.
-    pub(crate) fields_schema: Option<serde_json::Value>,
-}
 
 /// The model lists of all accounts.
 #[derive(Default)]
@@ -46,12 +44,46 @@ pub(crate) struct Catalog {
 struct List {
     models: Option<Arc<Vec<UpstreamModel>>>,
     asked: Instant,
+    /// True when the upstream contradicted the list since.
+    doubted: bool,
+}
+
+/// What some accounts are offered, taken at one moment.
+struct Offer {
+    lists: Vec<(AccountId, Arc<Vec<UpstreamModel>>)>,
+    table: Arc<Vec<UpstreamModel>>,
+}
+
+impl Offer {
+    /// True when the upstream said what there is.
+    fn is_known(&self) -> bool {
+        !self.lists.is_empty()
+    }
+
+    /// Everything that any of the accounts is offered, in the order of the lists.
+    fn models(&self) -> Vec<&UpstreamModel> {
+        if !self.is_known() {
+            return self.table.iter().collect();
+        }
+        let mut seen = HashSet::new();
+        self.lists
+            .iter()
+            .flat_map(|(_, list)| list.iter())
+            .filter(|model| seen.insert(model.id.to_ascii_lowercase()))
+            .collect()
+    }
+
+    /// The accounts whose list has the model.
+    fn accounts(&self, model: &str) -> Vec<AccountId> {
+        let has = |list: &[UpstreamModel]| list.iter().any(|known| known.id.eq_ignore_ascii_case(model));
+        self.lists.iter().filter(|(_, list)| has(list)).map(|(account, _)| account.clone()).collect()
+    }
 }
 
 impl Catalog {
     /// Keeps what the upstream listed.
     pub(crate) fn learned(&self, account: &AccountId, models: Vec<UpstreamModel>) {
-        let list = List { models: Some(Arc::new(models)), asked: Instant::now() };
+        let list = List { models: Some(Arc::new(models)), asked: Instant::now(), doubted: false };
         self.lists().insert(account.clone(), list);
     }
 
@@ -59,21 +91,39 @@ impl Catalog {
     pub(crate) fn missed(&self, account: &AccountId) {
         let mut lists = self.lists();
         let models = lists.get(account).and_then(|list| list.models.clone());
-        lists.insert(account.clone(), List { models, asked: Instant::now() });
+        lists.insert(account.clone(), List { models, asked: Instant::now(), doubted: false });
     }
 
     /// True when it is time to ask for this account's list.
     pub(crate) fn wants(&self, account: &AccountId) -> bool {
         match self.lists().get(account) {
             None => true,
-            Some(list) => list.asked.elapsed() > if list.models.is_some() { FRESH } else { PAUSE },
+            Some(list) => {
+                let settled = list.models.is_some() && !list.doubted;
+                list.asked.elapsed() > if settled { FRESH } else { PAUSE }
+            }
         }
     }
 
-    /// True when a list of one of these accounts is known.
-    pub(crate) fn knows_any(&self, pool: &[Arc<Account>]) -> bool {
-        let lists = self.lists();
-        pool.iter().any(|account| lists.get(&account.id).is_some_and(|list| list.models.is_some()))
+    /// True when this account's list is known.
+    pub(crate) fn knows(&self, account: &AccountId) -> bool {
+        self.lists().get(account).is_some_and(|list| list.models.is_some())
+    }
+
+    /// The account was refused a model that its list has, so the list is asked for again soon.
+    pub(crate) fn doubt(&self, account: &AccountId) {
+        if let Some(list) = self.lists().get_mut(account) {
+            list.doubted = true;
+        }
+    }
+
+    /// Lets every list be asked for again now.
+    pub(crate) fn distrust_all(&self) {
+        // What is known stays in use until the upstream has answered.
+        for list in self.lists().values_mut() {
+            list.doubted = true;
+            list.asked = list.asked.checked_sub(PAUSE * 2).unwrap_or(list.asked);
+        }
     }
 
     /// Forgets an account.
@@ -86,102 +136,55 @@ impl Catalog {
         self.plain.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned());
     }
 
-    /// The model that `wish` means for these accounts.
-    pub(crate) fn resolve(&self, wish: &str, default: &str, pool: &[Arc<Account>]) -> Result<Resolved, Failure> {
-        let wish = if wish.trim().is_empty() { default } else { wish.trim() };
-        let known = self.union(pool);
-        let models: &[UpstreamModel] = if known.is_empty() { &self.table.0 } else { &known };
-        for candidate in name::candidates(wish) {
-            if let Some(model) = models.iter().find(|model| model.id.eq_ignore_ascii_case(&candidate)) {
-                return Ok(self.resolved(model));
-            }
+    /// Who may be asked for a model: the accounts whose list has it; when no list has it, those whose list is not known yet.
+    /// `None`: everybody, because nobody is more likely than another.
+    pub(crate) fn among(&self, model: &str, pool: &[Arc<Account>]) -> Option<Vec<AccountId>> {
+        let offer = self.offer(pool);
+        let offering = offer.accounts(model);
+        if !offering.is_empty() {
+            return Some(offering);
         }
-        if known.is_empty() {
-            // Nobody told us yet what there is: the upstream decides.
-            let id = name::candidates(wish).pop().unwrap_or_else(|| wish.to_owned());
-            return Ok(Resolved { id, window: None, images: true, fields_schema: None });
-        }
-        let shown: String = wish.chars().filter(|c| !c.is_control()).take(100).collect();
+        let unlisted: Vec<AccountId> = pool
+            .iter()
+            .filter(|account| account.stopped.is_none() && !offer.lists.iter().any(|(id, _)| *id == account.id))
+            .map(|account| account.id.clone())
+            .collect();
+        (!unlisted.is_empty()).then_some(unlisted)
+    }
+
+    /// What a client is told when the upstream does not know the model either.
+    pub(crate) fn unknown(&self, wish: &str, pool: &[Arc<Account>]) -> Failure {
+        let shown: String = wish.trim().chars().filter(|c| !c.is_control()).take(100).collect();
         let mut message = format!("model: {shown} is not offered by the signed-in accounts.");
-        if let Some(near) = name::nearest(wish, known.iter().map(|model| model.id.as_str())) {
+        if let Some(near) = self.nearest(wish, pool) {
             message.push_str(&format!(" Did you mean {near}?"));
         }
-        message.push_str(" GET /v1/models lists what there is.");
-        Err(Failure::new(FailureClass::NotFound, "unknown_model", message))
+        message.push_str(" GET /v1/models lists what there is; a rule for model names can give this name a meaning.");
+        Failure::new(FailureClass::NotFound, "unknown_model", message)
     }
 
-    /// What a model list shows.
-    pub(crate) fn cards(&self, pool: &[Arc<Account>], created: u64) -> Vec<ModelCard> {
-        let known = self.union(pool);
-        let models: &[UpstreamModel] = if known.is_empty() { &self.table.0 } else { &known };
-        models.iter().map(|model| card(model, created)).collect()
-    }
-
-    /// One model as a list shows it.
-    pub(crate) fn card(&self, wish: &str, pool: &[Arc<Account>], created: u64) -> Option<ModelCard> {
-        let cards = self.cards(pool, created);
-        name::candidates(wish)
-            .into_iter()
-            .find_map(|candidate| cards.iter().find(|card| card.id.eq_ignore_ascii_case(&candidate)).cloned())
-    }
-
-    fn resolved(&self, model: &UpstreamModel) -> Resolved {
-        let plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner).contains(&model.id);
-        Resolved {
-            id: model.id.clone(),
-            window: model.window,
-            images: model.images,
-            fields_schema: model.fields_schema.clone().filter(|_| !plain),
+    /// The offered model that a name looks like, when the upstream has said what it offers.
+    pub(crate) fn nearest(&self, wish: &str, pool: &[Arc<Account>]) -> Option<String> {
+        let offer = self.offer(pool);
+        if !offer.is_known() {
+            return None;
         }
+        nearest::nearest(wish, offer.models().iter().map(|model| model.id.as_str())).map(str::to_owned)
     }
 
-    /// Everything that any of these accounts is offered, in the order of the lists.
-    fn union(&self, pool: &[Arc<Account>]) -> Vec<UpstreamModel> {
-        let lists: Vec<_> = {
-            let lists = self.lists();
-            pool.iter().filter_map(|account| lists.get(&account.id)?.models.clone()).collect()
-        };
-        let mut seen = HashSet::new();
-        lists
-            .iter()
-            .flat_map(|list| list.iter())
-            .filter(|model| seen.insert(model.id.to_ascii_lowercase()))
-            .cloned()
-            .collect()
+    fn is_plain(&self, model: &str) -> bool {
+        self.plain.lock().unwrap_or_else(PoisonError::into_inner).contains(model)
+    }
+
+    fn offer(&self, pool: &[Arc<Account>]) -> Offer {
+        let lists = self.lists();
+        let known = |account: &Arc<Account>| Some((account.id.clone(), lists.get(&account.id)?.models.clone()?));
+        Offer { lists: pool.iter().filter_map(known).collect(), table: Arc::clone(&self.table.0) }
     }
 
     fn lists(&self) -> MutexGuard<'_, HashMap<AccountId, List>> {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn card(model: &UpstreamModel, created: u64) -> ModelCard {
-    ModelCard {
-        id: model.id.clone(),
-        name: model.name.clone(),
-        created,
-        context_window: model.window,
-        max_output: model.max_output,
-        images: model.images,
-        efforts: efforts(model.fields_schema.as_ref()),
-        credit_multiplier: model.multiplier,
-        documents: false,
-        description: None,
-        alias_of: None,
-    }
-}
-
-/// The effort levels in a model's schema of additional fields: Claude's place first, then GPT's.
-fn efforts(schema: Option<&serde_json::Value>) -> Vec<String> {
-    let at = |group: &str| {
-        schema?.pointer(&format!("/properties/{group}/properties/effort/enum")).and_then(serde_json::Value::as_array)
-    };
-    at("output_config")
-        .or_else(|| at("reasoning"))
-        .into_iter()
-        .flatten()
-        .filter_map(|level| level.as_str().map(str::to_owned))
-        .collect()
 }
 
 #[cfg(test)]

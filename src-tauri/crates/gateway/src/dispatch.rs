@@ -85,16 +85,20 @@ impl Dispatcher {
     /// Tries until the upstream accepts the request or nothing is left to try.
     pub(crate) async fn dial(&self, order: &mut Order, trail: &Trail) -> Result<Connected, Failure> {
         loop {
-            let request = LeaseRequest { exclude: order.tried.clone(), only: order.only.clone() };
+            let among = self.catalog.among(&order.context.model_id, &self.leases.pool());
+            let request = LeaseRequest { exclude: order.tried.clone(), only: order.only.clone(), among };
             let lease = match self.leases.lease_within(&request, QUEUE).await {
                 Ok(lease) => lease,
-                Err(none) => return Err(self.nobody(&none, order.last.as_ref())),
+                Err(none) => return Err(self.nobody(&none, order)),
             };
             let account = Arc::clone(&lease.account);
             match self.ask(&account, order, trail).await {
                 Verdict::Connected(bytes) => return Ok(Connected { lease, bytes }),
                 Verdict::OtherAccount(outcome) => {
                     lease.settle(outcome);
+                    if order.last.as_ref().is_some_and(|last| last.kind == Kind::UnknownModel) {
+                        self.catalog.doubt(&account.id);
+                    }
                     order.tried.push(account.id.clone());
                 }
                 Verdict::Failed(outcome, failure) => {
@@ -255,7 +259,13 @@ impl Dispatcher {
     }
 
     /// What a client is told when no account is left.
-    fn nobody(&self, none: &NoAccount, last: Option<&UpstreamError>) -> Failure {
+    fn nobody(&self, none: &NoAccount, order: &Order) -> Failure {
+        let last = order.last.as_ref();
+        if last.is_some_and(|last| last.kind == Kind::UnknownModel) {
+            let asked = order.conversation.model.trim();
+            let asked = if asked.is_empty() { &order.context.model_id } else { asked };
+            return self.catalog.unknown(asked, &self.leases.pool());
+        }
         if let (NoAccount::AllTried | NoAccount::CoolingDown { .. }, Some(last)) = (none, last) {
             return last.failure();
         }
@@ -270,9 +280,17 @@ impl Dispatcher {
             NoAccount::NeedsLogin => (FailureClass::Permission, "Import the account again."),
             NoAccount::Suspended => (FailureClass::Permission, "Ask Kiro's support, then enable the account again."),
             NoAccount::Disabled => (FailureClass::Permission, "Switch one on in the app."),
-            NoAccount::AllTried | NoAccount::Unknown => (FailureClass::Overloaded, "Look at the accounts in the app."),
+            NoAccount::AllTried | NoAccount::NotOffered | NoAccount::Unknown => {
+                (FailureClass::Overloaded, "Look at the accounts in the app.")
+            }
         };
-        let mut failure = Failure::new(class, none.code(), format!("Kiro Proxy: {none}. {advice}"));
+        let mut words = format!("Kiro Proxy: {none}. {advice}");
+        let pool = self.leases.pool();
+        let model = &order.context.model_id;
+        if self.catalog.among(model, &pool).is_some_and(|among| among.len() < pool.len()) {
+            words.push_str(&format!(" Only accounts that are offered {model} count here."));
+        }
+        let mut failure = Failure::new(class, none.code(), words);
         failure.retry_after = match none {
             NoAccount::Busy => Some(Duration::from_secs(5)),
             NoAccount::Empty => None,
@@ -282,6 +300,7 @@ impl Dispatcher {
             | NoAccount::Suspended
             | NoAccount::Disabled
             | NoAccount::AllTried
+            | NoAccount::NotOffered
             | NoAccount::Unknown => wait,
         };
         failure

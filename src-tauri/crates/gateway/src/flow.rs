@@ -1,6 +1,7 @@
 //! What happened to each request: metadata only, never contents. The newest are kept in memory.
 
 use crate::admin_event::{AdminEvent, Announcer};
+use crate::catalog::ModelTrace;
 use crate::clock::{Clock, Timestamp};
 use kiro_protocol::codec::{Delivery, Notice};
 use kiro_protocol::event::Usage;
@@ -123,6 +124,9 @@ pub struct FlowView {
     pub model: Option<String>,
     /// The model the upstream was asked for.
     pub upstream_model: Option<String>,
+    /// How the client's name became that model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_trace: Option<ModelTrace>,
     /// Id of the account that answered.
     pub account: Option<String>,
     /// True when the answer was made up on this machine.
@@ -171,6 +175,7 @@ impl Flows {
             client,
             model: None,
             upstream_model: None,
+            model_trace: None,
             account: None,
             simulated: false,
             delivery: None,
@@ -271,6 +276,10 @@ impl Flow {
             view.delivery = Some(delivery.into());
         }
         self.record.notices(notices);
+    }
+
+    pub(crate) fn named(&self, trace: &ModelTrace) {
+        self.record.view().model_trace = Some(trace.clone());
     }
 
     pub(crate) fn resolved(&self, upstream_model: &str, notices: &[Notice]) {

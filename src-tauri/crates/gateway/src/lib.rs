@@ -26,6 +26,7 @@ pub mod upstream;
 mod wiring;
 
 pub use admin_event::AdminEvent;
+pub use catalog::{Decider, ModelTrace, TracedCandidate, TracedRule};
 pub use credential::{StoreChoice, StoreKind as StoreName, StoreState as StoreCondition, VaultKeySource};
 pub use error::{FieldProblem, OpenError, Problem, ProblemCode};
 pub use flow::{FlowAttempt, FlowDelivery, FlowNotice, FlowOutcome, FlowUsage, FlowView};

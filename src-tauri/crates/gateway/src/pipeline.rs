@@ -5,7 +5,7 @@ pub(crate) mod rounds;
 mod usage;
 
 use crate::account::{Account, AccountId, Roster};
-use crate::catalog::{Catalog, Resolved};
+use crate::catalog::{Catalog, Names, Resolved};
 use crate::client_key::KeyOptions;
 use crate::dispatch::{Dispatcher, Order};
 use crate::flow::Flow;
@@ -43,18 +43,21 @@ impl Pipeline {
         inbound: Inbound,
         flow: Flow,
         settings: &Settings,
-        _options: &KeyOptions,
+        options: &KeyOptions,
         only: Option<AccountId>,
     ) -> Result<Rounds, (Failure, Flow)> {
         flow.asked(&inbound.conversation.model, inbound.delivery, &inbound.notices);
         self.first_list().await;
-        let pool = self.pool();
-        let model = match self.catalog.resolve(&inbound.conversation.model, &settings.models.default, &pool) {
+        let mut conversation = inbound.conversation;
+        let names = Names::new(settings, options);
+        let model = match self.catalog.resolve(&conversation.model, &names, &self.pool()) {
             Ok(model) => model,
             Err(failure) => return Err((failure, flow)),
         };
-        let context = context(&model, &inbound.conversation);
-        let conversation = Arc::new(inbound.conversation);
+        flow.named(&model.trace);
+        model.apply(&mut conversation);
+        let context = context(&model, &conversation);
+        let conversation = Arc::new(conversation);
         let built = {
             let (conversation, context) = (Arc::clone(&conversation), context.clone());
             crate::pipeline::heavy(weight(&conversation), move || build(&conversation, &context)).await
@@ -82,27 +85,26 @@ impl Pipeline {
         &self,
         inbound: Inbound,
         settings: &Settings,
-        _options: &KeyOptions,
+        options: &KeyOptions,
     ) -> Result<u64, Failure> {
         self.first_list().await;
-        let model = self.catalog.resolve(&inbound.conversation.model, &settings.models.default, &self.pool())?;
-        let context = context(&model, &inbound.conversation);
-        let conversation = inbound.conversation;
+        let mut conversation = inbound.conversation;
+        let model = self.catalog.resolve(&conversation.model, &Names::new(settings, options), &self.pool())?;
+        model.apply(&mut conversation);
+        let context = context(&model, &conversation);
         Ok(heavy(weight(&conversation), move || build(&conversation, &context).estimate_tokens()).await)
     }
 
     /// The accounts whose models count: real ones, or the demo account while there is no real one.
     pub(crate) fn pool(&self) -> Vec<Arc<Account>> {
-        let all = self.roster.list();
-        let any_real = all.iter().any(|account| !account.is_demo());
-        all.iter().filter(|account| account.enabled && account.is_demo() != any_real).cloned().collect()
+        self.roster.pool()
     }
 
     /// Asks for the lists that are missing or old. One account after the other; failures are logged and tried again later.
     pub(crate) async fn learn_models(&self) {
         let _one = self.listing.lock().await;
         for account in self.pool() {
-            if !self.catalog.wants(&account.id) {
+            if account.stopped.is_some() || !self.catalog.wants(&account.id) {
                 continue;
             }
             let listed = match self.dispatcher.token(&account).await {
@@ -120,10 +122,13 @@ impl Pipeline {
         }
     }
 
-    /// The very first request waits a little, so that it is built from what the upstream really offers.
-    async fn first_list(&self) {
-        let pool = self.pool();
-        if self.catalog.knows_any(&pool) || !pool.iter().any(|account| self.catalog.wants(&account.id)) {
+    /// A request that comes before the first list of an account waits a little, so that it is built from what the upstream
+    /// really offers and goes to an account that may use the model.
+    pub(crate) async fn first_list(&self) {
+        let missing = |account: &Arc<Account>| {
+            account.stopped.is_none() && !self.catalog.knows(&account.id) && self.catalog.wants(&account.id)
+        };
+        if !self.pool().iter().any(missing) {
             return;
         }
         if tokio::time::timeout(FIRST_LIST, self.learn_models()).await.is_err() {

@@ -54,6 +54,10 @@ pub(crate) struct UpstreamModel {
     pub(crate) multiplier: Option<f64>,
     /// What `additionalModelRequestFields` may hold.
     pub(crate) fields_schema: Option<serde_json::Value>,
+    /// Whether it takes documents.
+    pub(crate) documents: bool,
+    /// One line about it.
+    pub(crate) description: Option<String>,
 }
 
 /// The service.

@@ -103,6 +103,11 @@ impl Leases {
         self.shared.released.notify_waiters();
     }
 
+    /// The accounts that may serve: see [`Roster::pool`].
+    pub fn pool(&self) -> Vec<Arc<Account>> {
+        self.roster.pool()
+    }
+
     /// A lease now, or why not.
     pub fn lease(self: &Arc<Self>, request: &LeaseRequest) -> Result<Lease, NoAccount> {
         let now = self.clock.now();

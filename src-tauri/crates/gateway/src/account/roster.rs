@@ -84,6 +84,13 @@ impl Roster {
         Ok(Self { dir, snapshot: ArcSwap::from_pointee(accounts), writer: Mutex::new(()) })
     }
 
+    /// The accounts that may serve: real ones that are switched on, or the demo account while there is no real one.
+    pub fn pool(&self) -> Vec<Arc<Account>> {
+        let all = self.list();
+        let any_real = all.iter().any(|account| !account.is_demo());
+        all.iter().filter(|account| account.enabled && account.is_demo() != any_real).cloned().collect()
+    }
+
     /// The accounts now.
     pub fn list(&self) -> Arc<Vec<Arc<Account>>> {
         self.snapshot.load_full()

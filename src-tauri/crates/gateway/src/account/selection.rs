@@ -14,6 +14,8 @@ pub struct LeaseRequest {
     pub exclude: Vec<AccountId>,
     /// Only this account, when set.
     pub only: Option<AccountId>,
+    /// Only these accounts, when set: those that are offered the model. Says nothing when `only` does.
+    pub among: Option<Vec<AccountId>>,
 }
 
 /// Why no account can serve now.
@@ -49,6 +51,9 @@ pub enum NoAccount {
     /// This request has tried all of them.
     #[error("every usable account has been tried")]
     AllTried,
+    /// None of the accounts that are offered the model is there any more.
+    #[error("no account is offered this model")]
+    NotOffered,
     /// The account asked for is not there.
     #[error("there is no such account")]
     Unknown,
@@ -66,6 +71,7 @@ impl NoAccount {
             Self::Suspended => "accounts_suspended",
             Self::Disabled => "accounts_disabled",
             Self::AllTried => "accounts_all_tried",
+            Self::NotOffered => "accounts_without_model",
             Self::Unknown => "account_unknown",
         }
     }
@@ -80,6 +86,7 @@ impl NoAccount {
             | Self::Suspended
             | Self::Disabled
             | Self::AllTried
+            | Self::NotOffered
             | Self::Unknown => None,
         }
     }
@@ -106,6 +113,13 @@ pub(super) fn choose(candidates: &[Candidate], request: &LeaseRequest, limit: us
     };
     if pool.is_empty() {
         return Err(NoAccount::Unknown);
+    }
+    let pool: Vec<usize> = match (&request.only, &request.among) {
+        (None, Some(among)) => pool.into_iter().filter(|at| among.contains(&candidates[*at].account.id)).collect(),
+        (Some(_), _) | (None, None) => pool,
+    };
+    if pool.is_empty() {
+        return Err(NoAccount::NotOffered);
     }
     let untried: Vec<usize> =
         pool.iter().copied().filter(|at| !request.exclude.contains(&candidates[*at].account.id)).collect();
@@ -143,7 +157,7 @@ fn why_none<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> NoAccount {
         NoAccount::NeedsLogin => (3, Timestamp(0)),
         NoAccount::Suspended => (4, Timestamp(0)),
         NoAccount::Disabled => (5, Timestamp(0)),
-        NoAccount::Empty | NoAccount::AllTried | NoAccount::Unknown => (6, Timestamp(0)),
+        NoAccount::Empty | NoAccount::AllTried | NoAccount::NotOffered | NoAccount::Unknown => (6, Timestamp(0)),
     });
     reasons.into_iter().next().unwrap_or(NoAccount::Empty)
 }

@@ -1,6 +1,7 @@
 //! What is known of models before the upstream has said what it offers. The upstream's own list replaces it.
 
 use crate::upstream::UpstreamModel;
+use std::sync::Arc;
 
 const K: u64 = 1000;
 
@@ -28,11 +29,11 @@ const ROWS: [Row; 17] = [
 ];
 
 /// The table as a list.
-pub(super) struct Table(pub(super) Vec<UpstreamModel>);
+pub(super) struct Table(pub(super) Arc<Vec<UpstreamModel>>);
 
 impl Default for Table {
     fn default() -> Self {
-        Self(ROWS.iter().map(model).collect())
+        Self(Arc::new(ROWS.iter().map(model).collect()))
     }
 }
 
@@ -45,5 +46,7 @@ fn model((id, name, window, max_output, images, multiplier): &Row) -> UpstreamMo
         images: *images,
         multiplier: *multiplier,
         fields_schema: None,
+        documents: false,
+        description: None,
     }
 }

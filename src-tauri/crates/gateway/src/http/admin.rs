@@ -5,6 +5,7 @@ mod events;
 mod extract;
 mod flows;
 mod keys;
+mod models;
 mod settings;
 mod status;
 mod try_it;
@@ -39,6 +40,9 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke, keys::change))
         .routes(routes!(keys::reveal))
+        .routes(routes!(models::list))
+        .routes(routes!(models::refresh))
+        .routes(routes!(models::test))
         .routes(routes!(try_it::ask))
         .routes(routes!(flows::list))
         .routes(routes!(events::events))

@@ -7,6 +7,7 @@ use super::body::{self, BodyError, Budget};
 use super::connection::Phase;
 use super::guard::{self, Refusal};
 use super::reply;
+use crate::catalog::Names;
 use crate::client_key::{KeyOptions, Keys};
 use crate::clock::Clock;
 use crate::flow::Flows;
@@ -160,7 +161,7 @@ impl ClientApi {
             Route::Health => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
             Route::Hello => Response::new(Body::empty()),
             Route::Models => self.models::<AnthropicMessages>(&parts),
-            Route::Model(name) => self.model::<AnthropicMessages>(name, id),
+            Route::Model(name) => self.model::<AnthropicMessages>(&options, name, id),
             Route::Messages => {
                 Arc::clone(&self).converse::<AnthropicMessages>("anthropic", &options, parts, body, id).await
             }
@@ -178,13 +179,16 @@ impl ClientApi {
                 _ => {}
             }
         }
-        let cards = self.pipeline.catalog.cards(&self.pipeline.pool(), self.now());
+        let settings = self.settings.snapshot().settings;
+        let cards = self.pipeline.catalog.cards(&self.pipeline.pool(), settings.models.list_aliases, self.now());
         json(StatusCode::OK, &P::encode_models(&cards, &page))
     }
 
-    fn model<P: Protocol>(&self, name: &str, id: &str) -> Response<Body> {
+    fn model<P: Protocol>(&self, options: &KeyOptions, name: &str, id: &str) -> Response<Body> {
         let name = &*percent_decoded(name);
-        match self.pipeline.catalog.card(name, &self.pipeline.pool(), self.now()) {
+        let settings = self.settings.snapshot().settings;
+        let names = Names::new(&settings, options);
+        match self.pipeline.catalog.card(name, &names, &self.pipeline.pool(), self.now()) {
             Some(card) => json(StatusCode::OK, &P::encode_model(&card)),
             None => {
                 let shown: String = name.chars().filter(|c| !c.is_control()).take(100).collect();

@@ -172,6 +172,8 @@ struct ListedModel {
     #[serde(default)]
     model_name: Option<String>,
     #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
     rate_multiplier: Option<f64>,
     #[serde(default)]
     token_limits: Option<TokenLimits>,
@@ -193,15 +195,18 @@ struct TokenLimits {
 impl ListedModel {
     fn into_model(self) -> UpstreamModel {
         let limits = self.token_limits;
+        let inputs = self.supported_input_types;
+        let takes =
+            |kind: &str| inputs.as_ref().map(|kinds| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)));
         UpstreamModel {
             name: self.model_name.unwrap_or_else(|| self.model_id.clone()),
             id: self.model_id,
             window: limits.as_ref().and_then(|limits| limits.max_input_tokens),
             max_output: limits.and_then(|limits| limits.max_output_tokens),
             // Without a word on it, images are tried rather than dropped.
-            images: self
-                .supported_input_types
-                .is_none_or(|types| types.iter().any(|kind| kind.eq_ignore_ascii_case("IMAGE"))),
+            images: takes("IMAGE").unwrap_or(true),
+            documents: takes("DOCUMENT").unwrap_or(false),
+            description: self.description.filter(|text| !text.is_empty()),
             multiplier: self.rate_multiplier,
             fields_schema: self.additional_model_request_fields_schema.filter(|schema| !schema.is_null()),
         }

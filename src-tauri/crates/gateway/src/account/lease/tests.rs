@@ -52,17 +52,17 @@ fn requests_spread_over_accounts_and_a_retry_takes_another_one() {
     let first = house.lease().expect("free");
     let second = house.lease().expect("free");
     assert_ne!(first.account.id, second.account.id);
-    let request = LeaseRequest { exclude: vec![first.account.id.clone()], only: None };
+    let request = LeaseRequest { exclude: vec![first.account.id.clone()], only: None, among: None };
     let third = house.leases.lease(&request).expect("free");
     assert_eq!(third.account.id, second.account.id);
-    let request = LeaseRequest { exclude: vec![house.id("one"), house.id("two")], only: None };
+    let request = LeaseRequest { exclude: vec![house.id("one"), house.id("two")], only: None, among: None };
     assert_eq!(house.leases.lease(&request).expect_err("none left"), NoAccount::AllTried);
 }
 
 #[test]
 fn an_idle_request_prefers_the_account_that_worked_last() {
     let house = house(&["one", "two"]);
-    let only = LeaseRequest { exclude: Vec::new(), only: Some(house.id("two")) };
+    let only = LeaseRequest { exclude: Vec::new(), only: Some(house.id("two")), among: None };
     house.leases.lease(&only).expect("free").settle(Outcome::Succeeded);
     assert_eq!(house.lease().expect("free").account.label, "two");
 }
