@@ -67,6 +67,8 @@ pub(super) struct Assembler {
     pending: Vec<Thought>,
     /// True when the next reasoning does not continue the last one.
     parted: bool,
+    /// Signatures made so far.
+    sealed: u32,
     /// The open call: id, name, text of its arguments.
     call: Option<(String, String, String)>,
     call_cut: bool,
@@ -75,7 +77,15 @@ pub(super) struct Assembler {
 
 impl Assembler {
     pub(super) fn new(show_thinking: bool) -> Self {
-        Self { show_thinking, pending: Vec::new(), parted: false, call: None, call_cut: false, grounding: None }
+        Self {
+            show_thinking,
+            pending: Vec::new(),
+            parted: false,
+            sealed: 0,
+            call: None,
+            call_cut: false,
+            grounding: None,
+        }
     }
 
     pub(super) fn text(&mut self, piece: &str, emit: &mut dyn FnMut(Part<'_>)) {
@@ -185,7 +195,8 @@ impl Assembler {
         if self.pending.is_empty() {
             return None;
         }
-        let signature = seal(&self.pending);
+        let signature = seal(self.sealed, &self.pending);
+        self.sealed += u32::from(signature.is_some());
         self.pending.clear();
         signature
     }

@@ -276,15 +276,16 @@ fn plain(value: Value) -> String {
     }
 }
 
+/// Set apart by line breaks: the model's texts around it are joined as they are.
 fn fenced(code: &Code) -> String {
     let language = code.language.as_deref().filter(|language| !language.ends_with("UNSPECIFIED")).unwrap_or_default();
-    format!("```{}\n{}\n```", language.to_ascii_lowercase(), code.code.as_deref().unwrap_or_default())
+    format!("\n```{}\n{}\n```\n", language.to_ascii_lowercase(), code.code.as_deref().unwrap_or_default())
 }
 
 fn code_result(result: CodeResult) -> String {
     let output = result.output.unwrap_or_default();
     match result.outcome.as_deref() {
-        None | Some("OUTCOME_OK" | "OUTCOME_UNSPECIFIED") => format!("Output:\n{output}"),
-        Some(_) => format!("Output (failed):\n{output}"),
+        None | Some("OUTCOME_OK" | "OUTCOME_UNSPECIFIED") => format!("\nOutput:\n{output}\n"),
+        Some(_) => format!("\nOutput (failed):\n{output}\n"),
     }
 }

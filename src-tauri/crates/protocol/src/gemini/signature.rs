@@ -43,12 +43,13 @@ impl Thought {
     }
 }
 
-/// Thoughts as a signature; nothing when none of them has to be replayed.
-pub(super) fn seal(thoughts: &[Thought]) -> Option<String> {
+/// Thoughts as a signature; nothing when none of them has to be replayed. `place` counts the signatures of an answer, so
+/// that equal thoughts at two places differ from one signature that a client copied.
+pub(super) fn seal(place: u32, thoughts: &[Thought]) -> Option<String> {
     if !thoughts.iter().any(Thought::is_sealed) {
         return None;
     }
-    let body = serde_json::to_vec(thoughts).expect("texts always serialize");
+    let body = serde_json::to_vec(&(place, thoughts)).expect("texts always serialize");
     let mut bytes = Vec::with_capacity(MARK.len() + 4 + body.len());
     bytes.extend_from_slice(MARK);
     bytes.extend_from_slice(&crc32fast::hash(&body).to_be_bytes());
@@ -63,7 +64,8 @@ pub(super) fn open(signature: &str) -> Option<Vec<Thought>> {
     if crc32fast::hash(body) != u32::from_be_bytes(*check) {
         return None;
     }
-    serde_json::from_slice(body).ok()
+    let (_, thoughts): (u32, Vec<Thought>) = serde_json::from_slice(body).ok()?;
+    Some(thoughts)
 }
 
 /// The URL-safe alphabet is the other one that Google's JSON mapping allows.
@@ -96,21 +98,22 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_to_the_same_bytes_in_every_alphabet() {
-        let sealed = seal(&thoughts()).expect("sealed");
+        let sealed = seal(0, &thoughts()).expect("sealed");
         assert_eq!(open(&sealed), Some(thoughts()));
         let url_safe = URL_SAFE_NO_PAD.encode(STANDARD.decode(&sealed).expect("base64"));
         assert_eq!(open(&url_safe), Some(thoughts()));
+        assert_ne!(seal(1, &thoughts()), Some(sealed));
     }
 
     #[test]
     fn unsigned_reasoning_gets_no_signature() {
-        assert_eq!(seal(&[]), None);
-        assert_eq!(seal(&[Thought::Text("x".into(), None), Thought::Text("y".into(), Some(String::new()))]), None);
+        assert_eq!(seal(0, &[]), None);
+        assert_eq!(seal(0, &[Thought::Text("x".into(), None), Thought::Text("y".into(), Some(String::new()))]), None);
     }
 
     #[test]
     fn foreign_and_damaged_signatures_mean_nothing() {
-        let sealed = seal(&thoughts()).expect("sealed");
+        let sealed = seal(0, &thoughts()).expect("sealed");
         let damaged = format!("{}A{}", &sealed[..20], &sealed[21..]);
         assert_ne!(damaged, sealed);
         for foreign in

@@ -46,7 +46,7 @@ impl Frame {
             Frame::Events => out.json(None, chunk),
             Frame::Array(any) => {
                 if std::mem::replace(any, true) {
-                    out.raw(b",\r\n");
+                    out.raw(b",\n");
                 }
                 out.raw_json(chunk);
             }

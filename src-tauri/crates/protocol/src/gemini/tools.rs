@@ -52,15 +52,8 @@ fn declare_one(tool: WireTool, at: &str, into: &mut Conversation, notes: &mut No
     if other_search.into_iter().flatten().any(|present| present.0) {
         blocked.get_or_insert_default();
     }
-    if let Some(blocked_domains) = blocked
-        && into.server_tools.is_empty()
-    {
-        into.server_tools.push(ServerTool::WebSearch {
-            name: "google_search".to_owned(),
-            max_uses: None,
-            allowed_domains: Vec::new(),
-            blocked_domains,
-        });
+    if let Some(blocked) = blocked {
+        offer_search(blocked, into);
     }
     if let Some(functions) = tool.functions {
         let path = format!("{at}.functionDeclarations");
@@ -75,6 +68,20 @@ fn declare_one(tool: WireTool, at: &str, into: &mut Conversation, notes: &mut No
         }
     }
     Ok(())
+}
+
+/// There is one search, however often it is declared.
+fn offer_search(blocked: Vec<String>, into: &mut Conversation) {
+    if let Some(ServerTool::WebSearch { blocked_domains, .. }) = into.server_tools.first_mut() {
+        blocked_domains.extend(blocked);
+        return;
+    }
+    into.server_tools.push(ServerTool::WebSearch {
+        name: "google_search".to_owned(),
+        max_uses: None,
+        allowed_domains: Vec::new(),
+        blocked_domains: blocked,
+    });
 }
 
 fn function(declared: WireFunction, at: &str, notes: &mut Notes) -> Result<ToolSpec, Fault> {
