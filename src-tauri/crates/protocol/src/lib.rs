@@ -8,7 +8,8 @@
 //! - [`failure`]: what can go wrong, in twelve classes; each protocol has its own table of shapes.
 //! - [`codec`]: the traits a client protocol implements. No module knows two client protocols.
 //! - [`stop`]: client-side limits the upstream does not know (stop sequences), applied to the event stream.
-//! - [`anthropic`]: Anthropic Messages. [`openai_responses`]: OpenAI Responses. [`gemini`]: Gemini generateContent.
+//! - [`anthropic`]: Anthropic Messages. [`openai_chat`]: OpenAI Chat Completions and legacy completions.
+//!   [`openai_responses`]: OpenAI Responses. [`gemini`]: Gemini generateContent.
 //! - [`kiro`]: the upstream edge.
 
 #![warn(missing_docs)]
@@ -20,8 +21,8 @@ pub mod event;
 pub mod failure;
 pub mod gemini;
 pub mod kiro;
-#[allow(dead_code, reason = "the protocols that use it follow")]
 mod openai;
+pub mod openai_chat;
 pub mod openai_responses;
 mod reading;
 pub mod sse;

@@ -6,11 +6,10 @@
 use super::{MAX_MESSAGES, MAX_TOOLS};
 use crate::conversation::JsonObject;
 use crate::reading::content::ContentOf;
-use crate::reading::loose::{Capped, Loose, otherwise};
+use crate::reading::loose::{Capped, Either, Loose};
 use crate::reading::object;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use std::fmt;
 
 object! {
     /// The body of `/v1/messages` and of `/v1/messages/count_tokens`.
@@ -155,33 +154,4 @@ object! {
 }
 
 /// `source`: an object, the plain text that search results carry, or something else.
-#[derive(Debug)]
-pub(super) enum Source {
-    Object(Box<SourceObject>),
-    Text(String),
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Source {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Source;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Source, E> {
-                Ok(Source::Text(text.to_owned()))
-            }
-            fn visit_string<E>(self, text: String) -> Result<Source, E> {
-                Ok(Source::Text(text))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Source, A::Error> {
-                let map = serde::de::value::MapAccessDeserializer::new(map);
-                Ok(Source::Object(Box::new(SourceObject::deserialize(map)?)))
-            }
-            otherwise!(Source::Other; visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64); seq);
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
+pub(super) type Source = Either<SourceObject>;

@@ -56,6 +56,11 @@ impl From<At> for String {
 }
 
 impl<P> ContentOf<P> {
+    /// True for a text of no length, which some clients write where they have nothing to say.
+    pub(crate) fn is_empty_text(&self) -> bool {
+        matches!(&self.content, Content::Text(text) if text.is_empty())
+    }
+
     /// See [`Content::into_blocks`].
     pub(crate) fn into_blocks(self, path: &str, notes: &mut Notes) -> Result<Vec<Block>, Fault> {
         self.content.into_blocks(path, notes)

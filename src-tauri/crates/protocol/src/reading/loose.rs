@@ -72,6 +72,38 @@ impl<'de> Deserialize<'de> for Loose<bool> {
     }
 }
 
+/// An object, a text, or something else.
+#[derive(Debug)]
+pub(crate) enum Either<T> {
+    Object(Box<T>),
+    Text(String),
+    Other,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Either<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
+            type Value = Either<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Either::Text(text.to_owned()))
+            }
+            fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+                Ok(Either::Text(text))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let map = serde::de::value::MapAccessDeserializer::new(map);
+                Ok(Either::Object(Box::new(T::deserialize(map)?)))
+            }
+            otherwise!(Either::Other; visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64); seq);
+        }
+        deserializer.deserialize_any(Any(PhantomData))
+    }
+}
+
 /// A list that reads at most `MAX` items and then only counts on, so that a hostile list cannot fill the memory.
 #[derive(Debug)]
 pub(crate) struct Capped<T, const MAX: usize> {

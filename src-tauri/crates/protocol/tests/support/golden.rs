@@ -1,11 +1,11 @@
 //! Golden cases of a client protocol: `tests/fixtures/<protocol>/<case>/`.
 //!
-//! `request.json` (and `head.json`: path, query, headers, kept) gives `decoded.json`. `events.jsonl` gives `reply.json` and
+//! `request.json` (and `head.json`: path, query, headers, kept, reasoning) gives `decoded.json`. `events.jsonl` gives `reply.json` and
 //! `reply.sse`, with the echo and the stop sequences of the request. `failures.json` and `models.json` hold the tables.
 //! `UPDATE_GOLDEN=1` rewrites what is expected; people read the diff. A file that no check reads is a failure.
 
 use super::view::decoded_json;
-use kiro_protocol::codec::{Echo, ModelCard, PageQuery, Protocol, RequestHead, StreamEncoder};
+use kiro_protocol::codec::{Echo, ModelCard, PageQuery, Protocol, ReasoningStyle, RequestHead, StreamEncoder};
 use kiro_protocol::event::{Event, ReplyBuilder, SearchHit, StopReason, Usage, UsageSource};
 use kiro_protocol::failure::{ContextOverflow, Failure, FailureClass};
 use kiro_protocol::sse::SseWriter;
@@ -28,6 +28,8 @@ pub(crate) struct Folded {
     pub(crate) error: Option<Value>,
     /// Number of signs of life.
     pub(crate) pings: usize,
+    /// Fields of a whole reply that this stream was not asked to carry.
+    pub(crate) unasked: &'static [&'static str],
 }
 
 /// A protocol under test.
@@ -110,13 +112,13 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn check_case<P: Protocol>(suite: &Suite, golden: &mut Golden, case: &Path) {
     let name = case.file_name().expect("a name").to_string_lossy().into_owned();
     let body = golden.input(&case.join("request.json")).unwrap_or_else(|| panic!("{name} has no request"));
-    let head = head(suite, golden.input(&case.join("head.json")));
+    let (head, reasoning) = head(suite, golden.input(&case.join("head.json")));
     let decoded = if is_count(&head.path) { P::decode_count(&head, &body) } else { P::decode(&head, &body) };
     golden.expect_json(&case.join("decoded.json"), &decoded_json(&decoded));
 
     let Some(lines) = golden.input(&case.join("events.jsonl")) else { return };
     let Ok(inbound) = decoded else { panic!("{name} has events for a request that is refused") };
-    let echo = Echo { input_tokens: Some(42), ..inbound.echo };
+    let echo = Echo { input_tokens: Some(42), reasoning, ..inbound.echo };
     let mut stop = StopSequences::new(inbound.conversation.sampling.stop_sequences);
     let (mut events, mut failure) = (Vec::new(), None);
     for line in String::from_utf8(lines).expect("UTF-8").lines().filter(|line| !line.is_empty()) {
@@ -143,14 +145,23 @@ fn check_case<P: Protocol>(suite: &Suite, golden: &mut Golden, case: &Path) {
     match builder.finish() {
         Ok(reply) if failure.is_none() => {
             let whole = P::encode(&reply, &echo);
-            assert_eq!(folded.message.as_ref(), Some(&whole), "{name}: stream and whole reply differ");
+            assert_eq!(folded.message, Some(without(&whole, folded.unasked)), "{name}: stream and whole reply differ");
             golden.expect_json(&case.join("reply.json"), &whole);
         }
         _ => assert!(folded.message.is_none() && folded.error.is_some(), "{name}: a cut answer looks complete"),
     }
 }
 
-fn head(suite: &Suite, file: Option<Vec<u8>>) -> RequestHead {
+/// The reply without the fields that a stream was not asked for.
+pub(crate) fn without(reply: &Value, fields: &[&str]) -> Value {
+    let mut reply = reply.clone();
+    if let Value::Object(reply) = &mut reply {
+        reply.retain(|key, _| !fields.contains(&key.as_str()));
+    }
+    reply
+}
+
+fn head(suite: &Suite, file: Option<Vec<u8>>) -> (RequestHead, ReasoningStyle) {
     #[derive(Default, Deserialize)]
     #[serde(default, deny_unknown_fields)]
     struct Head {
@@ -158,19 +169,30 @@ fn head(suite: &Suite, file: Option<Vec<u8>>) -> RequestHead {
         query: String,
         headers: BTreeMap<String, String>,
         kept: Option<Value>,
+        /// The style the gateway's setting would choose.
+        reasoning: Option<String>,
     }
     let file: Head = file.map(|bytes| serde_json::from_slice(&bytes).expect("head.json")).unwrap_or_default();
     let headers = file.headers.iter().map(|(name, value)| {
         (name.parse::<http::HeaderName>().expect("a name"), value.parse::<http::HeaderValue>().expect("a value"))
     });
-    RequestHead {
+    let reasoning = match file.reasoning.as_deref() {
+        None => ReasoningStyle::default(),
+        Some("content") => ReasoningStyle::Content,
+        Some("removed") => ReasoningStyle::Removed,
+        Some("tagged") => ReasoningStyle::Tagged,
+        Some("plain") => ReasoningStyle::Plain,
+        Some(other) => panic!("{other} is no style of reasoning"),
+    };
+    let head = RequestHead {
         path: file.path.unwrap_or_else(|| suite.path.into()),
         query: file.query,
         headers: headers.collect(),
         request_id: REQUEST_ID.into(),
         now: 1_790_000_000,
         kept: file.kept.map(Arc::new),
-    }
+    };
+    (head, reasoning)
 }
 
 fn is_count(path: &str) -> bool {

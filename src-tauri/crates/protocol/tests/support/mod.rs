@@ -6,4 +6,5 @@ pub(crate) mod anthropic;
 pub(crate) mod gemini;
 pub(crate) mod generate;
 pub(crate) mod golden;
+pub(crate) mod openai_chat;
 pub(crate) mod view;
