@@ -147,7 +147,10 @@ fn chunk(
             ladder.usage = Some(data["usage"].clone());
         }
         Some([only]) => {
-            if ladder.finish_reason.is_some() || only["index"] != 0 || data.get("usage").is_some_and(|usage| !usage.is_null()) {
+            if ladder.finish_reason.is_some()
+                || only["index"] != 0
+                || data.get("usage").is_some_and(|usage| !usage.is_null())
+            {
                 return Err("a choice after the finish reason, of another index, or with usage".into());
             }
             choice(only, first)?;
@@ -195,7 +198,8 @@ fn call(calls: &mut Vec<Value>, deltas: &Value) -> Result<(), String> {
         }
         let call = calls.last_mut().ok_or("no call")?;
         let so_far = call["function"]["arguments"].as_str().ok_or("a piece for a custom tool")?;
-        let piece = delta["function"]["arguments"].as_str().filter(|piece| !piece.is_empty()).ok_or("an empty piece")?;
+        let piece =
+            delta["function"]["arguments"].as_str().filter(|piece| !piece.is_empty()).ok_or("an empty piece")?;
         call["function"]["arguments"] = json!(format!("{so_far}{piece}"));
     }
     Ok(())
@@ -207,7 +211,8 @@ fn function_call(message: &mut Map<String, Value>, delta: &Value) -> Result<(), 
             message.insert("function_call".into(), delta.clone());
         }
         Some(call) if delta.get("name").is_none() => {
-            let joined = format!("{}{}", call["arguments"].as_str().unwrap_or(""), delta["arguments"].as_str().unwrap_or(""));
+            let joined =
+                format!("{}{}", call["arguments"].as_str().unwrap_or(""), delta["arguments"].as_str().unwrap_or(""));
             call["arguments"] = json!(joined);
         }
         _ => return Err("the name of the function must come once, first".into()),
