@@ -14,6 +14,7 @@ use divan::{AllocProfiler, Bencher, black_box};
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::{Protocol, RequestHead};
 use kiro_protocol::gemini::Gemini;
+use kiro_protocol::openai_chat::{OpenAiChat, OpenAiCompletions};
 use kiro_protocol::openai_responses::OpenAiResponses;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ fn main() {
     ratio();
 }
 
-#[divan::bench(types = [AnthropicMessages, Gemini, OpenAiResponses])]
+#[divan::bench(types = [AnthropicMessages, Gemini, OpenAiChat, OpenAiCompletions, OpenAiResponses])]
 fn a_thousand_text_events<P: Protocol>(bencher: Bencher<'_, '_>) {
     bencher.counter(divan::counter::ItemsCount::new(EVENTS)).with_inputs(Stream::<P>::new).bench_local_refs(|stream| {
         for _ in 0..EVENTS {

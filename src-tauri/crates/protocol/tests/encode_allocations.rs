@@ -8,6 +8,7 @@ use cost::Stream;
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::Protocol;
 use kiro_protocol::gemini::Gemini;
+use kiro_protocol::openai_chat::{OpenAiChat, OpenAiCompletions};
 use kiro_protocol::openai_responses::OpenAiResponses;
 
 /// Allocations for `EVENTS` text events, beside the ones by which the output buffer and the collected text grow.
@@ -31,6 +32,8 @@ fn a_text_event_costs_at_most_one_allocation_beyond_the_buffer() {
     let found = [
         ("anthropic", allocations::<AnthropicMessages>()),
         ("gemini", allocations::<Gemini>()),
+        ("openai chat", allocations::<OpenAiChat>()),
+        ("openai completions", allocations::<OpenAiCompletions>()),
         ("openai responses", allocations::<OpenAiResponses>()),
     ];
     for (name, count) in found {
