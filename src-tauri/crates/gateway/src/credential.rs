@@ -35,6 +35,11 @@ impl SecretId {
         Self(format!("client-key/{id}"))
     }
 
+    /// The key that seals kept answers on disk.
+    pub(crate) fn kept_answers() -> Self {
+        Self("responses/key".to_owned())
+    }
+
     /// The record written and removed again by a probe.
     pub(crate) fn probe() -> Self {
         Self(format!("probe/{}", uuid::Uuid::new_v4()))
@@ -68,6 +73,8 @@ pub struct Secrets {
     pub api_key: Option<SecretString>,
     /// A key that we gave to a client.
     pub client_key: Option<SecretString>,
+    /// A key that seals files of ours, base64.
+    pub data_key: Option<SecretString>,
 }
 
 /// Which store is in use.

@@ -151,18 +151,57 @@ pub struct FlowView {
     pub failure_code: Option<String>,
 }
 
+/// Sums over all flows since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct Totals {
+    /// When the gateway was opened.
+    pub(crate) since: Timestamp,
+    pub(crate) complete: u64,
+    pub(crate) failed: u64,
+    pub(crate) client_left: u64,
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+    pub(crate) cache_read_tokens: u64,
+    pub(crate) cache_write_tokens: u64,
+    pub(crate) credits: f64,
+}
+
+impl Totals {
+    fn add(&mut self, view: &FlowView) {
+        match view.outcome {
+            FlowOutcome::Complete => self.complete += 1,
+            FlowOutcome::Failed => self.failed += 1,
+            FlowOutcome::ClientLeft => self.client_left += 1,
+        }
+        let usage = &view.usage;
+        self.input_tokens += usage.input_tokens.unwrap_or(0);
+        self.output_tokens += usage.output_tokens.unwrap_or(0);
+        self.cache_read_tokens += usage.cache_read_tokens.unwrap_or(0);
+        self.cache_write_tokens += usage.cache_write_tokens.unwrap_or(0);
+        self.credits += usage.credits.unwrap_or(0.0);
+    }
+}
+
 /// The newest flows, and the number of those under way.
 pub(crate) struct Flows {
     clock: Arc<dyn Clock>,
     announcer: Announcer,
     ring: Mutex<VecDeque<Arc<FlowView>>>,
+    totals: Mutex<Totals>,
     /// How many are under way; watched by whoever shows it.
     in_flight: watch::Sender<usize>,
 }
 
 impl Flows {
     pub(crate) fn new(clock: Arc<dyn Clock>, announcer: Announcer) -> Self {
-        Self { clock, announcer, ring: Mutex::new(VecDeque::with_capacity(KEPT)), in_flight: watch::channel(0).0 }
+        let totals = Totals { since: clock.now(), ..Totals::default() };
+        Self {
+            clock,
+            announcer,
+            ring: Mutex::new(VecDeque::with_capacity(KEPT)),
+            totals: Mutex::new(totals),
+            in_flight: watch::channel(0).0,
+        }
     }
 
     /// Opens the record of a request that has just arrived.
@@ -201,6 +240,11 @@ impl Flows {
         self.in_flight.subscribe()
     }
 
+    /// What all flows since the start came to, those that are no longer kept included.
+    pub(crate) fn totals(&self) -> Totals {
+        *self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The newest first.
     pub(crate) fn newest(&self, limit: usize) -> Vec<Arc<FlowView>> {
         self.ring().iter().rev().take(limit).cloned().collect()
@@ -212,6 +256,7 @@ impl Flows {
 
     fn close(&self, view: FlowView) {
         self.in_flight.send_modify(|count| *count = count.saturating_sub(1));
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner).add(&view);
         let id = view.id.clone();
         let mut ring = self.ring();
         if ring.len() == KEPT {

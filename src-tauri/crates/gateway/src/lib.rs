@@ -16,6 +16,7 @@ mod dispatch;
 mod error;
 mod flow;
 mod http;
+mod kept;
 mod options;
 mod pipeline;
 pub mod settings;

@@ -7,6 +7,8 @@ mod listener;
 mod logs;
 mod look;
 mod models;
+mod openai;
+mod responses;
 mod startup;
 pub(crate) mod store;
 
@@ -16,6 +18,8 @@ pub use logs::{LogLevel, LogSettings};
 pub use look::{Language, LookSettings, Theme};
 pub(crate) use models::check_rules;
 pub use models::{AliasListing, MatchKind, ModelRule, ModelSettings};
+pub use openai::{OpenAiSettings, ReasoningPlace};
+pub use responses::{AnswerStore, ResponseSettings};
 pub use startup::StartupSettings;
 
 use crate::error::FieldProblem;
@@ -41,6 +45,10 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// Model names.
     pub models: ModelSettings,
+    /// What is particular to OpenAI's protocols.
+    pub openai: OpenAiSettings,
+    /// Answers that are kept for `previous_response_id`.
+    pub responses: ResponseSettings,
 }
 
 impl Settings {
@@ -51,6 +59,7 @@ impl Settings {
         self.logs.check(&mut errors);
         self.limits.check(&mut errors);
         self.models.check(&mut errors);
+        self.responses.check(&mut errors);
         errors.fields
     }
 }

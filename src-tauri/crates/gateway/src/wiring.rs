@@ -17,6 +17,7 @@ use crate::http::client_api::ClientApi;
 use crate::http::holder;
 use crate::http::listener::{Bound, Server};
 use crate::http::local;
+use crate::kept::Kept;
 use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) demo: Arc<Demo>,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) flows: Arc<Flows>,
+    pub(crate) kept: Arc<Kept>,
     pub(crate) machine_id: String,
     /// Ends everything that is not an answer.
     pub(crate) stop: CancellationToken,
@@ -119,6 +121,8 @@ impl Gateway {
             tasks.clone(),
         ));
         let book = Book { roster, leases, tokens, credentials: credentials.clone() };
+        let kept = Arc::new(Kept::new(Arc::clone(&dir), credentials.clone(), Arc::clone(&clock)));
+        kept.follow(&now.responses).await;
         let keys = Keys::open(Arc::clone(&dir), credentials, Arc::clone(&clock))
             .map_err(|error| saved(&error, error.action()))?;
         let machine_id = installation_machine_id(&dir).map_err(|error| internal(&error))?;
@@ -158,6 +162,7 @@ impl Gateway {
                 demo,
                 pipeline,
                 flows,
+                kept,
                 machine_id,
                 stop: CancellationToken::new(),
                 cut: CancellationToken::new(),
@@ -185,6 +190,7 @@ impl Gateway {
         }
         parts.tasks.spawn(self.clone().follow_settings());
         parts.tasks.spawn(self.clone().tell_status());
+        parts.tasks.spawn(Arc::clone(&parts.kept).run(parts.stop.clone()));
         tracing::info!(version = crate::VERSION, "opened");
     }
 
@@ -256,6 +262,7 @@ impl Gateway {
             keys: Arc::clone(&parts.keys),
             settings: Arc::clone(&parts.settings),
             flows: Arc::clone(&parts.flows),
+            kept: Arc::clone(&parts.kept),
             clock: Arc::clone(&parts.clock),
             budget: parts.budget.clone(),
             port,
@@ -291,6 +298,7 @@ impl Gateway {
             let snapshot = changes.borrow_and_update().clone();
             self.parts.telemetry.set_level(snapshot.settings.logs.level);
             self.parts.book.leases.set_limit(snapshot.settings.limits.account_concurrency as usize);
+            self.parts.kept.follow(&snapshot.settings.responses).await;
             self.parts.announcer.tell(AdminEvent::Settings { revision: snapshot.revision });
             let _one = self.parts.switching.lock().await;
             let wish = snapshot.settings.listener.port;

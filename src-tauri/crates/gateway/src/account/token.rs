@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Account, AccountId, AuthMethod, Leases, Roster};
 use crate::clock::{Clock, Timestamp};
-use crate::credential::{Credentials, SecretId, StoreError};
+use crate::credential::{Credentials, SecretId, StoreError, StoreState};
 use crate::upstream::identity::Identity;
 use cell::{Cell, Look};
 
@@ -108,6 +108,11 @@ impl Tokens {
     ) -> Self {
         let parts = Parts { credentials, identity, roster, leases, clock, tracker };
         Self { parts: Arc::new(parts), cells: Mutex::new(HashMap::new()) }
+    }
+
+    /// Whether the store of secrets can be used, as seen by its last call.
+    pub fn store_state(&self) -> StoreState {
+        self.parts.credentials.state()
     }
 
     /// A token that the upstream should accept now. Buys one when there is none or it has expired; when it is merely due,

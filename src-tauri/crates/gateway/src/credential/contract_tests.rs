@@ -34,6 +34,7 @@ fn keeps_the_contract(store: &dyn CredentialStore) {
         client_secret: Some(SecretString::from("c")),
         api_key: Some(SecretString::from("k")),
         client_key: Some(SecretString::from("p")),
+        data_key: Some(SecretString::from("d")),
     };
     store.save(&a, &all).expect("saves");
     let back = store.load(&a).expect("loads").expect("there");
@@ -42,6 +43,7 @@ fn keeps_the_contract(store: &dyn CredentialStore) {
     assert_eq!(text(&back.client_secret).as_deref(), Some("c"));
     assert_eq!(text(&back.api_key).as_deref(), Some("k"));
     assert_eq!(text(&back.client_key).as_deref(), Some("p"));
+    assert_eq!(text(&back.data_key).as_deref(), Some("d"));
 
     // A later save replaces the whole record, not single fields.
     store.save(&a, &refresh("only")).expect("saves");

@@ -20,6 +20,8 @@ struct Plain {
     api_key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data_key: Option<String>,
 }
 
 /// Serialises a record. The buffer is wiped when dropped.
@@ -31,6 +33,7 @@ pub(super) fn encode(secrets: &Secrets) -> Zeroizing<Vec<u8>> {
         client_secret: text(&secrets.client_secret),
         api_key: text(&secrets.api_key),
         client_key: text(&secrets.client_key),
+        data_key: text(&secrets.data_key),
     };
     Zeroizing::new(serde_json::to_vec(&plain).expect("a struct of strings always serialises"))
 }
@@ -46,5 +49,6 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Secrets, String> {
         client_secret: plain.client_secret.take().map(SecretString::from),
         api_key: plain.api_key.take().map(SecretString::from),
         client_key: plain.client_key.take().map(SecretString::from),
+        data_key: plain.data_key.take().map(SecretString::from),
     })
 }

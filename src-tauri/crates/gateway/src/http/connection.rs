@@ -8,10 +8,12 @@ use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 
 /// A request's head must be complete this long after its first byte.
@@ -25,34 +27,76 @@ const WAITING: u8 = 0;
 const HEAD_BEGUN: u8 = 1;
 const IN_REQUEST: u8 = 2;
 
-/// Where the connection is; told by the service, asked by the socket.
+/// Where the connection is; told by the service, asked by the socket, and the other way round.
 #[derive(Clone, Default)]
-pub(crate) struct Phase(Arc<AtomicU8>);
+pub(crate) struct Phase(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    step: AtomicU8,
+    /// How often everything that was written has left for the system.
+    flushes: watch::Sender<u64>,
+    /// The connection must not end as if all were well.
+    broken: AtomicBool,
+}
 
 impl Phase {
     /// A request's head is complete.
     pub(crate) fn request(&self) {
-        self.0.store(IN_REQUEST, Ordering::Relaxed);
+        self.set(IN_REQUEST);
     }
 
     /// Its answer has been handed over.
     pub(crate) fn answered(&self) {
-        self.0.store(WAITING, Ordering::Relaxed);
+        self.set(WAITING);
+    }
+
+    /// Waits until everything that was handed over before has left for the system.
+    pub(crate) async fn flushed(&self) {
+        let mut flushes = self.0.flushes.subscribe();
+        flushes.mark_unchanged();
+        // The sender lives in `self`, so this ends with a flush or with the connection.
+        let _ = flushes.changed().await;
+    }
+
+    /// From now on the connection ends with a reset, so that nobody takes its end for an answer's.
+    pub(crate) fn break_off(&self) {
+        self.0.broken.store(true, Ordering::Relaxed);
+    }
+
+    fn set(&self, step: u8) {
+        self.0.step.store(step, Ordering::Relaxed);
+    }
+
+    fn step(&self) -> u8 {
+        self.0.step.load(Ordering::Relaxed)
+    }
+}
+
+/// A socket that can end with a reset.
+pub(crate) trait Breakable {
+    /// The next close is a reset.
+    fn break_at_close(&self);
+}
+
+impl Breakable for TcpStream {
+    fn break_at_close(&self) {
+        let _ = self.set_zero_linger();
     }
 }
 
 /// A socket with the two deadlines.
-pub(crate) struct Watched<S> {
+pub(crate) struct Watched<S: Breakable> {
     socket: S,
     phase: Phase,
     head: Pin<Box<Sleep>>,
     stall: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Watched<S> {
+impl<S: Breakable> Watched<S> {
     /// A new connection must send its first head at once.
     pub(crate) fn new(socket: S, phase: Phase) -> TokioIo<Self> {
-        phase.0.store(HEAD_BEGUN, Ordering::Relaxed);
+        phase.set(HEAD_BEGUN);
         TokioIo::new(Self { socket, phase, head: Box::pin(tokio::time::sleep(HEAD)), stall: None })
     }
 
@@ -69,13 +113,21 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: Breakable> Drop for Watched<S> {
+    fn drop(&mut self) {
+        if self.phase.0.broken.load(Ordering::Relaxed) {
+            self.socket.break_at_close();
+        }
+    }
+}
+
+impl<S: Breakable + AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.socket).poll_read(cx, buf);
-        match self.phase.0.load(Ordering::Relaxed) {
+        match self.phase.step() {
             WAITING if result.is_ready() && buf.filled().len() > before => {
-                self.phase.0.store(HEAD_BEGUN, Ordering::Relaxed);
+                self.phase.set(HEAD_BEGUN);
                 self.head.as_mut().reset(Instant::now() + HEAD);
                 result
             }
@@ -90,7 +142,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: Breakable + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.socket).poll_write(cx, data);
         self.written(cx, result)
@@ -110,7 +162,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let result = Pin::new(&mut self.socket).poll_flush(cx);
+        if result.is_ready() {
+            self.phase.0.flushes.send_modify(|count| *count += 1);
+        }
+        result
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

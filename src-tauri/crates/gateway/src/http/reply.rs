@@ -3,7 +3,9 @@
 //! Pulled by the connection: a slow client slows the upstream, and a client that leaves drops everything behind it. What
 //! arrived together leaves together, in one write.
 
+use super::answer::paced;
 use super::connection::Phase;
+use crate::kept::Keeping;
 use crate::pipeline::rounds::Rounds;
 use crate::upstream::answer::Progress;
 use axum::body::Body;
@@ -11,10 +13,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, stream};
 use http_body::{Frame, SizeHint};
 use kiro_protocol::codec::{Echo, Protocol, StreamEncoder};
-use kiro_protocol::event::{Event, Reply, ReplyBuilder};
+use kiro_protocol::event::{Event, Reply, ReplyBuilder, Usage, UsageSource};
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::sse::SseWriter;
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -59,17 +60,32 @@ fn incomplete(detail: &str) -> Failure {
     Failure::new(FailureClass::Upstream, "upstream_incomplete", format!("Kiro's answer is not complete: {detail}"))
 }
 
-/// An answer as server-sent events. `writer` may hold what goes out before the answer.
+/// How a stream is written.
+#[derive(Default)]
+pub(crate) struct Manner {
+    /// Time between signs of life.
+    pub(crate) keep_alive: Duration,
+    /// The beginning waits for the true number of input tokens.
+    pub(crate) hold: bool,
+    /// What to do with the complete answer.
+    pub(crate) keeping: Option<Keeping>,
+    /// The connection, for answers that must not seem to end well.
+    pub(crate) phase: Phase,
+}
+
+/// An answer piece by piece. `writer` may hold what goes out before the answer.
 pub(crate) fn stream<P: Protocol>(
-    exchange: Rounds,
+    rounds: Rounds,
     echo: Echo,
-    keep_alive: Duration,
+    manner: Manner,
     cut: &CancellationToken,
     writer: SseWriter,
 ) -> Body {
-    let streaming = Streaming {
-        exchange,
-        encoder: P::encoder(echo),
+    let Manner { keep_alive, hold, keeping, phase } = manner;
+    let streaming = Streaming::<P> {
+        rounds,
+        record: keeping.map(|keeping| Record { keeping, builder: ReplyBuilder::default(), echo: echo.clone() }),
+        start: if hold { Start::Held { echo, events: Vec::new() } } else { Start::Open(P::encoder(echo)) },
         writer,
         events: Vec::with_capacity(32),
         keep_alive,
@@ -77,17 +93,48 @@ pub(crate) fn stream<P: Protocol>(
         alarm: Box::pin(tokio::time::sleep(keep_alive)),
         cut: Box::pin(cut.clone().cancelled_owned()),
         begun: false,
+        phase,
     };
-    let chunks = stream::unfold(Some(Box::new(streaming)), |streaming| async move {
-        let (bytes, rest) = streaming?.next().await;
-        Some((Ok::<_, Infallible>(bytes), rest))
+    let chunks = stream::unfold(Some(Part::Answer(Box::new(streaming))), |part| async move {
+        match part? {
+            Part::Answer(streaming) => {
+                let (bytes, rest) = streaming.next().await;
+                Some((Ok(bytes), rest))
+            }
+            Part::BreakOff(phase) => {
+                // What was said must be on its way first: a reset takes with it what still waits here.
+                phase.flushed().await;
+                phase.break_off();
+                Some((Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)), None))
+            }
+        }
     });
     Body::from_stream(chunks)
 }
 
-struct Streaming<E> {
-    exchange: Rounds,
-    encoder: E,
+enum Part<P: Protocol> {
+    Answer(Box<Streaming<P>>),
+    BreakOff(Phase),
+}
+
+/// Whether the protocol's stream has begun.
+enum Start<P: Protocol> {
+    /// Not yet: the events wait for the number of input tokens.
+    Held { echo: Echo, events: Vec<Event> },
+    Open(P::Encoder),
+}
+
+/// The answer once more, whole, for keeping.
+struct Record {
+    keeping: Keeping,
+    builder: ReplyBuilder,
+    echo: Echo,
+}
+
+struct Streaming<P: Protocol> {
+    rounds: Rounds,
+    start: Start<P>,
+    record: Option<Record>,
     writer: SseWriter,
     events: Vec<Event>,
     keep_alive: Duration,
@@ -95,6 +142,7 @@ struct Streaming<E> {
     alarm: Pin<Box<Sleep>>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     begun: bool,
+    phase: Phase,
 }
 
 enum Step {
@@ -103,17 +151,20 @@ enum Step {
     Cut,
 }
 
-impl<E: StreamEncoder> Streaming<E> {
+impl<P: Protocol> Streaming<P> {
     /// The next bytes to write, and what is left afterwards.
-    async fn next(mut self: Box<Self>) -> (Bytes, Option<Box<Self>>) {
+    async fn next(mut self: Box<Self>) -> (Bytes, Option<Part<P>>) {
         if !self.begun {
             self.begun = true;
-            self.encoder.start(&mut self.writer);
+            match &mut self.start {
+                Start::Open(encoder) => encoder.start(&mut self.writer),
+                Start::Held { .. } => self.writer.comment("the answer is held until its input is counted"),
+            }
             // What the upstream has said already goes out with the start; nothing is waited for.
-            if let Some(progress) = self.exchange.next(&mut self.events).now_or_never()
+            if let Some(progress) = self.rounds.next(&mut self.events).now_or_never()
                 && let Some(end) = self.write(progress)
             {
-                return (self.finish(&end), None);
+                return self.finish(end).await;
             }
             return self.flush();
         }
@@ -121,14 +172,17 @@ impl<E: StreamEncoder> Streaming<E> {
             match self.step().await {
                 Step::Progress(progress) => {
                     if let Some(end) = self.write(progress) {
-                        return (self.finish(&end), None);
+                        return self.finish(end).await;
                     }
                 }
-                Step::Silence => self.encoder.keep_alive(&mut self.writer),
+                Step::Silence => match &mut self.start {
+                    Start::Open(encoder) => encoder.keep_alive(&mut self.writer),
+                    Start::Held { .. } => self.writer.comment("still held"),
+                },
                 Step::Cut => {
                     let failure = stopping();
-                    self.exchange.abandon(&failure);
-                    return (self.finish(&Err(failure)), None);
+                    self.rounds.abandon(&failure);
+                    return self.finish(Err(failure)).await;
                 }
             }
             if !self.writer.is_empty() {
@@ -138,10 +192,10 @@ impl<E: StreamEncoder> Streaming<E> {
     }
 
     async fn step(&mut self) -> Step {
-        let Self { exchange, events, alarm, cut, written, keep_alive, .. } = self;
+        let Self { rounds, events, alarm, cut, written, keep_alive, .. } = self;
         tokio::select! {
             biased;
-            progress = exchange.next(events) => Step::Progress(progress),
+            progress = rounds.next(events) => Step::Progress(progress),
             () = cut.as_mut() => Step::Cut,
             () = silence(alarm.as_mut(), *written, *keep_alive) => Step::Silence,
         }
@@ -150,7 +204,22 @@ impl<E: StreamEncoder> Streaming<E> {
     /// Encodes what came. `Some` when it was the end.
     fn write(&mut self, progress: Result<Progress, Failure>) -> Option<Result<(), Failure>> {
         for event in self.events.drain(..) {
-            self.encoder.event(&event, &mut self.writer);
+            if let Some(record) = &mut self.record
+                && record.builder.push(&event).is_err()
+            {
+                // What cannot be a whole answer is not kept.
+                self.record = None;
+            }
+            match &mut self.start {
+                Start::Open(encoder) => encoder.event(&event, &mut self.writer),
+                Start::Held { events, .. } => {
+                    let counted = matches!(&event, Event::Usage(usage) if is_counted(usage));
+                    events.push(event);
+                    if counted {
+                        self.start = Start::Open(release::<P>(&mut self.start, &mut self.writer));
+                    }
+                }
+            }
         }
         match progress {
             Ok(Progress::More) => None,
@@ -159,19 +228,65 @@ impl<E: StreamEncoder> Streaming<E> {
         }
     }
 
-    fn flush(mut self: Box<Self>) -> (Bytes, Option<Box<Self>>) {
+    fn flush(mut self: Box<Self>) -> (Bytes, Option<Part<P>>) {
         self.written = Instant::now();
-        (self.writer.take(), Some(self))
+        (self.writer.take(), Some(Part::Answer(self)))
     }
 
-    fn finish(&mut self, end: &Result<(), Failure>) -> Bytes {
-        let result = match end {
-            Ok(()) => Ok(()),
-            Err(failure) => Err(failure),
+    /// The last bytes. A complete answer is kept first, so that the client can continue it as soon as it has its end.
+    async fn finish(mut self: Box<Self>, end: Result<(), Failure>) -> (Bytes, Option<Part<P>>) {
+        if let (Ok(()), Some(record)) = (&end, self.record.take())
+            && let Ok(reply) = record.builder.finish()
+        {
+            record.keeping.keep(&P::encode(&reply, &record.echo)).await;
+        }
+        let encoder = match &mut self.start {
+            Start::Open(encoder) => encoder,
+            Start::Held { events, .. } => {
+                // Nothing was said yet, and half an answer need not be.
+                if end.is_err() {
+                    events.clear();
+                }
+                self.start = Start::Open(release::<P>(&mut self.start, &mut self.writer));
+                let Start::Open(encoder) = &mut self.start else { unreachable!("opened above") };
+                encoder
+            }
         };
-        self.encoder.end(result, &mut self.writer);
-        self.writer.take()
+        match end {
+            Ok(()) => {
+                encoder.end(Ok(()), &mut self.writer);
+                (self.writer.take(), None)
+            }
+            Err(failure) => {
+                encoder.end(Err(&paced(&failure)), &mut self.writer);
+                let rest = P::RESETS_AFTER_FAILURE.then(|| Part::BreakOff(self.phase.clone()));
+                (self.writer.take(), rest)
+            }
+        }
     }
+}
+
+/// True for a figure that is not a guess.
+fn is_counted(usage: &Usage) -> bool {
+    usage.input_tokens.is_some() && usage.input_source >= UsageSource::ContextPercentage
+}
+
+/// Begins the stream with the best number of input tokens there is, and writes what waited.
+fn release<P: Protocol>(start: &mut Start<P>, writer: &mut SseWriter) -> P::Encoder {
+    let (mut echo, events) = match start {
+        Start::Held { echo, events } => (std::mem::take(echo), std::mem::take(events)),
+        Start::Open(_) => (Echo::default(), Vec::new()),
+    };
+    let told = events.iter().rev().find_map(|event| match event {
+        Event::Usage(usage) => usage.input_tokens,
+        _ => None,
+    });
+    echo.input_tokens = told.or(echo.input_tokens);
+    let mut encoder = P::encoder(echo);
+    for event in events {
+        encoder.event(&event, writer);
+    }
+    encoder
 }
 
 /// Ends once nothing was written for `keep_alive`. The alarm is set anew only when it rings.

@@ -92,7 +92,7 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
             refresh_token: raw.refresh_token,
             client_secret: raw.client_secret,
             api_key: raw.api_key,
-            client_key: None,
+            ..Secrets::default()
         },
         access: raw.access_token.zip(raw.expires_at),
         warnings,

@@ -80,7 +80,8 @@ pub(super) async fn ask(
     let receipt =
         Receipt { account: exchange.flow().account().unwrap_or_default(), simulated: exchange.flow().simulated() };
     writer.json(Some("receipt"), &receipt);
-    let body = reply::stream::<AnthropicMessages>(exchange, echo, settings.limits.keep_alive(), &parts.cut, writer);
+    let manner = reply::Manner { keep_alive: settings.limits.keep_alive(), ..reply::Manner::default() };
+    let body = reply::stream::<AnthropicMessages>(exchange, echo, manner, &parts.cut, writer);
     Ok(([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], body).into_response())
 }
 
