@@ -208,10 +208,7 @@ fn unreadable(error: BodyError, settings: &Settings) -> (Failure, Option<StatusC
         BodyError::TooSlow => {
             let seconds = settings.listener.body_read_seconds;
             let words = format!("the request body did not arrive within {seconds} seconds");
-            (
-                Failure::new(FailureClass::InvalidRequest, "body_too_slow", words),
-                Some(StatusCode::REQUEST_TIMEOUT),
-            )
+            (Failure::new(FailureClass::InvalidRequest, "body_too_slow", words), Some(StatusCode::REQUEST_TIMEOUT))
         }
         BodyError::Broken => {
             (Failure::new(FailureClass::InvalidRequest, "body_broken", "the request body broke off"), None)

@@ -42,7 +42,11 @@ impl ClientApi {
         }
         let words = "only an answer that is made in the background can be cancelled, and there are none here: close the \
                      connection to stop an answer";
-        failed(Dialect::OpenAi.words(), &Failure::new(FailureClass::InvalidRequest, "not_in_background", words), &asked.id)
+        failed(
+            Dialect::OpenAi.words(),
+            &Failure::new(FailureClass::InvalidRequest, "not_in_background", words),
+            &asked.id,
+        )
     }
 }
 
@@ -66,9 +70,8 @@ fn items(input: &Value, query: &str) -> Value {
     if !ascending {
         all.reverse();
     }
-    let start = after.map_or(0, |after| {
-        all.iter().position(|item| item["id"] == after.as_str()).map_or(all.len(), |at| at + 1)
-    });
+    let start = after
+        .map_or(0, |after| all.iter().position(|item| item["id"] == after.as_str()).map_or(all.len(), |at| at + 1));
     let page: Vec<&Value> = all.iter().skip(start).take(limit).copied().collect();
     object!({
         "object": "list",

@@ -32,11 +32,8 @@ pub(crate) fn ready(pipeline: &Pipeline) -> Response<Body> {
     if credentials != crate::credential::StoreState::Ready {
         reasons.push("secret_store_not_ready");
     }
-    let (status, word) = if reasons.is_empty() {
-        (StatusCode::OK, "ready")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
-    };
+    let (status, word) =
+        if reasons.is_empty() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not_ready") };
     json(status, &object!({ "status": word, "reasons": reasons, "simulated": census.simulated }))
 }
 

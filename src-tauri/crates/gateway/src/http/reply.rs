@@ -85,7 +85,8 @@ pub(crate) fn stream<P: Protocol>(
     let streaming = Streaming::<P> {
         rounds,
         record: keeping.map(|keeping| Record { keeping, builder: ReplyBuilder::default(), echo: echo.clone() }),
-        start: if hold { Start::Held { echo, events: Vec::new() } } else { Start::Open(P::encoder(echo)) },
+        held: hold.then(|| Held { echo: echo.clone(), events: Vec::new() }),
+        encoder: P::encoder(echo),
         writer,
         events: Vec::with_capacity(32),
         keep_alive,
@@ -117,11 +118,10 @@ enum Part<P: Protocol> {
     BreakOff(Phase),
 }
 
-/// Whether the protocol's stream has begun.
-enum Start<P: Protocol> {
-    /// Not yet: the events wait for the number of input tokens.
-    Held { echo: Echo, events: Vec<Event> },
-    Open(P::Encoder),
+/// A stream that has not begun: its events wait for the number of input tokens.
+struct Held {
+    echo: Echo,
+    events: Vec<Event>,
 }
 
 /// The answer once more, whole, for keeping.
@@ -133,7 +133,8 @@ struct Record {
 
 struct Streaming<P: Protocol> {
     rounds: Rounds,
-    start: Start<P>,
+    held: Option<Held>,
+    encoder: P::Encoder,
     record: Option<Record>,
     writer: SseWriter,
     events: Vec<Event>,
@@ -156,9 +157,10 @@ impl<P: Protocol> Streaming<P> {
     async fn next(mut self: Box<Self>) -> (Bytes, Option<Part<P>>) {
         if !self.begun {
             self.begun = true;
-            match &mut self.start {
-                Start::Open(encoder) => encoder.start(&mut self.writer),
-                Start::Held { .. } => self.writer.comment("the answer is held until its input is counted"),
+            if self.held.is_some() {
+                self.writer.comment("the answer is held until its input is counted");
+            } else {
+                self.encoder.start(&mut self.writer);
             }
             // What the upstream has said already goes out with the start; nothing is waited for.
             if let Some(progress) = self.rounds.next(&mut self.events).now_or_never()
@@ -175,10 +177,9 @@ impl<P: Protocol> Streaming<P> {
                         return self.finish(end).await;
                     }
                 }
-                Step::Silence => match &mut self.start {
-                    Start::Open(encoder) => encoder.keep_alive(&mut self.writer),
-                    Start::Held { .. } => self.writer.comment("still held"),
-                },
+                // Before the first event only a comment is harmless.
+                Step::Silence if self.held.is_some() => self.writer.comment("still held"),
+                Step::Silence => self.encoder.keep_alive(&mut self.writer),
                 Step::Cut => {
                     let failure = stopping();
                     self.rounds.abandon(&failure);
@@ -203,28 +204,40 @@ impl<P: Protocol> Streaming<P> {
 
     /// Encodes what came. `Some` when it was the end.
     fn write(&mut self, progress: Result<Progress, Failure>) -> Option<Result<(), Failure>> {
-        for event in self.events.drain(..) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
             if let Some(record) = &mut self.record
                 && record.builder.push(&event).is_err()
             {
                 // What cannot be a whole answer is not kept.
                 self.record = None;
             }
-            match &mut self.start {
-                Start::Open(encoder) => encoder.event(&event, &mut self.writer),
-                Start::Held { events, .. } => {
-                    let counted = matches!(&event, Event::Usage(usage) if is_counted(usage));
-                    events.push(event);
-                    if counted {
-                        self.start = Start::Open(release::<P>(&mut self.start, &mut self.writer));
-                    }
-                }
+            let Some(held) = &mut self.held else {
+                self.encoder.event(&event, &mut self.writer);
+                continue;
+            };
+            let counted = matches!(&event, Event::Usage(usage) if is_counted(usage));
+            held.events.push(event);
+            if counted {
+                self.release();
             }
         }
+        self.events = events;
         match progress {
             Ok(Progress::More) => None,
             Ok(Progress::Complete) => Some(Ok(())),
             Err(failure) => Some(Err(failure)),
+        }
+    }
+
+    /// Begins a held stream, with the best number of input tokens there is, and writes what waited.
+    fn release(&mut self) {
+        let Some(Held { mut echo, events }) = self.held.take() else { return };
+        let told = |event: &Event| if let Event::Usage(usage) = event { usage.input_tokens } else { None };
+        echo.input_tokens = events.iter().rev().find_map(told).or(echo.input_tokens);
+        self.encoder = P::encoder(echo);
+        for event in events {
+            self.encoder.event(&event, &mut self.writer);
         }
     }
 
@@ -240,25 +253,16 @@ impl<P: Protocol> Streaming<P> {
         {
             record.keeping.keep(&P::encode(&reply, &record.echo)).await;
         }
-        let encoder = match &mut self.start {
-            Start::Open(encoder) => encoder,
-            Start::Held { events, .. } => {
-                // Nothing was said yet, and half an answer need not be.
-                if end.is_err() {
-                    events.clear();
-                }
-                self.start = Start::Open(release::<P>(&mut self.start, &mut self.writer));
-                let Start::Open(encoder) = &mut self.start else { unreachable!("opened above") };
-                encoder
-            }
-        };
+        if end.is_ok() {
+            self.release();
+        }
         match end {
             Ok(()) => {
-                encoder.end(Ok(()), &mut self.writer);
+                self.encoder.end(Ok(()), &mut self.writer);
                 (self.writer.take(), None)
             }
             Err(failure) => {
-                encoder.end(Err(&paced(&failure)), &mut self.writer);
+                self.encoder.end(Err(&paced(&failure)), &mut self.writer);
                 let rest = P::RESETS_AFTER_FAILURE.then(|| Part::BreakOff(self.phase.clone()));
                 (self.writer.take(), rest)
             }
@@ -269,24 +273,6 @@ impl<P: Protocol> Streaming<P> {
 /// True for a figure that is not a guess.
 fn is_counted(usage: &Usage) -> bool {
     usage.input_tokens.is_some() && usage.input_source >= UsageSource::ContextPercentage
-}
-
-/// Begins the stream with the best number of input tokens there is, and writes what waited.
-fn release<P: Protocol>(start: &mut Start<P>, writer: &mut SseWriter) -> P::Encoder {
-    let (mut echo, events) = match start {
-        Start::Held { echo, events } => (std::mem::take(echo), std::mem::take(events)),
-        Start::Open(_) => (Echo::default(), Vec::new()),
-    };
-    let told = events.iter().rev().find_map(|event| match event {
-        Event::Usage(usage) => usage.input_tokens,
-        _ => None,
-    });
-    echo.input_tokens = told.or(echo.input_tokens);
-    let mut encoder = P::encoder(echo);
-    for event in events {
-        encoder.event(&event, writer);
-    }
-    encoder
 }
 
 /// Ends once nothing was written for `keep_alive`. The alarm is set anew only when it rings.

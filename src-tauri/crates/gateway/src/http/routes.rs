@@ -112,7 +112,9 @@ impl Absent {
             Self::Video => "Kiro makes no videos. Use another provider for them",
             Self::Moderations => "Kiro offers no moderation models",
             Self::Files => "files cannot be uploaded here. Send pictures and documents inside the conversation",
-            Self::Batches => "batches are not offered: Kiro answers one request at a time. Send the requests one by one",
+            Self::Batches => {
+                "batches are not offered: Kiro answers one request at a time. Send the requests one by one"
+            }
             Self::Caches => {
                 "caches cannot be managed here: Kiro caches by itself, and cache marks inside a request are passed on"
             }
@@ -169,12 +171,7 @@ impl Route<'_> {
             | Route::KeptInput(_)
             | Route::Cancel(_) => Some(Dialect::OpenAi),
             Route::Gemini(..) => Some(Dialect::Gemini),
-            Route::Open(_)
-            | Route::Usage
-            | Route::Models
-            | Route::Model(_)
-            | Route::Absent(_)
-            | Route::Unknown => None,
+            Route::Open(_) | Route::Usage | Route::Models | Route::Model(_) | Route::Absent(_) | Route::Unknown => None,
         }
     }
 }

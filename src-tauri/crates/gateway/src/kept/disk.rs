@@ -91,7 +91,9 @@ impl Disk {
         let dir = Arc::clone(&self.dir);
         let cleared = blocking(move || {
             let mut found = list(&dir).into_iter();
-            found.try_for_each(|file| remove_synced(&path(&dir, &file.slot, file.at))).map_err(|error| error.to_string())
+            found
+                .try_for_each(|file| remove_synced(&path(&dir, &file.slot, file.at)))
+                .map_err(|error| error.to_string())
         })
         .await;
         if let Err(error) = cleared {

@@ -96,9 +96,8 @@ async fn a_file_under_another_name_does_not_open() {
     kept.put(&key("a"), "resp_1", &json!(1)).await;
     kept.put(&key("b"), "resp_1", &json!(2)).await;
     let at = house.clock.now();
-    let path = |who: &str| {
-        dir.file("responses").join(format!("{}.{}.kept", Slot::new(&key(who), "resp_1").0, at.unix_ms()))
-    };
+    let path =
+        |who: &str| dir.file("responses").join(format!("{}.{}.kept", Slot::new(&key(who), "resp_1").0, at.unix_ms()));
     std::fs::copy(path("a"), path("b")).expect("copied");
     assert!(kept.get(&key("b"), "resp_1").await.is_none());
     assert!(kept.get(&key("a"), "resp_1").await.is_some());
