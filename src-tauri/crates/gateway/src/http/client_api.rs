@@ -10,7 +10,7 @@ use super::converse::Asked;
 use super::dialect::Dialect;
 use super::guard::{self, Refusal};
 use super::reply;
-use super::routes::{self, Found, Open, Route};
+use super::routes::{self, Found, GeminiCall, Open, Route};
 use super::{overview, query};
 use crate::client_key::{KeyId, Keys};
 use crate::clock::Clock;
@@ -26,6 +26,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::failure::{Failure, FailureClass};
+use kiro_protocol::gemini::Gemini;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -99,7 +100,7 @@ impl ClientApi {
             return self.open(open, body).await;
         }
         let Some(key) = self.key(&parts, dialect) else { return last_words(failed(words, &no_key(), id)) };
-        self.dispatch(route, dialect, Asked { parts, body, id: id.to_owned(), key, phase, path: None }).await
+        self.dispatch(route, dialect, Asked { parts, body, id: id.to_owned(), key, phase }).await
     }
 
     async fn open(&self, open: Open, body: Incoming) -> Response<Body> {
@@ -119,6 +120,8 @@ impl ClientApi {
             Route::Model(name) => self.model(dialect, name, &asked),
             Route::Messages => self.converse::<AnthropicMessages>(asked).await,
             Route::CountTokens => self.count::<AnthropicMessages>(asked).await,
+            Route::Gemini(_, GeminiCall::Generate | GeminiCall::Stream) => self.converse::<Gemini>(asked).await,
+            Route::Gemini(_, GeminiCall::Count) => self.count::<Gemini>(asked).await,
             Route::Kept(name) if asked.parts.method == Method::DELETE => self.forget_kept(name, &asked).await,
             Route::Kept(name) => self.show_kept(name, &asked).await,
             Route::KeptInput(name) => self.show_kept_input(name, &asked).await,
@@ -128,7 +131,6 @@ impl ClientApi {
             | Route::Responses
             | Route::CountResponses
             | Route::Compact
-            | Route::Gemini(..)
             | Route::Absent(_)
             | Route::Unknown => last_words(failed(dialect.words(), &unknown_path(), &asked.id)),
         }

@@ -36,20 +36,18 @@ pub(crate) struct Asked {
     pub(crate) key: KeyId,
     /// Where its connection is.
     pub(crate) phase: Phase,
-    /// The path that decoders see when it is not the one that was asked for.
-    pub(crate) path: Option<String>,
 }
 
 impl ClientApi {
     /// Any protocol's count of a conversation's tokens.
     pub(super) async fn count<P: Served>(&self, asked: Asked) -> Response<Body> {
         let settings = self.settings.snapshot().settings;
-        let Asked { parts, body, id, key, path, .. } = asked;
+        let Asked { parts, body, id, key, .. } = asked;
         let (bytes, _share) = match self.read(P::encode_failure, &parts, body, &settings, &id).await {
             Ok(read) => read,
             Err(response) => return response,
         };
-        let (bytes, head) = self.head::<P>(parts, path, &id, &key, bytes).await;
+        let (bytes, head) = self.head::<P>(parts, &id, &key, bytes).await;
         let decoded = heavy(bytes.len(), move || P::decode_count(&head, &bytes)).await;
         let counted = match decoded {
             Ok(inbound) => self.pipeline.count(inbound, &settings, &self.keys.options(&key)).await,
@@ -64,7 +62,7 @@ impl ClientApi {
     /// Any protocol's "answer this conversation".
     pub(super) async fn converse<P: Served>(self: Arc<Self>, asked: Asked) -> Response<Body> {
         let settings = self.settings.snapshot().settings;
-        let Asked { parts, body, id, key, phase, path } = asked;
+        let Asked { parts, body, id, key, phase } = asked;
         let client = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(program);
         let reasoning = reasoning(&parts.headers, &settings);
         let options = self.keys.options(&key);
@@ -77,7 +75,7 @@ impl ClientApi {
                 return response;
             }
         };
-        let (bytes, head) = self.head::<P>(parts, path, &id, &key, bytes).await;
+        let (bytes, head) = self.head::<P>(parts, &id, &key, bytes).await;
         let decoded = heavy(bytes.len(), move || {
             let decoded = P::decode(&head, &bytes);
             drop(bytes);
@@ -137,7 +135,6 @@ impl ClientApi {
     async fn head<P: Served>(
         &self,
         parts: Parts,
-        path: Option<String>,
         id: &str,
         key: &KeyId,
         bytes: bytes::Bytes,
@@ -156,7 +153,7 @@ impl ClientApi {
             headers.remove(secret);
         }
         let head = RequestHead {
-            path: path.unwrap_or_else(|| parts.uri.path().to_owned()),
+            path: parts.uri.path().to_owned(),
             query: query::without_secrets(parts.uri.query().unwrap_or_default()),
             headers,
             request_id: id.to_owned(),

@@ -4,6 +4,7 @@ use http::{HeaderMap, StatusCode};
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::Protocol;
 use kiro_protocol::failure::Failure;
+use kiro_protocol::gemini::Gemini;
 use serde_json::Value;
 
 /// How a failure is put into a protocol's words.
@@ -34,7 +35,7 @@ impl Dialect {
         match self {
             Self::Anthropic => AnthropicMessages::encode_failure,
             Self::OpenAi => AnthropicMessages::encode_failure,
-            Self::Gemini => AnthropicMessages::encode_failure,
+            Self::Gemini => Gemini::encode_failure,
         }
     }
 }
@@ -50,4 +51,8 @@ pub(crate) trait Served: Protocol {
 impl Served for AnthropicMessages {
     const NAME: &'static str = "anthropic";
     const BEGINS_WITH_USAGE: bool = true;
+}
+
+impl Served for Gemini {
+    const NAME: &'static str = "gemini";
 }

@@ -11,6 +11,7 @@ use http::{Response, StatusCode};
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::{ModelCard, PageQuery, Protocol};
 use kiro_protocol::failure::{Failure, FailureClass};
+use kiro_protocol::gemini::Gemini;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -40,7 +41,7 @@ fn list(dialect: Dialect) -> fn(&[ModelCard], &PageQuery) -> Value {
     match dialect {
         Dialect::Anthropic => AnthropicMessages::encode_models,
         Dialect::OpenAi => AnthropicMessages::encode_models,
-        Dialect::Gemini => AnthropicMessages::encode_models,
+        Dialect::Gemini => Gemini::encode_models,
     }
 }
 
@@ -48,7 +49,7 @@ fn card(dialect: Dialect) -> fn(&ModelCard) -> Value {
     match dialect {
         Dialect::Anthropic => AnthropicMessages::encode_model,
         Dialect::OpenAi => AnthropicMessages::encode_model,
-        Dialect::Gemini => AnthropicMessages::encode_model,
+        Dialect::Gemini => Gemini::encode_model,
     }
 }
 

@@ -246,6 +246,9 @@ fn resource(path: &str) -> Route<'_> {
     if let Some(rest) = path.strip_prefix("/models/") {
         return model(rest);
     }
+    if let Some(call @ Route::Gemini(..)) = path.strip_prefix("/tunedModels/").map(model) {
+        return call;
+    }
     absent(path).map_or(Route::Unknown, Route::Absent)
 }
 

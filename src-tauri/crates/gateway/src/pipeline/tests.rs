@@ -402,7 +402,13 @@ async fn without_an_account_the_client_is_told_what_to_do() {
 async fn streamed(house: &House, cut: &CancellationToken) -> axum::body::Body {
     let exchange = house.begin().await;
     let echo = Echo { request_id: "0".repeat(32), model: "auto".into(), ..Echo::default() };
-    reply::stream::<AnthropicMessages>(exchange, echo, reply::Manner { keep_alive: Duration::from_secs(15), ..reply::Manner::default() }, cut, SseWriter::default())
+    reply::stream::<AnthropicMessages>(
+        exchange,
+        echo,
+        reply::Manner { keep_alive: Duration::from_secs(15), ..reply::Manner::default() },
+        cut,
+        SseWriter::default(),
+    )
 }
 
 #[tokio::test(start_paused = true)]
