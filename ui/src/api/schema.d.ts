@@ -410,6 +410,11 @@ export interface components {
          */
         AliasListing: "none" | "short" | "all";
         /**
+         * @description Where answers are kept.
+         * @enum {string}
+         */
+        AnswerStore: "memory" | "disk" | "off";
+        /**
          * @description How an account proves itself. Closed: a `match` shows all of them.
          * @enum {string}
          */
@@ -875,6 +880,15 @@ export interface components {
             /** @description Its name for people. */
             name: string;
         };
+        /** @description What is particular to OpenAI's protocols. */
+        OpenAiSettings: {
+            /**
+             * @description How reasoning is written in chat completions, which have no field of their own for it. A request can say otherwise
+             *     with the header `x-kiro-proxy-reasoning`.
+             * @default content
+             */
+            reasoning: components["schemas"]["ReasoningPlace"];
+        };
         /** @description Another name for an offered model. */
         OtherName: {
             /** @description Id of the model it means now. */
@@ -941,6 +955,11 @@ export interface components {
          * @enum {string}
          */
         ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "upstream_failed" | "demo_unavailable" | "stopping" | "internal";
+        /**
+         * @description How reasoning is written in chat completions.
+         * @enum {string}
+         */
+        ReasoningPlace: "content" | "removed" | "tagged" | "plain";
         /** @description Who answers; the first event of the answer, named `receipt`. */
         Receipt: {
             /** @description Id of the account. */
@@ -956,6 +975,32 @@ export interface components {
             index: number;
             /** @description Plain words. */
             message: string;
+        };
+        /** @description Answers that are kept for `previous_response_id`. */
+        ResponseSettings: {
+            /**
+             * Format: int32
+             * @description Most answers kept; the oldest go first.
+             * @default 1000
+             */
+            maxEntries: number;
+            /**
+             * Format: int32
+             * @description Hours until a kept answer goes.
+             * @default 24
+             */
+            maxHours: number;
+            /**
+             * Format: int32
+             * @description Most MiB of kept answers.
+             * @default 64
+             */
+            maxMebibytes: number;
+            /**
+             * @description Where answers are kept.
+             * @default memory
+             */
+            store: components["schemas"]["AnswerStore"];
         };
         /** @description The text of a key. */
         RevealedKey: {
@@ -1013,6 +1058,23 @@ export interface components {
              *     }
              */
             models: components["schemas"]["ModelSettings"];
+            /**
+             * @description What is particular to OpenAI's protocols.
+             * @default {
+             *       "reasoning": "content"
+             *     }
+             */
+            openai: components["schemas"]["OpenAiSettings"];
+            /**
+             * @description Answers that are kept for `previous_response_id`.
+             * @default {
+             *       "store": "memory",
+             *       "maxEntries": 1000,
+             *       "maxMebibytes": 64,
+             *       "maxHours": 24
+             *     }
+             */
+            responses: components["schemas"]["ResponseSettings"];
             /**
              * @description What happens at the start.
              * @default {

@@ -27,6 +27,7 @@ use hyper::body::Incoming;
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::gemini::Gemini;
+use kiro_protocol::openai_responses::{OpenAiCompaction, OpenAiResponses};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -120,19 +121,18 @@ impl ClientApi {
             Route::Model(name) => self.model(dialect, name, &asked),
             Route::Messages => self.converse::<AnthropicMessages>(asked).await,
             Route::CountTokens => self.count::<AnthropicMessages>(asked).await,
+            Route::Responses => self.converse::<OpenAiResponses>(asked).await,
+            Route::CountResponses => self.count::<OpenAiResponses>(asked).await,
+            Route::Compact => self.converse::<OpenAiCompaction>(asked).await,
             Route::Gemini(_, GeminiCall::Generate | GeminiCall::Stream) => self.converse::<Gemini>(asked).await,
             Route::Gemini(_, GeminiCall::Count) => self.count::<Gemini>(asked).await,
             Route::Kept(name) if asked.parts.method == Method::DELETE => self.forget_kept(name, &asked).await,
             Route::Kept(name) => self.show_kept(name, &asked).await,
             Route::KeptInput(name) => self.show_kept_input(name, &asked).await,
             Route::Cancel(name) => self.cancel_kept(name, &asked).await,
-            Route::Chat
-            | Route::Completions
-            | Route::Responses
-            | Route::CountResponses
-            | Route::Compact
-            | Route::Absent(_)
-            | Route::Unknown => last_words(failed(dialect.words(), &unknown_path(), &asked.id)),
+            Route::Chat | Route::Completions | Route::Absent(_) | Route::Unknown => {
+                last_words(failed(dialect.words(), &unknown_path(), &asked.id))
+            }
         }
     }
 

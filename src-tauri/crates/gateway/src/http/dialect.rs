@@ -5,6 +5,7 @@ use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::Protocol;
 use kiro_protocol::failure::Failure;
 use kiro_protocol::gemini::Gemini;
+use kiro_protocol::openai_responses::{OpenAiCompaction, OpenAiResponses};
 use serde_json::Value;
 
 /// How a failure is put into a protocol's words.
@@ -34,7 +35,7 @@ impl Dialect {
     pub(crate) fn words(self) -> Words {
         match self {
             Self::Anthropic => AnthropicMessages::encode_failure,
-            Self::OpenAi => AnthropicMessages::encode_failure,
+            Self::OpenAi => OpenAiResponses::encode_failure,
             Self::Gemini => Gemini::encode_failure,
         }
     }
@@ -55,4 +56,12 @@ impl Served for AnthropicMessages {
 
 impl Served for Gemini {
     const NAME: &'static str = "gemini";
+}
+
+impl Served for OpenAiResponses {
+    const NAME: &'static str = "openai-responses";
+}
+
+impl Served for OpenAiCompaction {
+    const NAME: &'static str = "openai-compaction";
 }

@@ -12,6 +12,7 @@ use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::{ModelCard, PageQuery, Protocol};
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::gemini::Gemini;
+use kiro_protocol::openai_responses::OpenAiResponses;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -40,7 +41,7 @@ impl ClientApi {
 fn list(dialect: Dialect) -> fn(&[ModelCard], &PageQuery) -> Value {
     match dialect {
         Dialect::Anthropic => AnthropicMessages::encode_models,
-        Dialect::OpenAi => AnthropicMessages::encode_models,
+        Dialect::OpenAi => OpenAiResponses::encode_models,
         Dialect::Gemini => Gemini::encode_models,
     }
 }
@@ -48,7 +49,7 @@ fn list(dialect: Dialect) -> fn(&[ModelCard], &PageQuery) -> Value {
 fn card(dialect: Dialect) -> fn(&ModelCard) -> Value {
     match dialect {
         Dialect::Anthropic => AnthropicMessages::encode_model,
-        Dialect::OpenAi => AnthropicMessages::encode_model,
+        Dialect::OpenAi => OpenAiResponses::encode_model,
         Dialect::Gemini => Gemini::encode_model,
     }
 }

@@ -34,6 +34,11 @@ pub(crate) fn page(query: &str) -> PageQuery {
     page
 }
 
+/// Whether a list is wanted with the oldest first.
+pub(crate) fn is_ascending(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| name == "order" && value == "asc")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
