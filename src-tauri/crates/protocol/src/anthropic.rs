@@ -2,20 +2,23 @@
 //!
 //! - `wire`: the request as it is written, read in one pass; unknown keys are collected, values are moved, not copied.
 //!   Tolerant and capped values come from `reading`.
-//! - `blocks`, `media`: content blocks into blocks of the conversation while they are read.
-//! - `tools`: tool declarations and the tool choice.
+//! - `blocks`, `media`, `found`: content blocks into blocks of the conversation while they are read.
+//! - `tools`, `well_known`: tool declarations and the tool choice; `edits`: `context_management` applied to the history.
 //! - `decode`, with `session`: the whole request into an [`Inbound`].
 //! - `encode`, `stream`: the answer, whole and as a stream; `failure`, `models`: the rest of the replies.
 
 mod blocks;
 mod decode;
+mod edits;
 mod encode;
 mod failure;
+mod found;
 mod media;
 mod models;
 mod session;
 mod stream;
 mod tools;
+mod well_known;
 mod wire;
 
 use crate::codec::{DecodeError, Echo, Inbound, ModelCard, PageQuery, Protocol, RequestHead};

@@ -4,6 +4,7 @@
 //! text inside documents); block kinds that nothing here knows are left out with a notice, because refusing them would
 //! end a session for good: the client sends its history again with every request.
 
+use super::found;
 use super::media::{document, image};
 use super::wire::{Source, WireBlock};
 use crate::conversation::{Block, JsonObject};
@@ -86,10 +87,12 @@ fn convert(mut block: WireBlock, at: At, list: &mut BlockList) -> Result<(), Fau
         "web_search_result" => {
             list.notes.add("search_as_text", at, "a web search result of an earlier turn was written as text");
             let title = loose(block.title);
-            list.text(format!("[{title}]({})", loose(block.url)), false);
+            let snippet =
+                found::open(&loose(block.encrypted_content)).map_or_else(String::new, |text| format!("\n{text}"));
+            list.text(format!("[{title}]({}){snippet}", loose(block.url)), false);
         }
         // Never as text: a model that reads calls written out in its own turns begins to write them out itself.
-        "server_tool_use" => {
+        "server_tool_use" | "mcp_tool_use" => {
             list.notes.add("server_call_dropped", at, "a server tool call of an earlier turn was left out");
         }
         "web_search_tool_result" => match block.content.map(|content| content.content) {
@@ -98,6 +101,15 @@ fn convert(mut block: WireBlock, at: At, list: &mut BlockList) -> Result<(), Fau
                 list.notes.add("server_call_dropped", at, "a failed web search of an earlier turn was left out");
             }
         },
+        // Another server's summary of what was before it.
+        "compaction" => {
+            if let Some(content) = block.content {
+                list.append(content.content, ".content", at)?;
+            }
+        }
+        other if other.ends_with("_tool_result") => {
+            list.notes.add("server_call_dropped", at, "the result of a server tool of an earlier turn was left out");
+        }
         other => {
             let kind = shown(other);
             list.notes.add("unknown_block", at, format!("a block of type `{kind}` is not supported and was left out"));

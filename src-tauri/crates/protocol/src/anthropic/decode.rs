@@ -6,13 +6,14 @@
 
 use super::session::session;
 use super::wire::{OutputConfig, OutputFormat, Request, WireBlock, WireMessage, WireThinking};
-use super::{MAX_STOP_SEQUENCES, tools};
+use super::{MAX_STOP_SEQUENCES, edits, tools};
 use crate::codec::{DecodeError, Delivery, Echo, Inbound, RequestHead};
-use crate::conversation::{Block, Conversation, Effort, Message, Role, Sampling, Thinking};
+use crate::conversation::{Block, Conversation, Effort, JsonObject, Message, Role, Sampling, Thinking};
 use crate::reading;
 use crate::reading::content::{ContentOf, reminder};
 use crate::reading::notes::{Fault, Notes};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// What the decoded request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,16 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
     if let Some(choice) = request.tool_choice {
         tools::choose(choice, &mut conversation, &mut notes)?;
     }
+    conversation.live_tool_input |= asks_for_live_input(head, request.betas.as_deref().unwrap_or_default());
+    if request.cache_control.is_some() {
+        cache_all(&mut conversation);
+    }
+    let mut repeat = JsonObject::new();
+    if let Some(wish) = request.context_management
+        && let Some(applied) = edits::apply(wish, &mut conversation, &mut notes)?
+    {
+        repeat.insert("context_management".to_owned(), applied);
+    }
     let mut show_thinking = false;
     if let Some(wish) = request.thinking {
         (conversation.thinking, show_thinking) = thinking(wish, &mut notes)?;
@@ -85,6 +96,7 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
         created: head.now,
         show_thinking,
         delivery: Some(delivery),
+        repeat: Arc::new(repeat),
         ..Echo::default()
     };
     Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None })
@@ -94,18 +106,40 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
 fn ignored(request: &Request, notes: &mut Notes) {
     for (present, key, detail) in [
         (request.top_k.is_some(), "top_k", "the upstream has no such setting"),
-        (request.context_management.is_some(), "context_management", "the history is passed on as it is"),
         (request.safeguards.is_some(), "safeguards", "tool calls are not judged here; the client's own check applies"),
         (request.mcp_servers.is_some(), "mcp_servers", "MCP servers are not called from here"),
         (request.container.is_some(), "container", "there are no containers here"),
         (request.service_tier.is_some(), "service_tier", "there are no service tiers here"),
         (request.inference_geo.is_some(), "inference_geo", "the region is that of the account"),
         (request.speed.is_some(), "speed", "the upstream has no such setting"),
-        (request.cache_control.is_some(), "cache_control", "cache points are taken from the blocks"),
-        (request.betas.is_some(), "betas", "beta names are not needed here"),
     ] {
         if present {
             notes.add("field_ignored", key, detail);
+        }
+    }
+}
+
+/// The older way to ask for the arguments of all tools as they are written.
+fn asks_for_live_input(head: &RequestHead, betas: &[String]) -> bool {
+    const BETA: &str = "fine-grained-tool-streaming";
+    let headers = head.headers.get_all("anthropic-beta").into_iter().filter_map(|value| value.to_str().ok());
+    let listed = headers.flat_map(|list| list.split(','));
+    listed.chain(betas.iter().map(String::as_str)).any(|beta| beta.trim().starts_with(BETA))
+}
+
+/// A cache mark on the request stands for one behind the last block that can carry it.
+fn cache_all(conversation: &mut Conversation) {
+    for block in conversation.messages.iter_mut().rev().flat_map(|message| message.content.iter_mut().rev()) {
+        match block {
+            Block::Text { cache, .. } | Block::ToolUse { cache, .. } | Block::ToolResult { cache, .. } => {
+                *cache = true;
+                return;
+            }
+            Block::Thinking { .. }
+            | Block::RedactedThinking { .. }
+            | Block::Image(_)
+            | Block::RemoteImage { .. }
+            | Block::Document(_) => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A complete answer as one JSON body, and the pieces that the stream shares with it.
 
-use super::message_id;
+use super::{found, message_id};
 use crate::codec::Echo;
 use crate::event::{Reply, ReplyBlock, SearchHit, StopReason, Usage};
 use serde::Serialize;
@@ -51,7 +51,7 @@ impl WireUsage {
 /// The whole message.
 pub(super) fn message(reply: &Reply, echo: &Echo) -> Value {
     let (stop_reason, stop_sequence) = stop_reason(&reply.stop);
-    json!({
+    let mut message = json!({
         "id": message_id(echo),
         "type": "message",
         "role": "assistant",
@@ -60,7 +60,16 @@ pub(super) fn message(reply: &Reply, echo: &Echo) -> Value {
         "stop_reason": stop_reason,
         "stop_sequence": stop_sequence,
         "usage": WireUsage::new(&reply.usage, echo),
-    })
+    });
+    if let Some(edits) = context_management(echo) {
+        message["context_management"] = edits.clone();
+    }
+    message
+}
+
+/// What was edited in the history, when the client asked for edits.
+pub(super) fn context_management(echo: &Echo) -> Option<&Value> {
+    echo.repeat.get("context_management")
 }
 
 /// Texts that only hidden thinking parted become one block, as they do in a stream.
@@ -96,8 +105,7 @@ fn content(blocks: &[ReplyBlock], show_thinking: bool) -> Vec<Value> {
     content
 }
 
-/// What a search found. There is nothing encrypted to hand back, but clients require the field; the address is enough to
-/// tell results apart.
+/// What a search found.
 pub(super) fn search_content(outcome: &Result<Vec<SearchHit>, &'static str>) -> Value {
     match outcome {
         Ok(hits) => hits
@@ -107,7 +115,7 @@ pub(super) fn search_content(outcome: &Result<Vec<SearchHit>, &'static str>) -> 
                     "type": "web_search_result",
                     "title": hit.title,
                     "url": hit.url,
-                    "encrypted_content": "",
+                    "encrypted_content": found::seal(&hit.snippet),
                     "page_age": hit.published,
                 })
             })

@@ -1,4 +1,5 @@
-//! Images and documents: inline sources only. What is not inline is refused with words that say what to send instead.
+//! Images and documents: inline sources, and images behind an address. What else is not inline is refused with words that
+//! say what to send instead.
 
 use super::wire::{Source, SourceObject, WireBlock};
 use crate::conversation::{Block, Document, Image};
@@ -15,6 +16,15 @@ pub(super) fn image(source: Option<Source>) -> Result<Block, Fault> {
             let media_type = required(source.media_type, "image.source.base64.media_type")?;
             let data = required(source.data, "image.source.base64.data")?;
             Ok(Block::Image(Image { media_type, data: base64(data, ".image.source.base64.data")? }))
+        }
+        Some("url") => {
+            let url = required(source.url, "image.source.url.url")?;
+            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+            if scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http") {
+                Ok(Block::RemoteImage { url })
+            } else {
+                Err(Fault::invalid(".image.source.url.url", "Only http and https URLs are supported"))
+            }
         }
         other => Err(unreadable_source("image", other)),
     }

@@ -1,7 +1,7 @@
 //! The answer as server-sent events: `message_start`, blocks of `content_block_start` / `_delta` / `_stop`,
 //! `message_delta`, `message_stop`. A failure ends with `error` and without `message_stop`.
 
-use super::encode::{WireUsage, search_content, stop_reason};
+use super::encode::{WireUsage, context_management, search_content, stop_reason};
 use super::{failure, message_id};
 use crate::codec::{Echo, StreamEncoder};
 use crate::event::{Event, StopReason, Usage};
@@ -119,6 +119,8 @@ struct MessageDelta<'a> {
     r#type: &'static str,
     delta: Ending<'a>,
     usage: WireUsage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_management: Option<&'a serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -191,6 +193,7 @@ impl AnthropicEncoder {
             r#type: "message_delta",
             delta: Ending { stop_reason, stop_sequence },
             usage: WireUsage::new(&self.usage, &self.echo),
+            context_management: context_management(&self.echo),
         };
         out.json(Some("message_delta"), &delta);
         out.json(Some("message_stop"), &Bare { r#type: "message_stop" });

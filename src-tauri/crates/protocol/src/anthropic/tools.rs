@@ -1,7 +1,9 @@
 //! Tool declarations and the tool choice.
 
+use super::well_known::{bash, computer, memory, object_schema, text_editor};
 use super::wire::{WireTool, WireToolChoice};
 use crate::conversation::{Conversation, JsonObject, ServerTool, ToolChoice, ToolSpec};
+use crate::reading::loose::Loose;
 use crate::reading::notes::{Fault, Notes};
 use serde_json::json;
 
@@ -19,6 +21,7 @@ pub(super) fn declare(tools: Vec<WireTool>, into: &mut Conversation, notes: &mut
 
 fn declare_one(tool: WireTool, at: &str, into: &mut Conversation, notes: &mut Notes) -> Result<(), Fault> {
     notes.unknown(at, &tool.unknown);
+    into.live_tool_input |= matches!(tool.eager_input_streaming, Some(Loose::Is(true)));
     match tool.kind.as_deref() {
         None | Some("custom") => {
             if let Some(tool) = client_tool(tool, at, notes)? {
@@ -36,10 +39,14 @@ fn declare_one(tool: WireTool, at: &str, into: &mut Conversation, notes: &mut No
                 blocked_domains: tool.blocked_domains.unwrap_or_default(),
             });
         }
-        // Tools whose schema the API itself knows but the client runs: spelled out for a model behind another door.
         Some(kind) if kind.starts_with("bash_") => into.tools.push(well_known(tool, "bash", bash())),
         Some(kind) if kind.starts_with("text_editor_") => {
             into.tools.push(well_known(tool, "str_replace_based_edit_tool", text_editor()));
+        }
+        Some(kind) if kind.starts_with("memory_") => into.tools.push(well_known(tool, "memory", memory())),
+        Some(kind) if kind.starts_with("computer_") => {
+            let screen = (tool.display_width, tool.display_height);
+            into.tools.push(well_known(tool, "computer", computer(screen)));
         }
         Some(kind) => {
             let kind: String = kind.chars().take(48).filter(|c| !c.is_control()).collect();
@@ -65,11 +72,7 @@ fn client_tool(tool: WireTool, at: &str, notes: &mut Notes) -> Result<Option<Too
     if tool.defer_loading == Some(true) {
         notes.add("deferred_tool_loaded", at, "deferred loading does not exist here; the tool is offered at once");
     }
-    for (present, key) in [
-        (tool.strict.is_some(), "strict"),
-        (tool.input_examples.is_some(), "input_examples"),
-        (tool.allowed_callers.is_some(), "allowed_callers"),
-    ] {
+    for (present, key) in [(tool.strict.is_some(), "strict"), (tool.allowed_callers.is_some(), "allowed_callers")] {
         if present {
             notes.add("field_ignored", format!("{at}.{key}"), format!("`{key}` has no counterpart upstream"));
         }
@@ -78,53 +81,21 @@ fn client_tool(tool: WireTool, at: &str, notes: &mut Notes) -> Result<Option<Too
         notes.add("schema_missing", format!("{at}.input_schema"), "a tool without schema takes any object");
         object_schema(json!({}), &[])
     });
-    Ok(Some(ToolSpec {
-        name,
-        description: tool.description.unwrap_or_default(),
-        schema,
-        cache: tool.cache_control.is_some(),
-    }))
+    let mut description = tool.description.unwrap_or_default();
+    for example in tool.input_examples.unwrap_or_default() {
+        description.push_str("\n\nExample of an input: ");
+        description.push_str(&example.to_string());
+    }
+    Ok(Some(ToolSpec { name, description, schema, cache: tool.cache_control.is_some() }))
 }
 
-fn well_known(tool: WireTool, name: &str, (description, schema): (&str, JsonObject)) -> ToolSpec {
+fn well_known(tool: WireTool, name: &str, (description, schema): (String, JsonObject)) -> ToolSpec {
     ToolSpec {
         name: tool.name.unwrap_or_else(|| name.to_owned()),
-        description: description.to_owned(),
+        description,
         schema,
         cache: tool.cache_control.is_some(),
     }
-}
-
-fn bash() -> (&'static str, JsonObject) {
-    let properties = json!({
-        "command": { "type": "string", "description": "The command to run." },
-        "restart": { "type": "boolean", "description": "Set to true to restart the shell instead of running a command." },
-    });
-    ("Runs commands in a persistent bash session.", object_schema(properties, &[]))
-}
-
-fn text_editor() -> (&'static str, JsonObject) {
-    let properties = json!({
-        "command": { "type": "string", "enum": ["view", "create", "str_replace", "insert"] },
-        "path": { "type": "string", "description": "Absolute path of the file or directory." },
-        "file_text": { "type": "string", "description": "For `create`: the content of the new file." },
-        "old_str": { "type": "string", "description": "For `str_replace`: the text to replace; must occur exactly once." },
-        "new_str": { "type": "string", "description": "For `str_replace`: the new text." },
-        "insert_line": { "type": "integer", "description": "For `insert`: insert after this line; 0 is the beginning." },
-        "insert_text": { "type": "string", "description": "For `insert`: the text to insert." },
-        "view_range": { "type": "array", "items": { "type": "integer" }, "description": "For `view`: first and last line, from 1; -1 is the end." },
-    });
-    ("Views, creates and edits text files.", object_schema(properties, &["command", "path"]))
-}
-
-fn object_schema(properties: serde_json::Value, required: &[&str]) -> JsonObject {
-    let mut schema = JsonObject::new();
-    schema.insert("type".to_owned(), json!("object"));
-    schema.insert("properties".to_owned(), properties);
-    if !required.is_empty() {
-        schema.insert("required".to_owned(), json!(required));
-    }
-    schema
 }
 
 /// Reads `tool_choice`; needs the tools to be declared already.

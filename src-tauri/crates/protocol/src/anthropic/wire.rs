@@ -29,7 +29,7 @@ object! {
         "temperature" => temperature: f64,
         "top_p" => top_p: f64,
         "top_k" => top_k: IgnoredAny,
-        "context_management" => context_management: IgnoredAny,
+        "context_management" => context_management: ContextManagement,
         "safeguards" => safeguards: IgnoredAny,
         "mcp_servers" => mcp_servers: IgnoredAny,
         "container" => container: IgnoredAny,
@@ -37,7 +37,7 @@ object! {
         "inference_geo" => inference_geo: IgnoredAny,
         "speed" => speed: IgnoredAny,
         "cache_control" => cache_control: IgnoredAny,
-        "betas" => betas: IgnoredAny,
+        "betas" => betas: Vec<String>,
     }
 }
 
@@ -64,8 +64,10 @@ object! {
         "blocked_domains" => blocked_domains: Vec<String>,
         "user_location" => user_location: IgnoredAny,
         "strict" => strict: IgnoredAny,
-        "eager_input_streaming" => eager_input_streaming: IgnoredAny,
-        "input_examples" => input_examples: IgnoredAny,
+        "eager_input_streaming" => eager_input_streaming: Loose<bool>,
+        "input_examples" => input_examples: Vec<Value>,
+        "display_width_px" => display_width: u32,
+        "display_height_px" => display_height: u32,
         "allowed_callers" => allowed_callers: IgnoredAny,
     }
 }
@@ -107,6 +109,33 @@ object! {
 }
 
 object! {
+    /// `context_management`.
+    ContextManagement {
+        "edits" => edits: Vec<Edit>,
+    }
+}
+
+object! {
+    /// One edit of the history: the union of all kinds.
+    Edit {
+        "type" => kind: String,
+        "keep" => keep: Value,
+        "trigger" => trigger: Amount,
+        "clear_at_least" => clear_at_least: Amount,
+        "exclude_tools" => exclude_tools: Vec<String>,
+        "clear_tool_inputs" => clear_tool_inputs: Value,
+    }
+}
+
+object! {
+    /// So many of something.
+    Amount {
+        "type" => kind: String,
+        "value" => value: u64,
+    }
+}
+
+object! {
     /// `metadata`.
     Metadata {
         "user_id" => user_id: String,
@@ -136,7 +165,7 @@ object! {
         "data" => data: Loose<String>,
         "url" => url: Loose<String>,
         "page_age" => page_age: IgnoredAny,
-        "encrypted_content" => encrypted_content: IgnoredAny,
+        "encrypted_content" => encrypted_content: Loose<String>,
         "caller" => caller: IgnoredAny,
     }
 }
@@ -148,7 +177,7 @@ object! {
         "media_type" => media_type: Loose<String>,
         "data" => data: Loose<String>,
         "content" => content: ContentOf<WireBlock>,
-        "url" => url: IgnoredAny,
+        "url" => url: Loose<String>,
         "file_id" => file_id: IgnoredAny,
     }
 }

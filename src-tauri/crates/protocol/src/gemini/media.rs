@@ -1,11 +1,9 @@
 //! Pictures and documents. What the models behind this door cannot take is refused with words that say so.
 
-use super::signature::{LENIENT, standard_alphabet};
 use super::wire::{Blob, FileData};
 use crate::conversation::{Block, Document, Image};
+use crate::reading::media::base64;
 use crate::reading::notes::{Fault, Notes};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 /// Endings of addresses that name a picture.
 const PICTURES: [&str; 5] = [".png", ".jpg", ".jpeg", ".gif", ".webp"];
@@ -15,7 +13,7 @@ pub(super) fn inline(blob: Blob, at: &str, notes: &mut Notes) -> Result<Block, F
     let media_type = media_type(blob.mime_type).ok_or_else(|| Fault::missing(".inlineData.mimeType"))?;
     refuse_sound(&media_type, ".inlineData.mimeType")?;
     let data = blob.data.ok_or_else(|| Fault::missing(".inlineData.data"))?;
-    let data = base64(data).ok_or_else(|| Fault::invalid(".inlineData.data", "Base64 decoding failed"))?;
+    let data = base64(data, ".inlineData.data")?;
     Ok(if media_type.starts_with("image/") {
         Block::Image(Image { media_type, data })
     } else {
@@ -68,15 +66,4 @@ fn refuse_sound(media_type: &str, path: &str) -> Result<(), Fault> {
         path,
         format!("{kind} input is not supported: the models here take text, pictures and documents"),
     ))
-}
-
-/// Base64 in the standard alphabet with padding, from either alphabet. The common form is moved, not decoded.
-fn base64(data: String) -> Option<String> {
-    let body = data.trim_end_matches('=');
-    let whole = !body.is_empty() && data.len().is_multiple_of(4) && data.len() - body.len() <= 2;
-    if whole && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/') {
-        return Some(data);
-    }
-    let bytes = LENIENT.decode(standard_alphabet(&data)).ok().filter(|bytes| !bytes.is_empty())?;
-    Some(STANDARD.encode(bytes))
 }

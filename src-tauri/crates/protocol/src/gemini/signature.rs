@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const MARK: &[u8; 4] = b"kpt1";
 
 /// Takes the standard alphabet with or without padding; some clients write back another form than they read.
-pub(super) const LENIENT: GeneralPurpose = GeneralPurpose::new(
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -69,7 +69,7 @@ pub(super) fn open(signature: &str) -> Option<Vec<Thought>> {
 }
 
 /// The URL-safe alphabet is the other one that Google's JSON mapping allows.
-pub(super) fn standard_alphabet(text: &str) -> String {
+fn standard_alphabet(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c == '-' {

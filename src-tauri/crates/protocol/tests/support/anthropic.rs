@@ -68,6 +68,9 @@ pub(crate) fn fold(stream: &[u8]) -> Result<Folded, String> {
                         message[*key] = source[*key].clone();
                     }
                 }
+                if let Some(edits) = data.get("context_management") {
+                    message["context_management"] = edits.clone();
+                }
                 for (key, value) in data["usage"].as_object().ok_or("no usage")? {
                     message["usage"][key] = value.clone();
                 }
