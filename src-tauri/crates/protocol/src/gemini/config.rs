@@ -1,12 +1,12 @@
 //! `generationConfig`: what of it is obeyed, what is refused because silence would be a lie, and what is only noted.
 
+use super::MAX_STOP_SEQUENCES;
 use super::schema::json_schema;
 use super::values::Present;
 use super::wire::{Config, ThinkingConfig};
-use super::{MAX_STOP_SEQUENCES, schema};
 use crate::conversation::{Block, Conversation, Effort, OutputFormat, Thinking};
 use crate::reading::notes::{Fault, Notes};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const AT: &str = "generationConfig";
 
@@ -28,7 +28,7 @@ pub(super) fn apply(config: Config, into: &mut Conversation, notes: &mut Notes) 
         }
         other => other.map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
     };
-    let form = config.json_schema.map(json_schema).or_else(|| config.schema.map(schema::json_schema));
+    let form = config.json_schema.or(config.schema).map(json_schema);
     output_format(config.mime_type, form, into, notes)?;
     match config.thinking {
         Some(wish) => thinking(wish, into, notes),
@@ -109,10 +109,11 @@ fn output_format(
             let words = "A response schema needs the response mime type application/json or text/x.enum";
             return Err(Fault::invalid(path("responseMimeType"), words));
         }
-        (Some("application/json"), None) => into.output_format = Some(OutputFormat::JsonObject),
-        (None | Some("" | "application/json"), Some(schema)) => {
-            // This API holds answers to the schema, so its clients read them without a check.
-            into.output_format = Some(OutputFormat::JsonSchema { name: None, schema, strict: true });
+        (None | Some("" | "application/json"), schema) => {
+            // Without a schema lists are as good as objects.
+            let schema = schema.unwrap_or_else(|| json!({ "type": ["object", "array"] }));
+            // Not strict: clients of this API repeat a failed request up to ten times, each of them paid.
+            into.output_format = Some(OutputFormat::JsonSchema { name: None, schema, strict: false });
         }
         (Some("text/x.enum"), schema) => {
             let values = schema.as_ref().and_then(|schema| schema.get("enum")).and_then(Value::as_array);
