@@ -27,6 +27,7 @@ use hyper::body::Incoming;
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::gemini::Gemini;
+use kiro_protocol::openai_chat::{OpenAiChat, OpenAiCompletions};
 use kiro_protocol::openai_responses::{OpenAiCompaction, OpenAiResponses};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -121,6 +122,8 @@ impl ClientApi {
             Route::Model(name) => self.model(dialect, name, &asked),
             Route::Messages => self.converse::<AnthropicMessages>(asked).await,
             Route::CountTokens => self.count::<AnthropicMessages>(asked).await,
+            Route::Chat => self.converse::<OpenAiChat>(asked).await,
+            Route::Completions => self.converse::<OpenAiCompletions>(asked).await,
             Route::Responses => self.converse::<OpenAiResponses>(asked).await,
             Route::CountResponses => self.count::<OpenAiResponses>(asked).await,
             Route::Compact => self.converse::<OpenAiCompaction>(asked).await,
@@ -130,9 +133,7 @@ impl ClientApi {
             Route::Kept(name) => self.show_kept(name, &asked).await,
             Route::KeptInput(name) => self.show_kept_input(name, &asked).await,
             Route::Cancel(name) => self.cancel_kept(name, &asked).await,
-            Route::Chat | Route::Completions | Route::Absent(_) | Route::Unknown => {
-                last_words(failed(dialect.words(), &unknown_path(), &asked.id))
-            }
+            Route::Absent(_) | Route::Unknown => last_words(failed(dialect.words(), &unknown_path(), &asked.id)),
         }
     }
 

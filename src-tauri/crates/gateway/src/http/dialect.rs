@@ -5,6 +5,7 @@ use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::Protocol;
 use kiro_protocol::failure::Failure;
 use kiro_protocol::gemini::Gemini;
+use kiro_protocol::openai_chat::{OpenAiChat, OpenAiCompletions};
 use kiro_protocol::openai_responses::{OpenAiCompaction, OpenAiResponses};
 use serde_json::Value;
 
@@ -64,4 +65,12 @@ impl Served for OpenAiResponses {
 
 impl Served for OpenAiCompaction {
     const NAME: &'static str = "openai-compaction";
+}
+
+impl Served for OpenAiChat {
+    const NAME: &'static str = "openai-chat";
+}
+
+impl Served for OpenAiCompletions {
+    const NAME: &'static str = "openai-completions";
 }
