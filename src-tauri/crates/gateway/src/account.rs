@@ -88,8 +88,12 @@ pub enum Provider {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum AccountOrigin {
-    /// From another program's file or pasted text.
+    /// From another program's file or pasted text; ours alone from then on.
     Imported,
+    /// By signing in here.
+    SignedIn,
+    /// From another program's file that stays the owner's: both programs share this login.
+    Linked,
     /// The simulated account. Its answers are made up on this machine.
     Demo,
 }
@@ -174,8 +178,81 @@ pub struct Account {
     /// Hash of the refresh token or key it came with, to recognise the same file again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// The file a linked account shares with its owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
+    /// What the person wishes for this account.
+    #[serde(default, skip_serializing_if = "Wishes::is_default")]
+    pub wishes: Wishes,
+    /// The host that answered last, tried first after a restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned_host: Option<String>,
     /// When it was added.
     pub added_at: Timestamp,
+}
+
+/// Where the login of a linked account is kept by its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Link {
+    /// The program that owns the file.
+    pub owner: LinkOwner,
+    /// Absolute path of the file.
+    pub path: String,
+}
+
+/// Programs whose logins can be shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum LinkOwner {
+    /// The Kiro IDE's token file.
+    KiroIde,
+    /// The database of kiro-cli.
+    KiroCli,
+    /// The database of the Amazon Q command line.
+    AmazonQ,
+}
+
+/// What a person wishes for an account. None of it is secret.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Wishes {
+    /// Groups it belongs to; client keys can be restricted to groups.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// A person's own words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// Lower numbers are used first by the strategy `priority`.
+    pub priority: i32,
+    /// The account rests when less than this much of its quota is left, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota_floor_percent: Option<u8>,
+    /// How it reaches the network; `None` is as everything else does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxyChoice>,
+    /// The only host to ask, from the compiled table; for advanced users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+}
+
+impl Wishes {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How an account reaches the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ProxyChoice {
+    /// Without any proxy.
+    Direct,
+    /// Through this one, for every call of the account; when it does not work, nothing is sent.
+    Through {
+        /// `http`, `https`, `socks5` or `socks5h`, host and port. A user name and password are a secret of the account.
+        url: String,
+    },
 }
 
 impl Account {
@@ -183,8 +260,19 @@ impl Account {
     pub fn is_demo(&self) -> bool {
         match self.origin {
             AccountOrigin::Demo => true,
-            AccountOrigin::Imported => false,
+            AccountOrigin::Imported | AccountOrigin::SignedIn | AccountOrigin::Linked => false,
         }
+    }
+
+    /// Takes over from the same account as it was known before: its name for us, and everything a person chose.
+    pub(crate) fn keep_from(&mut self, known: &Account) {
+        self.id = known.id.clone();
+        self.machine_id = known.machine_id.clone();
+        self.label = known.label.clone();
+        self.wishes = known.wishes.clone();
+        self.enabled = known.enabled;
+        self.stopped = known.stopped.clone();
+        self.added_at = known.added_at;
     }
 
     /// Region of the data plane: the ARN's fourth field wins, then what was recorded, then the first region.
@@ -235,6 +323,9 @@ pub(crate) fn test_account(label: &str) -> Account {
         enabled: true,
         stopped: None,
         fingerprint: None,
+        link: None,
+        wishes: Wishes::default(),
+        learned_host: None,
         added_at: Timestamp(0),
     }
 }

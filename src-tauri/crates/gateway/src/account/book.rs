@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Account, AccountId, Leases, Roster, RosterError, Signal, StoppedKind, Tokens};
+use super::{Account, AccountId, AccountOrigin, Leases, Roster, RosterError, Signal, StoppedKind, Tokens};
 use crate::clock::Timestamp;
 use crate::credential::{Credentials, SecretId, Secrets, StoreError};
 
@@ -73,24 +73,26 @@ pub struct Book {
 }
 
 impl Book {
-    /// Adds an account: secrets first, then the list, so that the list never names an account without secrets. A person
-    /// who imports a known account that needs a new sign-in replaces its secrets and brings it back.
+    /// Adds an account: secrets first, then the list, so that the list never names an account without secrets. A new
+    /// sign-in of a known account, or the import of one that waits for a new sign-in, replaces its secrets in place.
     pub async fn add(&self, new: NewAccount) -> Result<Added, BookError> {
         let NewAccount { mut account, secrets, access, warnings: _ } = new;
         let known = self.known(&account);
         if let Some(known) = &known {
-            // A new sign-in brings back an account that waits for one. It does not end a suspension.
+            // A new sign-in always counts: it is what the person just did. A file counts only for an account that waits for
+            // a new sign-in. Neither ends a suspension.
             let waits = known.stopped.as_ref().is_some_and(|stopped| match stopped.kind {
                 StoppedKind::NeedsLogin => true,
                 StoppedKind::Suspended => false,
             });
-            if !waits {
+            let signed_in = match account.origin {
+                AccountOrigin::SignedIn => true,
+                AccountOrigin::Imported | AccountOrigin::Linked | AccountOrigin::Demo => false,
+            };
+            if !waits && !signed_in {
                 return Ok(Added::Known(Arc::clone(known)));
             }
-            account.id = known.id.clone();
-            account.machine_id = known.machine_id.clone();
-            account.label = known.label.clone();
-            account.added_at = known.added_at;
+            account.keep_from(known);
         }
         self.credentials.save(&SecretId::account(&account.id), &secrets).await?;
         let account = self.roster.add(account)?;
@@ -121,7 +123,7 @@ impl Book {
             .list()
             .iter()
             .find(|old| {
-                old.origin == new.origin
+                old.is_demo() == new.is_demo()
                     && (same(&old.user_id, &new.user_id)
                         || same(&old.fingerprint, &new.fingerprint)
                         || (same(&old.email, &new.email) && old.provider.is_some() && old.provider == new.provider))

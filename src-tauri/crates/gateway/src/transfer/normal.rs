@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::json::{Registration, registration};
 use super::{Companion, ImportContext, Raw, Reject, base_name, fingerprint};
-use crate::account::{Account, AccountId, AuthMethod, NewAccount, Provider, arn_region, normal_machine_id};
+use crate::account::{Account, AccountId, AuthMethod, NewAccount, Provider, Wishes, arn_region, normal_machine_id};
 use crate::credential::Secrets;
 use crate::upstream::identity::hosts;
 
@@ -80,6 +80,9 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
         enabled: !raw.disabled,
         stopped: None,
         fingerprint: identity.map(fingerprint),
+        link: None,
+        wishes: Wishes::default(),
+        learned_host: None,
         added_at: context.now,
     };
     let mut warnings = raw.warnings;
