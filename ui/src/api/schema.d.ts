@@ -320,7 +320,7 @@ export interface components {
          * @description How the account came to us.
          * @enum {string}
          */
-        AccountOrigin: "imported" | "demo";
+        AccountOrigin: "imported" | "signedIn" | "linked" | "demo";
         /** @description The condition of an account. */
         AccountState: {
             /** @enum {string} */
