@@ -1,8 +1,8 @@
 //! `tool_choice`: a word, one tool, or a list of allowed tools. Needs the tools to be declared already.
 
 use super::tools::{LOCAL_SHELL, SHELL, TOOL_SEARCH, Toolbox, unavailable};
-use super::wire::shown;
 use crate::conversation::{ServerTool, ToolChoice};
+use crate::reading::content::shown;
 use crate::reading::notes::{Fault, Notes};
 use serde_json::Value;
 

@@ -4,17 +4,18 @@
 //! those that items carry (`additional_tools`, results of tool searches). Then the items are told in order: those of the
 //! answer that is continued, then those of this request.
 
-use super::content::Content;
+use super::content::plain;
 use super::items::{Story, kind};
 use super::options;
 use super::tools::Toolbox;
 use super::wire::{Input, Request, WireItem};
-use super::{choice, compact, kept};
+use super::{MAX_ITEMS, choice, compact, kept};
 use crate::codec::{DecodeError, Delivery, Echo, Inbound, RequestHead};
 use crate::conversation::{Block, Conversation, Message, Role};
 use crate::openai::arguments;
 use crate::reading;
-use crate::reading::loose::Loose;
+use crate::reading::content::{Content, shown};
+use crate::reading::loose::Capped;
 use crate::reading::notes::{Fault, Notes};
 use serde_json::Value;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ fn build(
     options::ignored(&request, &mut notes);
     let kept = head.kept.as_deref();
     if let (Some(id), None) = (&request.previous_response_id, kept) {
-        let message = format!("Previous response with id '{}' not found.", super::wire::shown(id));
+        let message = format!("Previous response with id '{}' not found.", shown(id));
         return Err(Fault::invalid("previous_response_id", message));
     }
     let model = request.model.clone().ok_or_else(|| Fault::missing("model"))?;
@@ -66,7 +67,7 @@ fn build(
     let view = options::apply(&request, head, &mut conversation, &mut notes)?;
     let mut told = None;
     if let Some(instructions) = request.instructions.take() {
-        if let Content::Text(text) = &instructions {
+        if let Content::Text(text) = &instructions.content {
             told = Some(text.clone());
         }
         let blocks = instructions.into_blocks("instructions", &mut notes)?;
@@ -77,7 +78,12 @@ fn build(
         (Some(_), Some(kept)) => kept::items(kept).map(kept::read).collect::<Result<Vec<_>, _>>()?,
         (Some(_) | None, _) => Vec::new(),
     };
-    let items = resolved(request.input.take(), kept, !earlier.is_empty(), &mut notes)?;
+    let (text, items) = match request.input.take() {
+        Some(Input::Text(text)) => (Some(text), None),
+        Some(Input::Items(items)) => (None, Some(items)),
+        None => (None, None),
+    };
+    let items = resolved(items, kept, !earlier.is_empty(), &mut notes)?;
     let mut tools = Toolbox::new(request.max_tool_calls);
     let declared = request.tools.take().map(|tools| tools.within("tools")).transpose()?.unwrap_or_default();
     tools.declare(&declared, "tools", &mut notes)?;
@@ -104,6 +110,9 @@ fn build(
     }
     for (item, at) in items {
         story.item(*item, &at)?;
+    }
+    if let Some(text) = text.filter(|text| !text.is_empty()) {
+        story.turn(Role::User, vec![plain(text)]);
     }
     let compaction = story.compaction;
     if conversation.messages.is_empty() && conversation.system.len() > instructions {
@@ -138,23 +147,13 @@ fn build(
 /// The items of this request with their paths. References become what they refer to; what an answer that is continued
 /// holds anyway is not told twice.
 fn resolved(
-    input: Option<Input>,
+    input: Option<Capped<Box<WireItem>, MAX_ITEMS>>,
     kept: Option<&Value>,
     continued: bool,
     notes: &mut Notes,
 ) -> Result<Vec<(Box<WireItem>, String)>, Fault> {
-    let list = match input {
-        None => return Ok(Vec::new()),
-        Some(Input::Text(text)) => {
-            let message = WireItem {
-                role: Some(Loose::Is("user".to_owned())),
-                content: Some(Content::Text(text)),
-                ..WireItem::default()
-            };
-            return Ok(vec![(Box::new(message), "input".to_owned())]);
-        }
-        Some(Input::Items(list)) => list.within("input")?,
-    };
+    let list = input.map_or_else(|| Ok(Vec::new()), |list| list.within("input"))?;
+    let known = kept::by_id(kept);
     let mut items = Vec::with_capacity(list.len());
     for (index, item) in list.into_iter().enumerate() {
         let at = format!("input[{index}]");
@@ -163,11 +162,11 @@ fn resolved(
             continue;
         }
         let id = super::wire::text(item.id).ok_or_else(|| Fault::missing(format!("{at}.id")))?;
-        match kept::find(kept, &id) {
+        match known.get(id.as_str()) {
             Some(_) if continued => notes.add("reference_known", at, "the continued answer holds this item already"),
             Some(found) => items.push((Box::new(kept::read(found)?), at)),
             None => {
-                let message = format!("Item with id '{}' not found.", super::wire::shown(&id));
+                let message = format!("Item with id '{}' not found.", shown(&id));
                 return Err(Fault::invalid(at, message));
             }
         }

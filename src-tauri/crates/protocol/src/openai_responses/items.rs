@@ -4,9 +4,10 @@
 use super::content::{Content, plain};
 use super::opaque::Opaque;
 use super::tools::{LOCAL_SHELL, SHELL, TOOL_SEARCH, Toolbox};
-use super::wire::{WireItem, shown, text};
+use super::wire::{WireItem, text};
 use crate::conversation::{Block, Conversation, JsonObject, Message, Role};
 use crate::openai::{arguments, freeform};
+use crate::reading::content::{reminder, shown};
 use crate::reading::loose::Loose;
 use crate::reading::notes::{Fault, Notes};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ pub(super) struct Story<'a> {
 impl Story<'_> {
     /// Tells one item. References must be resolved before.
     pub(super) fn item(&mut self, mut item: WireItem, at: &str) -> Result<(), Fault> {
-        self.notes.unknown(at, &std::mem::take(&mut item.unknown));
+        let unknown = std::mem::take(&mut item.unknown);
         let kind = kind(&item).ok_or_else(|| Fault::missing(format!("{at}.type")))?;
         match kind.as_str() {
             "message" => self.message(item, at)?,
@@ -67,11 +68,14 @@ impl Story<'_> {
                 let input = arguments::object(item.arguments, &format!("{at}.arguments"), self.budget, self.notes);
                 self.call(item.call_id.or(item.id), name, input, at)?;
             }
-            "function_call_output"
-            | "custom_tool_call_output"
-            | "local_shell_call_output"
-            | "shell_call_output"
-            | "apply_patch_call_output" => self.output(item, at)?,
+            "function_call_output" | "custom_tool_call_output" | "shell_call_output" | "apply_patch_call_output" => {
+                self.output(item, at)?;
+            }
+            // Its id is that of the call.
+            "local_shell_call_output" => {
+                item.call_id = item.call_id.or(item.id.take());
+                self.output(item, at)?;
+            }
             // Its tools are declared already.
             "tool_search_output" if ran_there(&item) => {}
             "tool_search_output" => {
@@ -108,12 +112,15 @@ impl Story<'_> {
             | "mcp_approval_response" => {
                 let detail = format!("a `{kind}` of an earlier turn was left out");
                 self.notes.add("server_call_dropped", at, detail);
+                return Ok(());
             }
             other => {
                 let detail = format!("an item of type `{}` is not known and was left out", shown(other));
                 self.notes.add("unknown_item", at, detail);
+                return Ok(());
             }
         }
+        self.notes.unknown(at, &unknown);
         Ok(())
     }
 
@@ -151,7 +158,8 @@ impl Story<'_> {
         Ok(())
     }
 
-    fn turn(&mut self, role: Role, content: Vec<Block>) {
+    /// Adds what one side said.
+    pub(super) fn turn(&mut self, role: Role, content: Vec<Block>) {
         if content.is_empty() {
             return;
         }
@@ -169,10 +177,10 @@ impl Story<'_> {
     }
 
     fn output(&mut self, item: WireItem, at: &str) -> Result<(), Fault> {
-        let id = required(item.call_id.or(item.id), at, "call_id")?;
+        let id = required(item.call_id, at, "call_id")?;
         let is_error = matches!(text(item.status).as_deref(), Some("failed" | "incomplete"));
         let content = match item.output {
-            Some(output) => output.into_output(&format!("{at}.output"), self.notes)?,
+            Some(output) => output.into_blocks(&format!("{at}.output"), self.notes)?,
             None => Vec::new(),
         };
         self.result(id, content, is_error);
@@ -235,15 +243,6 @@ fn content(content: Option<Content>, at: &str, notes: &mut Notes) -> Result<Vec<
         notes.add("empty_message", at, "a message without content was left out");
     }
     Ok(blocks)
-}
-
-fn reminder(block: Block) -> Block {
-    match block {
-        Block::Text { text, cache } if !text.trim_start().starts_with("<system-reminder>") => {
-            Block::Text { text: format!("<system-reminder>\n{text}\n</system-reminder>"), cache }
-        }
-        other => other,
-    }
 }
 
 /// What a shell was asked to do, as the arguments of the function that stands for it.

@@ -8,9 +8,11 @@
 use super::wire::{Request, WireItem};
 use crate::codec::PageQuery;
 use crate::reading::notes::Fault;
+use crate::reading::surrogate;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// Most items on a page of input items, and the number when the client names none.
 const PAGE: (usize, usize) = (100, 20);
@@ -63,9 +65,10 @@ fn response_of(item: &str) -> Option<String> {
     ours.then(|| format!("resp_{request}"))
 }
 
-/// The kept item with this id.
-pub(super) fn find<'a>(kept: Option<&'a Value>, id: &str) -> Option<&'a Value> {
-    items(kept?).find(|item| item.get("id").and_then(Value::as_str) == Some(id))
+/// All kept items by their ids.
+pub(super) fn by_id(kept: Option<&Value>) -> HashMap<&str, &Value> {
+    let named = |item| Some((Value::as_str(Value::get(item, "id")?)?, item));
+    kept.into_iter().flat_map(items).filter_map(named).collect()
 }
 
 /// A kept item, read like one that was sent.
@@ -83,8 +86,9 @@ pub(super) fn keep(body: &[u8], kept: Option<&Value>, request: &Request, request
         (Some(_), Some(kept)) => items(kept).cloned().collect(),
         (Some(_) | None, _) => Vec::new(),
     };
-    // A body that could only be read after a repair is read as far as it goes.
-    let input = serde_json::from_slice::<Input>(body).ok().and_then(|body| body.input);
+    let known = by_id(kept);
+    let read = |body: &[u8]| serde_json::from_slice::<Input>(body).ok();
+    let input = read(body).or_else(|| read(&surrogate::repair(body)?)).and_then(|body| body.input);
     let items = match input {
         Some(Value::String(text)) => vec![json!({ "role": "user", "content": text })],
         Some(Value::Array(items)) => items,
@@ -96,7 +100,7 @@ pub(super) fn keep(body: &[u8], kept: Option<&Value>, request: &Request, request
         let reference = kind == Some("item_reference") || (kind.is_none() && item.get("role").is_none());
         if reference && let Some(id) = id {
             if request.previous_response_id.is_none() {
-                all.extend(find(kept, id).cloned());
+                all.extend(known.get(id).map(|item| (*item).clone()));
             }
             continue;
         }

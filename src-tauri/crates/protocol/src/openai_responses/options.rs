@@ -2,7 +2,7 @@
 
 use super::wire::{Request, WireFormat, WireReasoning, WireText};
 use crate::codec::RequestHead;
-use crate::conversation::{Conversation, JsonObject, OutputFormat, Sampling};
+use crate::conversation::{Conversation, JsonObject, OutputFormat, Sampling, Thinking};
 use crate::openai::{effort, session};
 use crate::reading::notes::{Fault, Notes};
 use serde_json::{Value, json};
@@ -115,7 +115,13 @@ fn shown(reasoning: &WireReasoning, into: &mut Conversation, notes: &mut Notes) 
     }
     match reasoning.summary.as_deref().or(reasoning.generate_summary.as_deref()) {
         None | Some("none") => Ok(false),
-        Some("auto" | "concise" | "detailed") => Ok(true),
+        Some("auto" | "concise" | "detailed") => {
+            // Whoever wants to read the reasoning wants some.
+            if into.thinking == Thinking::Unspecified {
+                into.thinking = Thinking::Adaptive;
+            }
+            Ok(true)
+        }
         Some(_) => {
             let message = "Supported values are: 'auto', 'concise', and 'detailed'";
             Err(Fault::invalid("reasoning.summary", message))

@@ -13,10 +13,11 @@
 //! no answer to what was asked. Beside other tools they are left out with a notice.
 
 use super::MAX_TOOLS;
-use super::wire::{WireTool, shown};
+use super::wire::WireTool;
 use crate::codec::{ToolForm, ToolKind};
 use crate::conversation::{JsonObject, ServerTool, ToolSpec};
 use crate::openai::freeform;
+use crate::reading::content::shown;
 use crate::reading::notes::{Fault, Notes};
 use serde::de::Deserialize as _;
 use serde_json::{Value, json};
@@ -101,7 +102,7 @@ impl Toolbox {
     fn tool(&mut self, value: &Value, at: &str, scope: Scope<'_>, notes: &mut Notes) -> Result<(), Fault> {
         let mut tool = WireTool::deserialize(value)
             .map_err(|_| Fault::new("wrong_type", at, "Expected a tool object with fields of the right types"))?;
-        notes.unknown(at, &std::mem::take(&mut tool.unknown));
+        let unknown = std::mem::take(&mut tool.unknown);
         let kind = tool.kind.take().ok_or_else(|| Fault::missing(format!("{at}.type")))?;
         match kind.as_str() {
             "function" => {
@@ -109,40 +110,33 @@ impl Toolbox {
                 if let (None, Some(inner @ Value::Object(_))) = (&tool.name, &tool.function) {
                     tool = WireTool::deserialize(inner).map_err(|_| Fault::missing(format!("{at}.name")))?;
                 }
-                self.function(tool, at, scope, notes)
+                self.function(tool, at, scope, notes)?;
             }
-            "custom" => self.custom(tool, at, scope),
-            "namespace" => self.namespace(tool, at, scope, notes),
-            "local_shell" => {
-                self.add(LOCAL_SHELL, ToolKind::LocalShell, scope, |name| spec(name, local_shell()));
-                Ok(())
-            }
+            "custom" => self.custom(tool, at, scope)?,
+            "namespace" => self.namespace(tool, at, scope, notes)?,
+            "local_shell" => self.add(LOCAL_SHELL, ToolKind::LocalShell, scope, |name| spec(name, local_shell())),
             "shell" if runs_here(tool.environment.as_ref()) => {
                 self.add(SHELL, ToolKind::LocalShell, scope, |name| spec(name, shell()));
-                Ok(())
+            }
+            "tool_search" if tool.execution.as_deref() == Some("server") || tool.parameters.is_none() => {
+                notes.add("tool_search_not_needed", at, "every tool is offered to the model at once");
             }
             "tool_search" => {
-                if tool.execution.as_deref() == Some("server") || tool.parameters.is_none() {
-                    notes.add("tool_search_not_needed", at, "every tool is offered to the model at once");
-                    return Ok(());
-                }
                 let schema = parameters(tool.parameters, at, notes)?;
                 let description = tool.description.unwrap_or_default();
                 self.add(TOOL_SEARCH, ToolKind::ToolSearch, scope, |name| spec(name, (description, schema)));
-                Ok(())
             }
-            search if search.starts_with("web_search") => {
-                self.web_search(&tool, at, notes);
-                Ok(())
-            }
+            search if search.starts_with("web_search") => self.web_search(&tool, at, notes),
             other => {
                 let kind = shown(other);
                 let detail = format!("the tool `{kind}` cannot be run here and is not offered to the model");
                 notes.add("hosted_tool_dropped", at, detail);
                 self.hosted.get_or_insert_with(|| (at.to_owned(), kind));
-                Ok(())
+                return Ok(());
             }
         }
+        notes.unknown(at, &unknown);
+        Ok(())
     }
 
     fn function(&mut self, tool: WireTool, at: &str, scope: Scope<'_>, notes: &mut Notes) -> Result<(), Fault> {
@@ -194,12 +188,9 @@ impl Toolbox {
             let list = tool.filters.as_ref().and_then(|filters| filters.get(key)).and_then(Value::as_array);
             list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         };
-        self.server.push(ServerTool::WebSearch {
-            name: WEB_SEARCH.to_owned(),
-            max_uses: self.max_searches,
-            allowed_domains: domains("allowed_domains"),
-            blocked_domains: domains("blocked_domains"),
-        });
+        let (allowed_domains, blocked_domains) = (domains("allowed_domains"), domains("blocked_domains"));
+        let name = self.unique(WEB_SEARCH);
+        self.server.push(ServerTool::WebSearch { name, max_uses: self.max_searches, allowed_domains, blocked_domains });
     }
 
     /// Adds a tool unless it is there already: clients list a tool again with each search result that found it.
@@ -208,19 +199,24 @@ impl Toolbox {
         if self.names.contains_key(&key) {
             return;
         }
-        let base = joined(scope.namespace, name);
-        let mut unique = base.clone();
-        let mut count = 1;
-        while !self.taken.insert(unique.clone()) {
-            count += 1;
-            unique = format!("{base}_{count}");
-        }
+        let unique = self.unique(&joined(scope.namespace, name));
         if kind != ToolKind::Function || unique != name {
             let namespace = Some(scope.namespace).filter(|namespace| !namespace.is_empty()).map(str::to_owned);
             self.forms.insert(unique.clone(), ToolForm { kind, name: name.to_owned(), namespace });
         }
         self.names.insert(key, unique.clone());
         self.specs.push(make(unique));
+    }
+
+    /// A name that no other tool of the request has for the model.
+    fn unique(&mut self, base: &str) -> String {
+        let mut unique = base.to_owned();
+        let mut count = 1;
+        while !self.taken.insert(unique.clone()) {
+            count += 1;
+            unique = format!("{base}_{count}");
+        }
+        unique
     }
 }
 

@@ -4,7 +4,7 @@
 //! out of messages). Kinds that nothing here knows may use the same keys for other things, so types are checked only when
 //! the kind is known.
 
-use super::content::Content;
+use super::content::{Content, Output};
 use super::{MAX_ITEMS, MAX_TOOLS};
 use crate::reading::loose::{Capped, Loose};
 use crate::reading::object;
@@ -93,7 +93,7 @@ object! {
         "namespace" => namespace: Loose<String>,
         "arguments" => arguments: Value,
         "input" => input: Value,
-        "output" => output: Content,
+        "output" => output: Output,
         "action" => action: Value,
         "operation" => operation: Value,
         "summary" => summary: Content,
@@ -193,9 +193,4 @@ pub(super) fn text(value: Option<Loose<String>>) -> Option<String> {
         Some(Loose::Is(text)) => Some(text).filter(|text| !text.is_empty()),
         Some(Loose::Other) | None => None,
     }
-}
-
-/// A name of a kind as messages may show it.
-pub(super) fn shown(kind: &str) -> String {
-    kind.chars().take(48).filter(|c| !c.is_control()).collect()
 }

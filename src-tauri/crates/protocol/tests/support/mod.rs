@@ -7,4 +7,5 @@ pub(crate) mod gemini;
 pub(crate) mod generate;
 pub(crate) mod golden;
 pub(crate) mod openai_chat;
+pub(crate) mod openai_responses;
 pub(crate) mod view;
