@@ -16,6 +16,7 @@ mod converse;
 mod demo;
 mod guard;
 mod harness;
+mod models;
 mod refresh;
 mod retries;
 mod scenarios;

@@ -51,6 +51,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Keys,
     },
+    /// Models and their names
+    Models {
+        #[command(subcommand)]
+        command: Models,
+    },
     /// What the running gateway is doing; exit code 3 when none runs
     Status(Json),
     /// Run the stand-in for Kiro alone, for tests and debugging
@@ -130,6 +135,55 @@ pub(crate) enum Keys {
     /// Print a key's text (the first key's, when none is named)
     Reveal {
         /// Id or unique name
+        key: Option<String>,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Change a key's name or what it changes for its requests
+    Set {
+        /// Id or unique name
+        key: String,
+        #[command(flatten)]
+        change: KeyChange,
+        #[command(flatten)]
+        json: Json,
+    },
+}
+
+/// What to change of a key; the rest stays.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = true)]
+pub(crate) struct KeyChange {
+    /// Another name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Hold the beginning of a streamed answer back until its true input tokens are known
+    #[arg(long, value_name = "ON|OFF")]
+    pub(crate) buffered_start: Option<OnOff>,
+    /// A rule for model names of this key; a `*` in MATCH stands for any text. Replaces all rules of the key; may be repeated
+    #[arg(long = "rule", value_name = "MATCH=MODEL[,MODEL]...")]
+    pub(crate) rules: Vec<String>,
+    /// Take all rules of this key away
+    #[arg(long, conflicts_with = "rules")]
+    pub(crate) no_rules: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OnOff {
+    On,
+    Off,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    /// List the models that the accounts are offered
+    List(Json),
+    /// Tell what would happen to a name that a client sends; nothing is sent
+    Test {
+        /// The name
+        model: String,
+        /// Also apply the rules of this key (id or unique name)
+        #[arg(long)]
         key: Option<String>,
         #[command(flatten)]
         json: Json,

@@ -67,6 +67,12 @@ async fn run(cli: Cli) -> Result<Exit, Trouble> {
             client.close().await;
             result
         }
+        Command::Models { command } => {
+            let client = admin_client::AdminClient::open(options()?).await?;
+            let result = command::models::run(&client, command).await;
+            client.close().await;
+            result
+        }
         Command::Status(json) => command::status::run(&options()?, Output::json_when(json.json)).await,
         Command::Simulate(simulate) => command::simulate::run(simulate).await,
     }
@@ -76,6 +82,7 @@ fn output(command: &Command) -> Output {
     match command {
         Command::Accounts { command } => command::accounts::output(command),
         Command::Keys { command } => command::keys::output(command),
+        Command::Models { command } => command::models::output(command),
         Command::Status(json) => Output::json_when(json.json),
         Command::Serve(_) | Command::Simulate(_) => Output::Text,
     }
