@@ -121,14 +121,14 @@ class Desk:
 
     def __init__(self, stack, name, base_url):
         self.stack, self.name, self.base_url, self.key = stack, name, base_url, stack.key
-        self.home, self.work = stack.folder / f"{name}-home", stack.folder / f"{name}-work"
-        self.home.mkdir()
-        self.work.mkdir()
+        self.home, self.work, self.temporary = (stack.folder / f"{name}-{part}" for part in ("home", "work", "tmp"))
+        for folder in (self.home, self.work, self.temporary):
+            folder.mkdir()
         self.target = self.work / "hello.txt"
         self.prompt = TASK.format(path=self.target, text=TEXT, final=FINAL)
         # Nothing of the person's own set-up or keys reaches a client.
         kept = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
-        self.env = kept | {"HOME": str(self.home)}
+        self.env = kept | {"HOME": str(self.home), "TMPDIR": str(self.temporary)}
 
     def write(self, path, content):
         """A file of the client's set-up, below its home."""
