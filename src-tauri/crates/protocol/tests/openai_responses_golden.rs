@@ -145,3 +145,43 @@ fn a_compaction_stands_for_the_conversation() {
     let last = &shown["conversation"]["messages"][2]["content"][0]["text"];
     assert!(last.as_str().is_some_and(|text| text.ends_with("We met.")), "{last}");
 }
+
+/// What the decoder passes over is not checked by it; what is kept must be whole or not be there.
+#[test]
+fn a_body_that_is_broken_where_it_does_not_matter_is_kept_whole_or_not_at_all() {
+    let body =
+        |value: &[u8]| [&br#"{"model":"m","input":[{"role":"user","content":"x","odd":"#[..], value, b"}]}"].concat();
+    let decoded = |value: &[u8]| OpenAiResponses::decode(&head(None), &body(value)).expect("decoded");
+    let text = decoded(b"\"\x94\"");
+    assert_eq!(text.keep.map(|items| items[0]["content"][0]["text"].clone()), Some(json!("x")));
+    let number = decoded(b"1e999");
+    assert_eq!(number.keep, None);
+    assert_eq!(number.echo.repeat.get("store"), Some(&json!(false)));
+    assert!(number.notices.iter().any(|notice| notice.code == "answer_not_kept"));
+}
+
+#[test]
+fn a_continued_compaction_is_not_asked_for_again_and_stands_for_what_came_before() {
+    let trigger =
+        json!({ "model": "m", "input": [{ "role": "user", "content": "Old" }, { "type": "compaction_trigger" }] });
+    let kept = answered(&trigger, None, vec![ReplyBlock::Text("We met.".into())]);
+    let body = json!({ "model": "m", "input": "Go on", "previous_response_id": kept["response"]["id"] }).to_string();
+    let inbound = OpenAiResponses::decode(&head(Some(kept)), body.as_bytes()).expect("decoded");
+    assert!(!inbound.echo.repeat.contains_key("compaction"));
+    let shown = support::view::decoded_json(&Ok(inbound));
+    let texts: Vec<_> = shown["conversation"]["messages"].as_array().expect("messages").iter().collect();
+    assert_eq!(texts.len(), 2);
+    assert_eq!(texts[1]["content"][0]["text"], "Go on");
+    assert!(texts[0]["content"][0]["text"].as_str().is_some_and(|text| text.ends_with("We met.")));
+}
+
+#[test]
+fn a_tool_that_an_item_carries_never_refuses_a_request() {
+    let odd = json!([{ "type": "image_generation" }, { "type": "function" }, { "type": "function", "name": 7 }, 7]);
+    let body = json!({ "model": "m", "input": [
+        { "type": "additional_tools", "tools": odd }, { "role": "user", "content": "x" },
+    ] });
+    let inbound = OpenAiResponses::decode(&head(None), body.to_string().as_bytes()).expect("decoded");
+    assert!(inbound.conversation.tools.is_empty());
+    assert!(inbound.notices.iter().any(|notice| notice.code == "tool_unreadable"));
+}

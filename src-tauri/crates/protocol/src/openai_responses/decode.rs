@@ -5,7 +5,7 @@
 //! answer that is continued, then those of this request.
 
 use super::content::plain;
-use super::items::{Story, kind};
+use super::items::{self, Story, kind};
 use super::options;
 use super::tools::Toolbox;
 use super::wire::{Input, Request, WireItem};
@@ -58,9 +58,13 @@ fn build(
         return Err(Fault::invalid("model", "Expected a model name"));
     }
     let keeps = purpose == Purpose::Answer && request.store != Some(false);
-    let keep = keeps.then(|| kept::keep(body, kept, &request, &head.request_id));
+    let keep = keeps.then(|| kept::keep(body, kept, &request, &head.request_id)).flatten();
+    if keeps && keep.is_none() {
+        notes.add("answer_not_kept", "", "the body is broken where it does not matter; the answer cannot be continued");
+        request.store = Some(false);
+    }
     let told_by_user = match purpose {
-        Purpose::Compact => kept::keep(body, kept, &request, &head.request_id),
+        Purpose::Compact => kept::keep(body, kept, &request, &head.request_id).unwrap_or_default(),
         Purpose::Answer | Purpose::Count => Vec::new(),
     };
     let mut conversation = Conversation { model, ..Conversation::default() };
@@ -103,11 +107,14 @@ fn build(
         tools: &tools,
         notes: &mut notes,
         budget: &mut arguments::Budget::default(),
-        compaction: purpose == Purpose::Compact,
+        compaction: false,
     };
-    for item in earlier {
+    // A compaction stands for what came before it, and the wish for one was granted by the answer that is continued.
+    let compacted = earlier.iter().rposition(items::is_own_compaction).unwrap_or(0);
+    for item in earlier.into_iter().skip(compacted) {
         story.item(item, "previous_response_id")?;
     }
+    story.compaction = purpose == Purpose::Compact;
     for (item, at) in items {
         story.item(*item, &at)?;
     }
@@ -178,7 +185,7 @@ fn resolved(
 fn carried(item: &WireItem, at: &str, tools: &mut Toolbox, notes: &mut Notes) -> Result<(), Fault> {
     match (kind(item).as_deref(), &item.tools) {
         (Some("additional_tools" | "tool_search_output"), Some(Value::Array(list))) => {
-            tools.declare(list, &format!("{at}.tools"), notes)
+            tools.learn(list, &format!("{at}.tools"), notes)
         }
         _ => Ok(()),
     }

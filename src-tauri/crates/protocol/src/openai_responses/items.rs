@@ -228,6 +228,15 @@ pub(super) fn kind(item: &WireItem) -> Option<String> {
     }
 }
 
+/// True for a compaction whose summary can be read.
+pub(super) fn is_own_compaction(item: &WireItem) -> bool {
+    let sealed = match &item.encrypted_content {
+        Some(Loose::Is(sealed)) => Opaque::open(sealed),
+        Some(Loose::Other) | None => None,
+    };
+    matches!(sealed, Some(Opaque::Summary { .. })) && kind(item).is_some_and(|kind| kind.contains("compaction"))
+}
+
 fn required(value: Option<Loose<String>>, at: &str, key: &str) -> Result<String, Fault> {
     match value {
         Some(Loose::Is(text)) if !text.is_empty() => Ok(text),

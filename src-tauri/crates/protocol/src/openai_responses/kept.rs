@@ -76,8 +76,9 @@ pub(super) fn read(item: &Value) -> Result<WireItem, Fault> {
     WireItem::deserialize(item).map_err(|_| Fault::invalid("previous_response_id", "The kept answer cannot be read"))
 }
 
-/// The items to keep: those before, then those of this body, references resolved and ids given.
-pub(super) fn keep(body: &[u8], kept: Option<&Value>, request: &Request, request_id: &str) -> Vec<Value> {
+/// The items to keep: those before, then those of this body, references resolved and ids given. Nothing when the body
+/// cannot be read as a whole: what the decoder passes over may be broken.
+pub(super) fn keep(body: &[u8], kept: Option<&Value>, request: &Request, request_id: &str) -> Option<Vec<Value>> {
     #[derive(Deserialize)]
     struct Input {
         input: Option<Value>,
@@ -88,7 +89,10 @@ pub(super) fn keep(body: &[u8], kept: Option<&Value>, request: &Request, request
     };
     let known = by_id(kept);
     let read = |body: &[u8]| serde_json::from_slice::<Input>(body).ok();
-    let input = read(body).or_else(|| read(&surrogate::repair(body)?)).and_then(|body| body.input);
+    let input = read(body)
+        .or_else(|| read(&surrogate::repair(body)?))
+        .or_else(|| read(String::from_utf8_lossy(body).as_bytes()))?
+        .input;
     let items = match input {
         Some(Value::String(text)) => vec![json!({ "role": "user", "content": text })],
         Some(Value::Array(items)) => items,
@@ -121,7 +125,7 @@ pub(super) fn keep(body: &[u8], kept: Option<&Value>, request: &Request, request
         }
         all.push(item);
     }
-    all
+    Some(all)
 }
 
 /// `GET /v1/responses/{id}`.

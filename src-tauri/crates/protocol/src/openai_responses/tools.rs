@@ -65,6 +65,24 @@ impl Toolbox {
         for (index, tool) in tools.iter().enumerate() {
             self.tool(tool, &format!("{path}[{index}]"), Scope { namespace: "", about: "" }, notes)?;
         }
+        self.within(path)
+    }
+
+    /// Declares the tools that an item carries. They come again with every request, so that one which cannot be read or run
+    /// must never refuse it.
+    pub(super) fn learn(&mut self, tools: &[Value], path: &str, notes: &mut Notes) -> Result<(), Fault> {
+        let hosted = self.hosted.clone();
+        for (index, tool) in tools.iter().enumerate() {
+            let told = self.tool(tool, &format!("{path}[{index}]"), Scope { namespace: "", about: "" }, notes);
+            if let Err(fault) = told {
+                notes.add("tool_unreadable", fault.path, "a tool that an item carries cannot be read and was left out");
+            }
+        }
+        self.hosted = hosted;
+        self.within(path)
+    }
+
+    fn within(&self, path: &str) -> Result<(), Fault> {
         if self.specs.len() > MAX_TOOLS {
             let message = format!("List should have at most {MAX_TOOLS} items, not {}", self.specs.len());
             return Err(Fault::new("too_many", path, message));
