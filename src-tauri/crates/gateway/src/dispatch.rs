@@ -1,13 +1,15 @@
 //! From a built request to an accepted one: lease, token, call, and what to do about a refusal, until there is a stream or
 //! a reason. Nothing has reached the client yet, so everything here may be tried again.
 
+mod search;
+
 use crate::account::{
     AccessToken, Account, AccountId, Lease, LeaseRequest, Leases, NoAccount, Outcome, TokenError, Tokens,
 };
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::demo::Demo;
-use crate::flow::{FlowAttempt, Trail};
+use crate::flow::{FlowAttempt, FlowOperation, Trail};
 use crate::upstream::classify::{Disposition, Kind, Repair, UpstreamError};
 use crate::upstream::endpoint::{self, Rung};
 use crate::upstream::{ByteStream, Call, Upstream};
@@ -51,6 +53,8 @@ pub(crate) struct Order {
     pub(crate) last: Option<UpstreamError>,
     /// Repairs done; each is done once.
     pub(crate) repairs: Vec<Repair>,
+    /// The account that answered the round before: it is asked first.
+    pub(crate) lease: Option<Lease>,
 }
 
 /// An accepted request.
@@ -87,9 +91,12 @@ impl Dispatcher {
         loop {
             let among = self.catalog.among(&order.context.model_id, &self.leases.pool());
             let request = LeaseRequest { exclude: order.tried.clone(), only: order.only.clone(), among };
-            let lease = match self.leases.lease_within(&request, QUEUE).await {
-                Ok(lease) => lease,
-                Err(none) => return Err(self.nobody(&none, order)),
+            let lease = match order.lease.take() {
+                Some(lease) => lease,
+                None => match self.leases.lease_within(&request, QUEUE).await {
+                    Ok(lease) => lease,
+                    Err(none) => return Err(self.nobody(&none, order)),
+                },
             };
             let account = Arc::clone(&lease.account);
             match self.ask(&account, order, trail).await {
@@ -216,6 +223,7 @@ impl Dispatcher {
             .await;
         let error = result.as_ref().err();
         trail.attempt(FlowAttempt {
+            operation: FlowOperation::Answer,
             account: account.id.to_string(),
             host: rung.host.clone(),
             status: error.map_or(Some(200), |error| error.status),

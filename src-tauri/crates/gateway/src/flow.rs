@@ -49,10 +49,24 @@ impl From<Delivery> for FlowDelivery {
     }
 }
 
+/// What was asked of the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum FlowOperation {
+    /// An answer of the model.
+    #[default]
+    Answer,
+    /// A search on the web.
+    Search,
+}
+
 /// One attempt at the upstream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FlowAttempt {
+    /// What was asked for.
+    #[serde(default)]
+    pub operation: FlowOperation,
     /// Id of the account.
     pub account: String,
     /// Host that was asked.
@@ -81,6 +95,8 @@ pub struct FlowUsage {
     pub credits: Option<f64>,
     /// Fill of the context window in percent.
     pub context_percentage: Option<f64>,
+    /// Web searches that the gateway ran.
+    pub web_searches: Option<u32>,
 }
 
 impl From<&Usage> for FlowUsage {
@@ -92,6 +108,7 @@ impl From<&Usage> for FlowUsage {
             cache_write_tokens: usage.cache_write_tokens,
             credits: usage.credits,
             context_percentage: usage.context_percentage,
+            web_searches: usage.web_searches,
         }
     }
 }
@@ -357,6 +374,15 @@ impl Flow {
             view.usage = usage.into();
             view.outcome = FlowOutcome::Complete;
         }
+        self.record.notices(notices);
+    }
+
+    /// What was paid for an answer that failed.
+    pub(crate) fn spent(&self, usage: &Usage) {
+        self.record.view().usage = usage.into();
+    }
+
+    pub(crate) fn notices(&self, notices: &[Notice]) {
         self.record.notices(notices);
     }
 

@@ -30,7 +30,7 @@ pub use admin_event::AdminEvent;
 pub use catalog::{Decider, ModelTrace, TracedCandidate, TracedRule};
 pub use credential::{StoreChoice, StoreKind as StoreName, StoreState as StoreCondition, VaultKeySource};
 pub use error::{FieldProblem, OpenError, Problem, ProblemCode};
-pub use flow::{FlowAttempt, FlowDelivery, FlowNotice, FlowOutcome, FlowUsage, FlowView};
+pub use flow::{FlowAttempt, FlowDelivery, FlowNotice, FlowOperation, FlowOutcome, FlowUsage, FlowView};
 pub use http::admin::openapi_document;
 pub use http::holder::PortHolder;
 pub use http::local::{Duplex, LocalDoor, LocalStream};

@@ -11,6 +11,7 @@ mod openai;
 mod responses;
 mod startup;
 pub(crate) mod store;
+mod tools;
 
 pub use limits::LimitSettings;
 pub use listener::ListenerSettings;
@@ -21,6 +22,7 @@ pub use models::{AliasListing, MatchKind, ModelRule, ModelSettings};
 pub use openai::{OpenAiSettings, ReasoningPlace};
 pub use responses::{AnswerStore, ResponseSettings};
 pub use startup::StartupSettings;
+pub use tools::ToolSettings;
 
 use crate::error::FieldProblem;
 use check::FieldErrors;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub openai: OpenAiSettings,
     /// Answers that are kept for `previous_response_id`.
     pub responses: ResponseSettings,
+    /// What the gateway does with tools on its own.
+    pub tools: ToolSettings,
 }
 
 impl Settings {
@@ -60,6 +64,7 @@ impl Settings {
         self.limits.check(&mut errors);
         self.models.check(&mut errors);
         self.responses.check(&mut errors);
+        self.tools.check(&mut errors);
         errors.fields
     }
 }

@@ -8,6 +8,7 @@ mod host;
 pub mod http;
 pub mod identity;
 pub(crate) mod kiro;
+pub(crate) mod search;
 #[cfg(test)]
 pub(crate) mod scripted;
 
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use classify::UpstreamError;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use kiro_protocol::event::SearchHit;
 use std::sync::Arc;
 
 /// The bytes of an answer as they come; an error is a broken connection.
@@ -60,6 +62,20 @@ pub(crate) struct UpstreamModel {
     pub(crate) description: Option<String>,
 }
 
+/// One search on the web.
+pub(crate) struct SearchCall<'a> {
+    /// Who asks.
+    pub(crate) account: &'a Account,
+    /// Its token.
+    pub(crate) token: &'a AccessToken,
+    /// Which host, and the profile to name there.
+    pub(crate) rung: &'a endpoint::Rung,
+    /// What to search for.
+    pub(crate) query: &'a str,
+    /// 1 for the first attempt.
+    pub(crate) attempt: u32,
+}
+
 /// The service.
 pub(crate) trait Upstream: Send + Sync {
     /// Asks for an answer; returns once the upstream has accepted the request.
@@ -71,4 +87,7 @@ pub(crate) trait Upstream: Send + Sync {
         account: &'a Account,
         token: &'a AccessToken,
     ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>>;
+
+    /// Searches the web.
+    fn search<'a>(&'a self, call: SearchCall<'a>) -> BoxFuture<'a, Result<Vec<SearchHit>, UpstreamError>>;
 }

@@ -7,7 +7,7 @@
 //! - [`event`]: the one stream every client protocol is encoded from; [`event::Reply`] is that stream folded.
 //! - [`failure`]: what can go wrong, in twelve classes; each protocol has its own table of shapes.
 //! - [`codec`]: the traits a client protocol implements. No module knows two client protocols.
-//! - [`stop`]: client-side limits the upstream does not know (stop sequences), applied to the event stream.
+//! - [`stop`], [`limit`]: limits the upstream does not know (stop sequences, output tokens), applied to the event stream.
 //! - [`anthropic`]: Anthropic Messages. [`openai_chat`]: OpenAI Chat Completions and legacy completions.
 //!   [`openai_responses`]: OpenAI Responses. [`gemini`]: Gemini generateContent.
 //! - [`kiro`]: the upstream edge.
@@ -21,6 +21,7 @@ pub mod event;
 pub mod failure;
 pub mod gemini;
 pub mod kiro;
+pub mod limit;
 mod openai;
 pub mod openai_chat;
 pub mod openai_responses;

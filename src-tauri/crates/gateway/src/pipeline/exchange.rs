@@ -1,22 +1,38 @@
-//! One answer from the first attempt to its end. Pulled by whoever writes to the client; dropping it leaves the upstream.
-//!
-//! Promises: nothing is repeated once an event was handed out; an answer without its end is a failure; the lease is settled
-//! and the flow closed on every way out.
+//! One answer of the upstream, from the first attempt to its end. What it means for the client is decided in
+//! [`super::rounds`]; here it is got, measured, and its lease settled on every way out.
 
 use super::usage::Meter;
 use crate::account::{Lease, Outcome};
 use crate::dispatch::{Connected, Dispatcher, Order, backoff, outcome};
 use crate::flow::Flow;
 use crate::upstream::answer::{Answer, Patience, Progress};
-use crate::upstream::classify::{Disposition, Kind, UpstreamError};
+use crate::upstream::classify::UpstreamError;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use kiro_protocol::event::Event;
+use kiro_protocol::codec::Notice;
+use kiro_protocol::event::{Event, Usage};
 use kiro_protocol::failure::Failure;
 use kiro_protocol::kiro::event::{DecodeOptions, EventDecoder};
-use kiro_protocol::stop::StopSequences;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// What an exchange needs besides its order.
+#[derive(Clone)]
+pub(super) struct Means {
+    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) patience: Patience,
+    /// The model's window in tokens, when known.
+    pub(super) window: Option<u64>,
+}
+
+/// Why there is no more to come.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// Nobody accepted the request.
+    Refused(Failure),
+    /// The answer broke off.
+    Cut(UpstreamError),
+}
 
 type Dialled = (Order, Result<Connected, Failure>);
 
@@ -32,194 +48,125 @@ struct Answering {
     answer: Answer,
 }
 
+/// A whole answer's remains: what the next round goes on with.
+pub(super) struct Finished {
+    pub(super) order: Order,
+    /// Still to be settled.
+    pub(super) lease: Lease,
+    pub(super) notices: Vec<Notice>,
+}
+
 /// One answer under way.
-pub(crate) struct Exchange {
-    dispatcher: Arc<Dispatcher>,
+pub(super) struct Exchange {
+    means: Means,
     stage: Stage,
-    patience: Patience,
     meter: Meter,
-    stop: StopSequences,
-    decoded: Vec<Event>,
-    /// True once anything but usage was handed out.
-    delivered: bool,
     input_estimate: u64,
-    flow: Flow,
 }
 
 impl Exchange {
-    pub(super) fn new(
-        dispatcher: Arc<Dispatcher>,
-        order: Order,
-        flow: Flow,
-        window: Option<u64>,
-        patience: Patience,
-    ) -> Self {
+    /// Begins to dial with the first poll.
+    pub(super) fn new(means: Means, order: Order, flow: &Flow) -> Self {
         let input_estimate = order.built.estimate_tokens();
-        let stop = StopSequences::new(order.conversation.sampling.stop_sequences.clone());
-        let stage = dial(&dispatcher, order, &flow, Duration::ZERO);
-        Self {
-            dispatcher,
-            stage,
-            patience,
-            meter: Meter::new(input_estimate, window),
-            stop,
-            decoded: Vec::with_capacity(16),
-            delivered: false,
-            input_estimate,
-            flow,
-        }
+        let meter = Meter::new(input_estimate, means.window);
+        let stage = dial(&means.dispatcher, order, flow, Duration::ZERO);
+        Self { means, stage, meter, input_estimate }
     }
 
-    /// Estimate of the input tokens, for protocols that must name a figure first.
-    pub(crate) fn input_estimate(&self) -> u64 {
+    /// Estimate of the input tokens.
+    pub(super) fn input_estimate(&self) -> u64 {
         self.input_estimate
     }
 
-    /// The record of this request.
-    pub(crate) fn flow(&self) -> &Flow {
-        &self.flow
-    }
-
     /// Waits until somebody answers. Safe to drop and call again.
-    pub(crate) async fn connect(&mut self) -> Result<(), Failure> {
+    pub(super) async fn connect(&mut self, flow: &Flow) -> Result<(), Failure> {
         let Stage::Dialling(dialling) = &mut self.stage else { return Ok(()) };
         let (order, dialled) = dialling.await;
         match dialled {
             Ok(Connected { lease, bytes }) => {
-                self.flow.answering(&lease.account);
+                flow.answering(&lease.account);
                 let options =
                     DecodeOptions { inline_thinking: order.built.inline_thinking, ..DecodeOptions::default() };
                 let events = EventDecoder::new(order.built.names.clone(), options);
-                let answer = Answer::new(bytes, events, self.patience);
+                let answer = Answer::new(bytes, events, self.means.patience);
                 self.stage = Stage::Answering(Box::new(Answering { order, lease, answer }));
                 Ok(())
             }
             Err(failure) => {
                 self.stage = Stage::Over;
-                Err(self.fail(failure))
+                Err(failure)
             }
         }
     }
 
-    /// Waits for events and appends them. Safe to drop and call again.
-    pub(crate) async fn next(&mut self, out: &mut Vec<Event>) -> Result<Progress, Failure> {
+    /// Waits for events and appends them, figures apart ([`Self::spent`]). What came before a break is appended, too. Safe
+    /// to drop and call again.
+    pub(super) async fn next(&mut self, flow: &Flow, out: &mut Vec<Event>) -> Result<Progress, Broken> {
+        self.connect(flow).await.map_err(Broken::Refused)?;
+        let Stage::Answering(answering) = &mut self.stage else { return Ok(Progress::Complete) };
         let before = out.len();
-        loop {
-            self.connect().await?;
-            let Stage::Answering(answering) = &mut self.stage else { return Ok(Progress::Complete) };
-            let progress = answering.answer.next(&mut self.decoded).await;
-            let empty = progress == Ok(Progress::Complete) && answering.answer.is_empty();
-            let result = if empty { Err(UpstreamError::local(Kind::Empty, "")) } else { progress };
-            match result {
-                Ok(progress) => {
-                    self.hand_out(out);
-                    if progress == Progress::Complete {
-                        self.complete();
-                        return Ok(Progress::Complete);
-                    }
-                    if self.stop.is_hit() {
-                        return Ok(self.stopped_early(out));
-                    }
-                    if out.len() > before {
-                        return Ok(Progress::More);
-                    }
-                }
-                Err(error) if self.may_repeat(&error) => self.repeat(&error),
-                // An empty answer that stays empty is still a complete one.
-                Err(error) if error.kind == Kind::Empty => {
-                    self.hand_out(out);
-                    self.complete();
-                    return Ok(Progress::Complete);
-                }
-                Err(error) => {
-                    // What came before the break is the client's, as far as it is whole.
-                    self.hand_out(out);
-                    return Err(self.broken(&error));
-                }
-            }
+        let progress = answering.answer.next(out).await;
+        for event in &out[before..] {
+            self.meter.note(event);
+        }
+        out.retain(|event| !matches!(event, Event::Usage(_)));
+        progress.map_err(Broken::Cut)
+    }
+
+    /// True when a complete answer held no text, thinking or tool call.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.stage {
+            Stage::Answering(answering) => answering.answer.is_empty(),
+            Stage::Dialling(_) | Stage::Over => true,
         }
     }
 
-    /// The gateway is stopping: the upstream is left and the record says why.
-    pub(crate) fn abandon(&mut self, failure: &Failure) {
-        if let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) {
-            answering.lease.settle(Outcome::NoVerdict);
-        }
-        self.flow.failed(failure);
-    }
-
-    fn hand_out(&mut self, out: &mut Vec<Event>) {
-        for event in self.decoded.drain(..) {
-            self.meter.note(&event);
-            match &event {
-                Event::Usage(_) => {
-                    // Reported once, complete, before the end.
-                    continue;
-                }
-                Event::Stop(_) => out.push(Event::Usage(self.meter.total())),
-                Event::Text(_)
-                | Event::Thinking(_)
-                | Event::ThinkingSignature(_)
-                | Event::RedactedThinking(_)
-                | Event::ToolUseStart { .. }
-                | Event::ToolInput(_)
-                | Event::ToolUseEnd
-                | Event::ToolUseCut
-                | Event::SearchStart { .. }
-                | Event::SearchDone { .. } => {
-                    if !self.delivered {
-                        self.delivered = true;
-                        self.flow.first_event();
-                    }
-                }
-            }
-            self.stop.push(event, out);
+    /// How often this request may still be tried again.
+    pub(super) fn retries(&self) -> u32 {
+        match &self.stage {
+            Stage::Answering(answering) => answering.order.retries,
+            Stage::Dialling(_) | Stage::Over => 0,
         }
     }
 
-    /// A stop sequence was found: the rest of the answer is not waited for.
-    fn stopped_early(&mut self, out: &mut Vec<Event>) -> Progress {
-        out.push(Event::Usage(self.meter.total()));
-        self.stop.push(Event::Stop(kiro_protocol::event::StopReason::EndTurn), out);
-        self.complete();
-        Progress::Complete
+    /// What this answer cost so far, complete as far as anything is known.
+    pub(super) fn spent(&self) -> Usage {
+        self.meter.total()
     }
 
-    fn may_repeat(&self, error: &UpstreamError) -> bool {
-        let Stage::Answering(answering) = &self.stage else { return false };
-        let nothing_yet =
-            !self.delivered && self.decoded.iter().all(|event| matches!(event, Event::Usage(_) | Event::Stop(_)));
-        nothing_yet && answering.order.retries > 0 && error.disposition() != Disposition::GiveUp
-    }
-
-    fn repeat(&mut self, error: &UpstreamError) {
-        self.decoded.clear();
+    /// Asks the same again. The caller made sure that nobody saw anything of this answer.
+    pub(super) fn repeat(&mut self, error: &UpstreamError, flow: &Flow) {
         let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         let Answering { mut order, lease, answer: _ } = *answering;
-        tracing::warn!(account = %lease.account.id, kind = ?error.kind, %error, "an answer broke off before it began; asking again");
+        tracing::warn!(account = %lease.account.id, kind = ?error.kind, %error, "an answer broke off before it was delivered; asking again");
         lease.settle(outcome(error));
-        order.retries -= 1;
+        order.retries = order.retries.saturating_sub(1);
         let pause = error.retry_after.unwrap_or_else(|| backoff(order.attempts));
         order.last = Some(error.clone());
-        self.stage = dial(&self.dispatcher, order, &self.flow, pause);
+        self.stage = dial(&self.means.dispatcher, order, flow, pause);
     }
 
-    fn broken(&mut self, error: &UpstreamError) -> Failure {
-        if let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) {
-            answering.lease.settle(outcome(error));
+    /// Ends the answer, whole or not, and hands over what is left of it. `None` when nobody had accepted the request.
+    pub(super) fn finish(&mut self) -> Option<Finished> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Answering(answering) => {
+                let Answering { order, lease, answer } = *answering;
+                Some(Finished { order, lease, notices: answer.notices() })
+            }
+            Stage::Dialling(_) | Stage::Over => None,
         }
-        self.fail(error.failure())
     }
 
-    fn fail(&mut self, failure: Failure) -> Failure {
-        self.flow.failed(&failure);
-        failure
+    /// Like [`Self::leave`], telling the cost first.
+    pub(super) fn leave_billed(&mut self, verdict: Outcome, bill: &mut dyn FnMut(Usage)) {
+        bill(self.spent());
+        self.leave(verdict);
     }
 
-    fn complete(&mut self) {
-        if let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) {
-            self.flow.complete(&self.meter.total(), &answering.answer.notices());
-            answering.lease.settle(Outcome::Succeeded);
+    /// Leaves the upstream with a verdict about the account.
+    pub(super) fn leave(&mut self, verdict: Outcome) {
+        if let Some(finished) = self.finish() {
+            finished.lease.settle(verdict);
         }
     }
 }

@@ -4,10 +4,11 @@ use super::classify::{self, Kind, MAX_ERROR_BODY, UpstreamError};
 use super::endpoint;
 use super::http::{Destination, Http, Refused};
 use super::identity::AgentNames;
-use super::{ByteStream, Call, Upstream, UpstreamModel};
+use super::{ByteStream, Call, SearchCall, Upstream, UpstreamModel, search};
 use crate::account::{AccessToken, Account, AuthMethod};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
+use kiro_protocol::event::SearchHit;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
 use serde::Deserialize;
@@ -87,7 +88,8 @@ impl Kiro {
         Ok(headers)
     }
 
-    fn list_headers(&self, account: &Account, token: &AccessToken) -> Result<HeaderMap, UpstreamError> {
+    /// Headers of the calls that do not stream.
+    fn plain_headers(&self, account: &Account, token: &AccessToken, attempt: u32) -> Result<HeaderMap, UpstreamError> {
         let names = &self.names;
         let machine = &account.machine_id;
         let mut headers = HeaderMap::with_capacity(8);
@@ -103,7 +105,7 @@ impl Kiro {
         )?;
         put("x-amz-user-agent", format!("aws-sdk-js/{RUNTIME_SDK} KiroIDE-{}-{machine}", names.ide_version))?;
         put("amz-sdk-invocation-id", uuid::Uuid::new_v4().to_string())?;
-        put("amz-sdk-request", "attempt=1; max=1".into())?;
+        put("amz-sdk-request", format!("attempt={attempt}; max={attempt}"))?;
         credential(&mut headers, account, token)?;
         Ok(headers)
     }
@@ -118,7 +120,7 @@ impl Kiro {
                 .http
                 .request(destination(account), Method::GET, &rung.host, &path)
                 .map_err(not_sent)?
-                .headers(self.list_headers(account, token)?)
+                .headers(self.plain_headers(account, token, 1)?)
                 .timeout(LIST_DEADLINE)
                 .send()
                 .await
@@ -142,6 +144,34 @@ impl Kiro {
     }
 }
 
+impl Kiro {
+    /// Calls the tool `web_search` of the service's tool server (kiro-upstream §11).
+    async fn search_web(&self, call: SearchCall<'_>) -> Result<Vec<SearchHit>, UpstreamError> {
+        let mut headers = self.plain_headers(call.account, call.token, call.attempt)?;
+        checked(&mut headers, "content-type", "application/json")?;
+        if let Some(arn) = call.rung.profile_arn.as_deref().filter(|arn| !arn.is_empty()) {
+            checked(&mut headers, "x-amzn-kiro-profile-arn", arn)?;
+        }
+        let response = self
+            .http
+            .request(destination(call.account), Method::POST, &call.rung.host, "/mcp")
+            .map_err(not_sent)?
+            .headers(headers)
+            .timeout(search::DEADLINE)
+            .body(search::question(call.query))
+            .send()
+            .await
+            .map_err(|error| {
+                let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Transport };
+                UpstreamError::local(kind, plain(&error))
+            })?;
+        if !response.status().is_success() {
+            return Err(refused(response).await);
+        }
+        search::hits(&capped(response, search::MAX_ANSWER).await)
+    }
+}
+
 impl Upstream for Kiro {
     fn converse(&self, call: Call) -> BoxFuture<'_, Result<ByteStream, UpstreamError>> {
         self.ask(call).boxed()
@@ -153,6 +183,10 @@ impl Upstream for Kiro {
         token: &'a AccessToken,
     ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>> {
         self.list(account, token).boxed()
+    }
+
+    fn search<'a>(&'a self, call: SearchCall<'a>) -> BoxFuture<'a, Result<Vec<SearchHit>, UpstreamError>> {
+        self.search_web(call).boxed()
     }
 }
 

@@ -1,12 +1,13 @@
 //! An upstream that follows a script: retry, refresh, deadlines and cancellation are tested on paused time, without sockets.
 
 use super::classify::{self, UpstreamError};
-use super::{ByteStream, Call, Upstream, UpstreamModel};
+use super::{ByteStream, Call, SearchCall, Upstream, UpstreamModel};
 use crate::account::{AccessToken, Account};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use kiro_protocol::event::SearchHit;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +37,17 @@ pub(crate) enum Scene {
     Unreachable,
 }
 
+/// What one search meets.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// Pages with these addresses, after some time.
+    Pages(Vec<&'static str>, Duration),
+    /// A refusal: status and body.
+    Refuse(u16, &'static str),
+    /// No connection.
+    Unreachable,
+}
+
 /// What an attempt asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Seen {
@@ -51,12 +63,24 @@ pub(crate) struct Seen {
 pub(crate) struct Scripted {
     scenes: Mutex<VecDeque<Scene>>,
     seen: Mutex<Vec<Seen>>,
+    searches: Mutex<VecDeque<Found>>,
+    searched: Mutex<Vec<(String, String, String)>>,
     open: Arc<AtomicUsize>,
 }
 
 impl Scripted {
     pub(crate) fn new(scenes: Vec<Scene>) -> Arc<Self> {
         Arc::new(Self { scenes: Mutex::new(scenes.into()), ..Self::default() })
+    }
+
+    /// Adds what searches meet, in order.
+    pub(crate) fn finds(&self, found: impl IntoIterator<Item = Found>) {
+        self.searches.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+    }
+
+    /// Searches so far: account, host, query.
+    pub(crate) fn searched(&self) -> Vec<(String, String, String)> {
+        self.searched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The attempts so far.
@@ -133,6 +157,27 @@ impl Upstream for Scripted {
         _token: &'a AccessToken,
     ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>> {
         std::future::ready(Ok(Vec::new())).boxed()
+    }
+
+    fn search<'a>(&'a self, call: SearchCall<'a>) -> BoxFuture<'a, Result<Vec<SearchHit>, UpstreamError>> {
+        let asked = (call.account.id.to_string(), call.rung.host.clone(), call.query.to_owned());
+        self.searched.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+        let found = self.searches.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        async move {
+            match found.expect("a search that the script does not know") {
+                Found::Unreachable => Err(UpstreamError::local(classify::Kind::Transport, "connection refused")),
+                Found::Refuse(status, body) => {
+                    let status = StatusCode::from_u16(status).expect("a status");
+                    Err(classify::refusal(status, &HeaderMap::new(), body.as_bytes()))
+                }
+                Found::Pages(pages, after) => {
+                    tokio::time::sleep(after).await;
+                    let hit = |url: &&str| SearchHit { title: format!("About {url}"), url: (*url).to_owned(), ..SearchHit::default() };
+                    Ok(pages.iter().map(hit).collect())
+                }
+            }
+        }
+        .boxed()
     }
 }
 

@@ -134,16 +134,21 @@ pub fn build(conversation: &Conversation, context: &BuildContext) -> Built {
         pairing::fold_all(&mut turns, &mut notices);
     }
     pairing::pair(&mut turns, &mut notices);
-    let specs = specs::build(conversation, &mut turns, context, &mut notices);
+    let mut specs = specs::build(conversation, &mut turns, context, &mut notices);
     let fields = fields::build(conversation, context, &mut notices);
     text::complete(conversation, &mut turns, &specs, &fields, &mut notices);
     let inline_thinking = fields.prompt_tags.is_some();
-    let names = specs.names;
+    specs.measure();
+    let names = std::mem::take(&mut specs.names);
     let cache_points = keep_cache_points(&mut turns, specs.cache_marks, context, &mut notices);
-    let state = state(turns, specs.tools, cache_points, context);
+    let state = state(turns, std::mem::take(&mut specs.tools), cache_points, context);
     let request = GenerateRequest { conversation_state: state, additional_model_request_fields: fields.additional };
     let (head, tail) = serialize(&request);
     let size = head.len() + tail.len();
+    if specs.count > specs::MANY_TOOLS || specs.bytes > specs::MANY_BYTES {
+        let (count, bytes) = (specs.count, specs.bytes);
+        notices.add("many_tools", "tools", format!("{count} tools of about {bytes} bytes go with every request; all were sent"));
+    }
     if size > context.max_body_bytes {
         notices.add("body_over_limit", "", format!("the body has {size} bytes, above {}", context.max_body_bytes));
     }
@@ -156,13 +161,13 @@ fn ignored(conversation: &Conversation, notices: &mut Notices) {
     let wishes = [
         ("temperature", sampling.temperature.is_some()),
         ("top_p", sampling.top_p.is_some()),
-        ("max_tokens", sampling.max_tokens.is_some()),
     ];
     for (name, _) in wishes.into_iter().filter(|(_, given)| *given) {
         notices.add("sampling_ignored", name, "the service has no such field");
     }
     for index in 0..conversation.server_tools.len() {
-        notices.add("server_tool_ignored", format!("server_tools[{index}]"), "not a tool the model can be offered");
+        // Whoever runs such a tool declares a function for it instead.
+        notices.add("server_tool_ignored", format!("server_tools[{index}]"), "nobody here runs this tool");
     }
 }
 

@@ -35,6 +35,9 @@ const NUMBERS: [&str; 9] = [
     "maxProperties",
     "multipleOf",
 ];
+/// Most levels of JSON in a schema. The service's parser gives up at about 128 in the whole body, of which some are around the
+/// schema; sixty levels of properties are that many.
+const MAX_DEPTH: usize = 96;
 const COMBINATIONS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 
 /// A schema the service takes, and what it took to get there.
@@ -45,6 +48,8 @@ pub(super) struct Sanitized {
     pub(super) changed: bool,
     /// The top level had to be made an object.
     pub(super) reshaped: bool,
+    /// The deepest levels were cut off.
+    pub(super) flattened: bool,
     /// Property renames, upstream name to the client's name.
     pub(super) renames: PropertyNames,
 }
@@ -58,8 +63,41 @@ pub(super) fn sanitize(schema: &JsonObject) -> Sanitized {
     if !schema.get("properties").is_some_and(Value::is_object) {
         schema.insert("properties".to_owned(), json!({}));
     }
+    this.flattened = flatten(&mut schema, MAX_DEPTH);
     this.schema = schema;
     this
+}
+
+/// Cuts off what would make more than `levels` levels, this object being one of them. What is left is still a schema: one without
+/// properties takes any value. True when something was cut off.
+fn flatten(object: &mut JsonObject, levels: usize) -> bool {
+    if levels == 1 {
+        let before = object.len();
+        object.retain(|_, value| !is_filled(value));
+        return object.len() < before;
+    }
+    object.values_mut().fold(false, |cut, value| flatten_in(value, levels - 1) | cut)
+}
+
+fn flatten_in(value: &mut Value, levels: usize) -> bool {
+    match value {
+        Value::Object(object) => flatten(object, levels),
+        Value::Array(items) if levels == 1 => {
+            let before = items.len();
+            items.retain(|item| !is_filled(item));
+            items.len() < before
+        }
+        Value::Array(items) => items.iter_mut().fold(false, |cut, item| flatten_in(item, levels - 1) | cut),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn is_filled(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => !object.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 impl Sanitized {
@@ -264,6 +302,27 @@ mod tests {
                 "data": { "enum": [{ "$schema": "kept" }, null], "default": null },
             }})
         );
+    }
+
+    #[test]
+    fn the_deepest_levels_take_any_value_and_the_others_stay() {
+        let nest = |levels: usize| {
+            (0..levels).fold(json!({ "type": "string" }), |inner, _| {
+                json!({ "type": "object", "properties": { "a": inner }, "required": ["a"] })
+            })
+        };
+        let depth = |mut value: &Value| {
+            let mut depth = 0;
+            while let Some(inner) = value.get("properties").and_then(|properties| properties.get("a")) {
+                (value, depth) = (inner, depth + 1);
+            }
+            depth
+        };
+        for (levels, left) in [(1, 1), (46, 46), (47, 47), (48, 47), (60, 47), (200, 47)] {
+            let Value::Object(schema) = nest(levels) else { unreachable!("a schema is an object") };
+            let clean = sanitize(&schema);
+            assert_eq!((depth(&Value::Object(clean.schema)), clean.flattened), (left, levels > 47), "{levels}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::rules::violations;
 use kiro_protocol::conversation::{
-    Block, Conversation, Document, Image, JsonObject, Message, Role, ServerTool, Thinking, ToolChoice, ToolSpec,
+    Block, Conversation, Document, Image, JsonObject, Message, OutputFormat, Role, ServerTool, Thinking, ToolChoice, ToolSpec,
 };
 use kiro_protocol::kiro::request::{BuildContext, build};
 use proptest::prelude::*;
@@ -202,4 +202,41 @@ fn a_server_tool_is_not_offered_but_noticed() {
     let built =
         build(&Conversation { server_tools: vec![search], ..Conversation::default() }, &BuildContext::default());
     assert!(built.notices.iter().any(|notice| notice.code == "server_tool_ignored"));
+}
+
+#[test]
+fn many_tools_are_sent_all_and_noticed_with_their_number_and_size() {
+    let tool = |n: usize| ToolSpec {
+        name: format!("tool_{n}"),
+        description: "does something".to_owned(),
+        schema: serde_json::Map::new(),
+        cache: false,
+    };
+    for (count, noticed) in [(50, false), (51, true)] {
+        let conversation = Conversation { tools: (0..count).map(tool).collect(), ..Conversation::default() };
+        let built = build(&conversation, &BuildContext::default());
+        let body: Value = serde_json::from_slice(&built.to_bytes(None)).expect("JSON");
+        let tools = &body["conversationState"]["currentMessage"]["userInputMessage"]["userInputMessageContext"]["tools"];
+        assert_eq!(tools.as_array().map(Vec::len), Some(count));
+        let notice = built.notices.iter().find(|notice| notice.code == "many_tools");
+        assert_eq!(notice.map(|notice| notice.detail.contains("51 tools")), noticed.then_some(true));
+    }
+}
+
+#[test]
+fn the_form_of_the_answer_is_asked_for_in_the_system_text() {
+    let schema = json!({ "type": "object", "properties": { "a": { "type": "integer" } } });
+    let format = OutputFormat::JsonSchema { name: None, schema: schema.clone(), strict: true };
+    for (format, words) in [(format, schema.to_string()), (OutputFormat::JsonObject, "one JSON object".to_owned())] {
+        let say = Block::Text { text: "q".to_owned(), cache: false };
+        let conversation = Conversation {
+            messages: vec![Message { role: Role::User, content: vec![say] }],
+            output_format: Some(format),
+            ..Conversation::default()
+        };
+        let built = build(&conversation, &BuildContext::default());
+        let body: Value = serde_json::from_slice(&built.to_bytes(None)).expect("JSON");
+        let said = body["conversationState"]["currentMessage"]["userInputMessage"]["content"].as_str().expect("text");
+        assert!(said.contains(&words) && said.ends_with("\n\nq"), "{said}");
+    }
 }

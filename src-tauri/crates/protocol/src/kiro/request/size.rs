@@ -1,5 +1,6 @@
 //! How large a request is, in tokens. A rough guess, for protocols that must name a figure and for fitting.
 
+use crate::conversation::JsonObject;
 use crate::kiro::wire::{GenerateRequest, Message, ReasoningContent, Tool, ToolResultContent};
 use serde_json::Value;
 
@@ -19,6 +20,20 @@ fn text(text: &str) -> u64 {
 
 fn value(value: &impl serde::Serialize) -> u64 {
     serde_json::to_string(value).map_or(0, |json| text(&json))
+}
+
+/// About the bytes of an object as JSON, without writing it.
+pub(super) fn object_bytes(object: &JsonObject) -> usize {
+    2 + object.iter().map(|(key, value)| key.len() + 4 + value_bytes(value)).sum::<usize>()
+}
+
+fn value_bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(|item| value_bytes(item) + 1).sum::<usize>(),
+        Value::Object(object) => object_bytes(object),
+    }
 }
 
 /// Estimates the input tokens of a request.

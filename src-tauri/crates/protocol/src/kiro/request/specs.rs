@@ -3,6 +3,7 @@
 use super::BuildContext;
 use super::ledger::{Turn, join};
 use super::notices::Notices;
+use super::size;
 use crate::conversation::{Conversation, JsonObject, ToolChoice};
 use crate::kiro::schema;
 use crate::kiro::tools::{ToolNames, rename_keys};
@@ -12,6 +13,11 @@ use std::collections::{HashMap, HashSet};
 
 /// Longest description, in characters. The service refuses somewhat more than this.
 const MAX_DESCRIPTION: usize = 10_000;
+
+/// More tools than this are worth a notice, and so are more bytes: they are read and paid for with every request. No limit of
+/// the service is known (V15).
+pub(super) const MANY_TOOLS: usize = 50;
+pub(super) const MANY_BYTES: usize = 200_000;
 
 /// The tools as they are sent, and what their descriptions left over.
 #[derive(Debug, Default)]
@@ -23,6 +29,9 @@ pub(super) struct Specs {
     /// The upstream name of the tool that must be called.
     pub(super) forced: Option<String>,
     pub(super) cache_marks: usize,
+    /// How many tools are sent, and how large they are. Known after [`Self::measure`].
+    pub(super) count: usize,
+    pub(super) bytes: usize,
 }
 
 /// Builds the tool list and gives the calls in the history the names in it.
@@ -89,6 +98,16 @@ pub(super) fn build(
 }
 
 impl Specs {
+    /// Measures the list as it is sent.
+    pub(super) fn measure(&mut self) {
+        for tool in &self.tools {
+            if let wire::Tool::ToolSpecification(spec) = tool {
+                self.count += 1;
+                self.bytes += spec.name.len() + spec.description.len() + size::object_bytes(&spec.input_schema.json);
+            }
+        }
+    }
+
     fn specification(
         &mut self,
         index: usize,
@@ -108,6 +127,9 @@ impl Specs {
         }
         if sanitized.changed {
             notices.add("tool_schema_sanitized", path(), "keywords that the service refuses were removed");
+        }
+        if sanitized.flattened {
+            notices.add("tool_schema_flattened", path(), "the deepest levels of the schema take any value now");
         }
         if !sanitized.renames.is_empty() {
             notices.add("tool_properties_renamed", path(), "property names were replaced; restored in the answer");

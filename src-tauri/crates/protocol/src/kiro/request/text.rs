@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::ledger::{Turn, UserTurn, join};
 use super::notices::Notices;
 use super::specs::Specs;
-use crate::conversation::{Block, Conversation, ToolChoice};
+use crate::conversation::{Block, Conversation, OutputFormat, ToolChoice};
 
 /// Stands in for a user turn that says nothing, which the service refuses.
 const FILLER: &str = "Continue";
@@ -56,10 +56,25 @@ fn system_text(conversation: &Conversation, specs: &Specs, fields: &Fields) -> S
         }
     }
     join(&mut system, &specs.overflow);
+    if let Some(format) = &conversation.output_format {
+        join(&mut system, &form(format));
+    }
     if conversation.parallel_tools == Some(false) && !specs.tools.is_empty() {
         join(&mut system, "Call at most one tool per answer, then wait for its result.");
     }
     system
+}
+
+/// The form of the answer, asked for in words. The one place that does; whether the answer has it is checked by whoever passes
+/// it on.
+fn form(format: &OutputFormat) -> String {
+    const ONLY: &str = "and nothing else: no Markdown, no code fence, no explanation before or after it.";
+    match format {
+        OutputFormat::JsonObject => format!("When you answer, write one JSON object {ONLY}"),
+        OutputFormat::JsonSchema { schema, .. } => {
+            format!("When you answer, write one JSON value {ONLY} It must be valid against this JSON Schema:\n{schema}")
+        }
+    }
 }
 
 /// A wish for a tool call goes next to the question; in a turn of tool results only, extra text would make the model stop
