@@ -11,7 +11,7 @@ use crate::dispatch::{Dispatcher, Order};
 use crate::flow::Flow;
 use crate::settings::Settings;
 use crate::upstream::answer::Patience;
-use exchange::Exchange;
+use exchange::Means;
 use kiro_protocol::codec::Inbound;
 use kiro_protocol::conversation::Conversation;
 use kiro_protocol::failure::Failure;
@@ -56,6 +56,9 @@ impl Pipeline {
         };
         flow.named(&model.trace);
         model.apply(&mut conversation);
+        let mut notices = Vec::new();
+        let plan = rounds::prepare(&mut conversation, &settings.tools, &mut notices);
+        flow.notices(&notices);
         let context = context(&model, &conversation);
         let conversation = Arc::new(conversation);
         let built = {
@@ -74,10 +77,11 @@ impl Pipeline {
             attempts: 0,
             last: None,
             repairs: Vec::new(),
+            lease: None,
         };
         let patience = Patience { first: settings.limits.first_event(), idle: settings.limits.idle() };
-        let first = Exchange::new(Arc::clone(&self.dispatcher), order, flow, model.window, patience);
-        Ok(Rounds::new(first))
+        let means = Means { dispatcher: Arc::clone(&self.dispatcher), patience, window: model.window };
+        Ok(Rounds::new(means, plan, order, flow))
     }
 
     /// An estimate of a conversation's input tokens.
@@ -91,6 +95,7 @@ impl Pipeline {
         let mut conversation = inbound.conversation;
         let model = self.catalog.resolve(&conversation.model, &Names::new(settings, options), &self.pool())?;
         model.apply(&mut conversation);
+        rounds::prepare(&mut conversation, &settings.tools, &mut Vec::new());
         let context = context(&model, &conversation);
         Ok(heavy(weight(&conversation), move || build(&conversation, &context).estimate_tokens()).await)
     }

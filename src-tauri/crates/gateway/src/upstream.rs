@@ -8,9 +8,9 @@ mod host;
 pub mod http;
 pub mod identity;
 pub(crate) mod kiro;
-pub(crate) mod search;
 #[cfg(test)]
 pub(crate) mod scripted;
+pub(crate) mod search;
 
 use crate::account::{AccessToken, Account};
 use bytes::Bytes;

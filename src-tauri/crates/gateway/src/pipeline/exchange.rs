@@ -2,7 +2,7 @@
 //! [`super::rounds`]; here it is got, measured, and its lease settled on every way out.
 
 use super::usage::Meter;
-use crate::account::{Lease, Outcome};
+use crate::account::Lease;
 use crate::dispatch::{Connected, Dispatcher, Order, backoff, outcome};
 use crate::flow::Flow;
 use crate::upstream::answer::{Answer, Patience, Progress};
@@ -134,16 +134,20 @@ impl Exchange {
         self.meter.total()
     }
 
-    /// Asks the same again. The caller made sure that nobody saw anything of this answer.
-    pub(super) fn repeat(&mut self, error: &UpstreamError, flow: &Flow) {
-        let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        let Answering { mut order, lease, answer: _ } = *answering;
+    /// Asks the same again. The caller made sure that nobody saw anything of this answer. Tells what it cost, if anything of it
+    /// was made.
+    pub(super) fn repeat(&mut self, error: &UpstreamError, flow: &Flow) -> Option<Usage> {
+        let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
+        let Answering { mut order, lease, answer } = *answering;
+        let spent = (!answer.is_empty() || self.spent().credits.is_some()).then(|| self.spent());
+        self.meter = Meter::new(self.input_estimate, self.means.window);
         tracing::warn!(account = %lease.account.id, kind = ?error.kind, %error, "an answer broke off before it was delivered; asking again");
         lease.settle(outcome(error));
         order.retries = order.retries.saturating_sub(1);
         let pause = error.retry_after.unwrap_or_else(|| backoff(order.attempts));
         order.last = Some(error.clone());
         self.stage = dial(&self.means.dispatcher, order, flow, pause);
+        spent
     }
 
     /// Ends the answer, whole or not, and hands over what is left of it. `None` when nobody had accepted the request.
@@ -154,19 +158,6 @@ impl Exchange {
                 Some(Finished { order, lease, notices: answer.notices() })
             }
             Stage::Dialling(_) | Stage::Over => None,
-        }
-    }
-
-    /// Like [`Self::leave`], telling the cost first.
-    pub(super) fn leave_billed(&mut self, verdict: Outcome, bill: &mut dyn FnMut(Usage)) {
-        bill(self.spent());
-        self.leave(verdict);
-    }
-
-    /// Leaves the upstream with a verdict about the account.
-    pub(super) fn leave(&mut self, verdict: Outcome) {
-        if let Some(finished) = self.finish() {
-            finished.lease.settle(verdict);
         }
     }
 }

@@ -175,10 +175,9 @@ impl Rounds {
 
     /// The gateway is stopping: the upstream is left and the record says why.
     pub(crate) fn abandon(&mut self, failure: &Failure) {
-        if let Stage::Answering(exchange) = &mut self.stage {
-            exchange.leave(Outcome::NoVerdict);
-        }
+        self.leave(Outcome::NoVerdict);
         self.stage = Stage::Over;
+        self.flow.spent(&self.tally.total());
         self.flow.failed(failure);
     }
 
@@ -209,13 +208,21 @@ impl Rounds {
         self.end(lease, StopReason::EndTurn, out)
     }
 
-    /// Takes an answer's cost and leaves it.
+    /// Leaves an answer and takes its cost. Who answered is still to be told how it went.
     fn bill(&mut self) -> Option<Lease> {
         let Stage::Answering(exchange) = &mut self.stage else { return None };
-        self.tally.add(exchange.spent());
+        let spent = exchange.spent();
         let finished = exchange.finish()?;
+        self.tally.add(spent);
         self.flow.notices(&finished.notices);
         Some(finished.lease)
+    }
+
+    /// Leaves an answer with a verdict about the account.
+    fn leave(&mut self, verdict: Outcome) {
+        if let Some(lease) = self.bill() {
+            lease.settle(verdict);
+        }
     }
 
     /// The end of the whole answer.
@@ -240,7 +247,6 @@ impl Rounds {
         match self.fallback.take().filter(|_| !self.turn.delivered()) {
             Some(fallback) => {
                 self.notice("retry_failed", "asking the model again failed; what it had answered first was delivered");
-                self.bill();
                 Ok(self.fall_back(fallback, None, out))
             }
             None => Err(self.failed(failure)),
@@ -253,7 +259,7 @@ impl Rounds {
     }
 
     fn failed(&mut self, failure: Failure) -> Failure {
-        self.bill();
+        self.leave(Outcome::NoVerdict);
         self.note_turn();
         self.stage = Stage::Over;
         self.flow.spent(&self.tally.total());
@@ -271,7 +277,13 @@ impl Rounds {
     }
 
     /// Asks again, with more said. The same account is asked first.
-    fn again(&mut self, mut order: Order, lease: Lease, before: Before, change: impl FnOnce(&mut Conversation)) -> Progress {
+    fn again(
+        &mut self,
+        mut order: Order,
+        lease: Lease,
+        before: Before,
+        change: impl FnOnce(&mut Conversation),
+    ) -> Progress {
         self.note_turn();
         self.turn = Turn::new(&self.plan, self.forced, before);
         let mut conversation = (*order.conversation).clone();

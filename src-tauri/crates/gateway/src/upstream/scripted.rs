@@ -172,7 +172,11 @@ impl Upstream for Scripted {
                 }
                 Found::Pages(pages, after) => {
                     tokio::time::sleep(after).await;
-                    let hit = |url: &&str| SearchHit { title: format!("About {url}"), url: (*url).to_owned(), ..SearchHit::default() };
+                    let hit = |url: &&str| SearchHit {
+                        title: format!("About {url}"),
+                        url: (*url).to_owned(),
+                        ..SearchHit::default()
+                    };
                     Ok(pages.iter().map(hit).collect())
                 }
             }

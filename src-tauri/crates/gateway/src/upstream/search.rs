@@ -146,7 +146,13 @@ mod tests {
     fn errors_of_the_tool_server_are_errors_in_all_their_forms() {
         let refused = json!({ "jsonrpc": "2.0", "id": "1", "error": { "code": -32602, "message": "Unknown tool" } });
         let tool = json!({ "result": { "content": [], "isError": true } });
-        let bodies = [refused.to_string().into_bytes(), tool.to_string().into_bytes(), answer(&json!({ "results": [], "error": "x" })), b"<html>".to_vec(), b"{}".to_vec()];
+        let bodies = [
+            refused.to_string().into_bytes(),
+            tool.to_string().into_bytes(),
+            answer(&json!({ "results": [], "error": "x" })),
+            b"<html>".to_vec(),
+            b"{}".to_vec(),
+        ];
         for body in bodies {
             assert!(hits(&body).is_err(), "{}", String::from_utf8_lossy(&body));
         }

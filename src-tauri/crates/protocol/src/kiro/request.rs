@@ -147,7 +147,11 @@ pub fn build(conversation: &Conversation, context: &BuildContext) -> Built {
     let size = head.len() + tail.len();
     if specs.count > specs::MANY_TOOLS || specs.bytes > specs::MANY_BYTES {
         let (count, bytes) = (specs.count, specs.bytes);
-        notices.add("many_tools", "tools", format!("{count} tools of about {bytes} bytes go with every request; all were sent"));
+        notices.add(
+            "many_tools",
+            "tools",
+            format!("{count} tools of about {bytes} bytes go with every request; all were sent"),
+        );
     }
     if size > context.max_body_bytes {
         notices.add("body_over_limit", "", format!("the body has {size} bytes, above {}", context.max_body_bytes));
@@ -158,10 +162,7 @@ pub fn build(conversation: &Conversation, context: &BuildContext) -> Built {
 /// Wishes that nothing upstream corresponds to.
 fn ignored(conversation: &Conversation, notices: &mut Notices) {
     let sampling = &conversation.sampling;
-    let wishes = [
-        ("temperature", sampling.temperature.is_some()),
-        ("top_p", sampling.top_p.is_some()),
-    ];
+    let wishes = [("temperature", sampling.temperature.is_some()), ("top_p", sampling.top_p.is_some())];
     for (name, _) in wishes.into_iter().filter(|(_, given)| *given) {
         notices.add("sampling_ignored", name, "the service has no such field");
     }

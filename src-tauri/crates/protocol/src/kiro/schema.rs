@@ -307,9 +307,10 @@ mod tests {
     #[test]
     fn the_deepest_levels_take_any_value_and_the_others_stay() {
         let nest = |levels: usize| {
-            (0..levels).fold(json!({ "type": "string" }), |inner, _| {
-                json!({ "type": "object", "properties": { "a": inner }, "required": ["a"] })
-            })
+            (0..levels).fold(
+                json!({ "type": "string" }),
+                |inner, _| json!({ "type": "object", "properties": { "a": inner }, "required": ["a"] }),
+            )
         };
         let depth = |mut value: &Value| {
             let mut depth = 0;

@@ -2,7 +2,8 @@
 
 use super::rules::violations;
 use kiro_protocol::conversation::{
-    Block, Conversation, Document, Image, JsonObject, Message, OutputFormat, Role, ServerTool, Thinking, ToolChoice, ToolSpec,
+    Block, Conversation, Document, Image, JsonObject, Message, OutputFormat, Role, ServerTool, Thinking, ToolChoice,
+    ToolSpec,
 };
 use kiro_protocol::kiro::request::{BuildContext, build};
 use proptest::prelude::*;
@@ -216,7 +217,8 @@ fn many_tools_are_sent_all_and_noticed_with_their_number_and_size() {
         let conversation = Conversation { tools: (0..count).map(tool).collect(), ..Conversation::default() };
         let built = build(&conversation, &BuildContext::default());
         let body: Value = serde_json::from_slice(&built.to_bytes(None)).expect("JSON");
-        let tools = &body["conversationState"]["currentMessage"]["userInputMessage"]["userInputMessageContext"]["tools"];
+        let tools =
+            &body["conversationState"]["currentMessage"]["userInputMessage"]["userInputMessageContext"]["tools"];
         assert_eq!(tools.as_array().map(Vec::len), Some(count));
         let notice = built.notices.iter().find(|notice| notice.code == "many_tools");
         assert_eq!(notice.map(|notice| notice.detail.contains("51 tools")), noticed.then_some(true));

@@ -25,7 +25,7 @@ impl Rounds {
                 self.ask_the_same(error);
                 return Ok(Progress::More);
             }
-            exchange.leave_billed(outcome(error), &mut |usage| self.tally.add(usage));
+            self.leave(outcome(error));
             return self.fail(error.failure(), out);
         }
         tracing::warn!(kind = ?error.kind, %error, "an answer was cut inside a tool call");
@@ -33,7 +33,7 @@ impl Rounds {
         let superfluous = self.plan.one_call && !self.turn.calls.is_empty();
         let may_ask = !live && !self.once.cut && retries > 0 && self.turn.searches.is_empty() && !superfluous;
         if !may_ask && !limit && !superfluous && self.turn.searches.is_empty() {
-            exchange.leave_billed(outcome(error), &mut |usage| self.tally.add(usage));
+            self.leave(outcome(error));
             return self.fail(error.failure(), out);
         }
         self.tally.add(exchange.spent());
@@ -42,7 +42,10 @@ impl Rounds {
         if may_ask {
             self.once.cut = true;
             order.retries -= 1;
-            self.notice("cut_call_asked_again", "a tool call was cut off; the model was asked to make it again in smaller pieces");
+            self.notice(
+                "cut_call_asked_again",
+                "a tool call was cut off; the model was asked to make it again in smaller pieces",
+            );
             // What was said stands, also what waited: the call it waited for has come, if not whole.
             self.turn.release(&mut self.sorted);
             self.deliver(out);

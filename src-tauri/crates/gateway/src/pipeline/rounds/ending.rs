@@ -29,17 +29,14 @@ impl Rounds {
     pub(super) fn ask_the_same(&mut self, error: &UpstreamError) {
         if let Stage::Answering(exchange) = &mut self.stage {
             self.turn = Turn::new(&self.plan, self.forced, self.turn.before());
-            exchange.repeat(error, &self.flow);
+            if let Some(spent) = exchange.repeat(error, &self.flow) {
+                self.tally.add(spent);
+            }
         }
     }
 
     /// Decides what follows a turn that is complete, as far as it goes.
-    pub(super) fn finished(
-        &mut self,
-        order: Order,
-        lease: Lease,
-        out: &mut Vec<Event>,
-    ) -> Result<Progress, Failure> {
+    pub(super) fn finished(&mut self, order: Order, lease: Lease, out: &mut Vec<Event>) -> Result<Progress, Failure> {
         if !self.turn.searches.is_empty() {
             return Ok(self.search(order, lease, out));
         }
@@ -69,7 +66,10 @@ impl Rounds {
             order.retries -= 1;
             let events = self.turn.take_held();
             self.fallback = Some(Fallback { events, reason });
-            self.notice("forced_call_asked_again", "the model answered without the call that must come; it was asked again");
+            self.notice(
+                "forced_call_asked_again",
+                "the model answered without the call that must come; it was asked again",
+            );
             let tool = self.plan.forced.clone().flatten();
             let said = std::mem::take(&mut self.turn.said);
             return self.again(order, lease, Before::default(), move |conversation| {
@@ -121,7 +121,10 @@ impl Rounds {
             );
             return Err(self.failed(Failure::new(FailureClass::Upstream, "output_format_failed", message)));
         }
-        self.notice("format_not_met", "the answer does not have the form that was asked for; it was delivered as it is");
+        self.notice(
+            "format_not_met",
+            "the answer does not have the form that was asked for; it was delivered as it is",
+        );
         Ok(self.release(lease, reason, out))
     }
 }

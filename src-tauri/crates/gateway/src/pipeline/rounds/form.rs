@@ -52,10 +52,7 @@ impl Form {
 struct Nowhere;
 
 impl jsonschema::Retrieve for Nowhere {
-    fn retrieve(
-        &self,
-        uri: &jsonschema::Uri<String>,
-    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+    fn retrieve(&self, uri: &jsonschema::Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         Err(format!("{uri} is not followed").into())
     }
 }
@@ -85,7 +82,9 @@ mod tests {
     #[test]
     fn a_fence_around_the_answer_is_not_part_of_it() {
         let form = Form::new(&OutputFormat::JsonObject, &mut Vec::new());
-        for answer in ["{\"a\":1}", "```json\n{\"a\":1}\n```", " \n```\n{\"a\":1}\n```\n", "\u{feff}{\"a\":1}", "```{\"a\":1}```"] {
+        for answer in
+            ["{\"a\":1}", "```json\n{\"a\":1}\n```", " \n```\n{\"a\":1}\n```\n", "\u{feff}{\"a\":1}", "```{\"a\":1}```"]
+        {
             assert_eq!(form.check(answer), Ok("{\"a\":1}"), "{answer}");
         }
         // A fence inside a value stays.
@@ -95,7 +94,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_in_words_for_the_model() {
-        let (form, _) = form(json!({ "type": "object", "properties": { "a": { "type": "integer" } }, "required": ["a"] }));
+        let (form, _) =
+            form(json!({ "type": "object", "properties": { "a": { "type": "integer" } }, "required": ["a"] }));
         assert_eq!(form.check("{\"a\": 1}"), Ok("{\"a\": 1}"));
         let wrong = form.check("{\"a\": \"x\"}").expect_err("wrong type");
         assert!(wrong.contains("/a") && wrong.contains("integer"), "{wrong}");
@@ -106,7 +106,11 @@ mod tests {
 
     #[test]
     fn a_schema_that_points_elsewhere_is_never_followed() {
-        for schema in [json!({ "$ref": "http://127.0.0.1:9/schema.json" }), json!({ "$ref": "file:///etc/passwd" }), json!({ "type": 7 })] {
+        for schema in [
+            json!({ "$ref": "http://127.0.0.1:9/schema.json" }),
+            json!({ "$ref": "file:///etc/passwd" }),
+            json!({ "type": 7 }),
+        ] {
             let (form, notices) = form(schema);
             assert_eq!(notices.len(), 1);
             assert_eq!((form.check("[]"), form.check("no").is_err()), (Ok("[]"), true));

@@ -46,7 +46,8 @@ impl Outlet {
             total.output_source = UsageSource::Estimate;
         }
         // Text that was held back may have come before the stop.
-        let stop = out[at..].iter().rposition(|event| matches!(event, Event::Stop(_))).map_or(out.len(), |stop| at + stop);
+        let stop =
+            out[at..].iter().rposition(|event| matches!(event, Event::Stop(_))).map_or(out.len(), |stop| at + stop);
         out.insert(stop, Event::Usage(total));
         total
     }

@@ -25,7 +25,7 @@ const SIZE_HINT: &str = "\n\nWrite at most about 150 lines in one call: a longer
 
 /// What the gateway has to look after.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(in crate::pipeline) struct Plan {
     /// The search it runs itself.
     pub(super) search: Option<SearchTool>,
     /// Most rounds with searches.
@@ -45,7 +45,11 @@ pub(super) struct Plan {
 }
 
 /// Gives the conversation what its answer needs and says what has to be looked after.
-pub(super) fn prepare(conversation: &mut Conversation, settings: &ToolSettings, notices: &mut Vec<Notice>) -> Plan {
+pub(in crate::pipeline) fn prepare(
+    conversation: &mut Conversation,
+    settings: &ToolSettings,
+    notices: &mut Vec<Notice>,
+) -> Plan {
     let search = search_tool::offer(conversation, settings, notices);
     if settings.size_hint {
         for tool in conversation.tools.iter_mut().filter(|tool| writes(&tool.name)) {
@@ -89,7 +93,12 @@ mod tests {
 
     #[test]
     fn the_size_hint_reaches_tools_that_write_and_no_others() {
-        let tool = |name: &str| ToolSpec { name: name.into(), description: "d".into(), schema: JsonObject::new(), cache: false };
+        let tool = |name: &str| ToolSpec {
+            name: name.into(),
+            description: "d".into(),
+            schema: JsonObject::new(),
+            cache: false,
+        };
         let names = ["Write", "mcp__fs__write_file", "str-replace", "Read", "rewrite"];
         for (on, hinted) in [(true, [true, true, false, false, false]), (false, [false; 5])] {
             let mut conversation = Conversation { tools: names.map(tool).to_vec(), ..Conversation::default() };

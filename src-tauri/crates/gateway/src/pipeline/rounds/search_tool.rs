@@ -63,7 +63,9 @@ pub(super) fn offer(
 fn free_name(conversation: &Conversation) -> String {
     let called = |name: &str| {
         let blocks = conversation.messages.iter().flat_map(|message| &message.content);
-        blocks.into_iter().any(|block| matches!(block, Block::ToolUse { name: other, .. } if other.eq_ignore_ascii_case(name)))
+        blocks
+            .into_iter()
+            .any(|block| matches!(block, Block::ToolUse { name: other, .. } if other.eq_ignore_ascii_case(name)))
     };
     let taken = |name: &str| conversation.tools.iter().any(|tool| tool.name.eq_ignore_ascii_case(name)) || called(name);
     let candidates = ["web_search".to_owned(), "gateway_web_search".to_owned()];
@@ -133,7 +135,12 @@ mod tests {
     use kiro_protocol::conversation::{Message, Role};
 
     fn with(tools: &[&str], choice: ToolChoice) -> Conversation {
-        let tool = |name: &&str| ToolSpec { name: (*name).into(), description: "d".into(), schema: JsonObject::new(), cache: false };
+        let tool = |name: &&str| ToolSpec {
+            name: (*name).into(),
+            description: "d".into(),
+            schema: JsonObject::new(),
+            cache: false,
+        };
         Conversation {
             tools: tools.iter().map(tool).collect(),
             tool_choice: choice,
@@ -150,7 +157,12 @@ mod tests {
     #[test]
     fn the_clients_own_function_keeps_its_name_and_the_search_steps_aside() {
         let mut conversation = with(&["Web_Search"], ToolChoice::Auto);
-        let call = Block::ToolUse { id: "1".into(), name: "gateway_web_search".into(), input: JsonObject::new(), cache: false };
+        let call = Block::ToolUse {
+            id: "1".into(),
+            name: "gateway_web_search".into(),
+            input: JsonObject::new(),
+            cache: false,
+        };
         conversation.messages.push(Message { role: Role::Assistant, content: vec![call] });
         let tool = offer(&mut conversation, &ToolSettings::default(), &mut Vec::new()).expect("offered");
         assert_eq!(tool.name, "gateway_web_search_2");
@@ -165,7 +177,10 @@ mod tests {
         assert_eq!(conversation.tool_choice, ToolChoice::Tool("web_search".into()));
         let mut own = with(&["web_search"], ToolChoice::Tool("web_search".into()));
         let tool = offer(&mut own, &ToolSettings::default(), &mut Vec::new()).expect("offered");
-        assert_eq!((own.tool_choice, tool.name.as_str()), (ToolChoice::Tool("web_search".into()), "gateway_web_search"));
+        assert_eq!(
+            (own.tool_choice, tool.name.as_str()),
+            (ToolChoice::Tool("web_search".into()), "gateway_web_search")
+        );
     }
 
     #[test]
@@ -183,17 +198,31 @@ mod tests {
     fn domains_are_filtered_with_their_subdomains_and_paths() {
         let hit = |url: &str| SearchHit { url: url.into(), ..SearchHit::default() };
         let tool = offer(&mut with(&[], ToolChoice::Auto), &ToolSettings::default(), &mut Vec::new()).expect("offered");
-        let urls = ["https://example.com/a", "https://www.example.com/", "https://bad.example.com/", "https://notexample.com/", "nonsense"];
+        let urls = [
+            "https://example.com/a",
+            "https://www.example.com/",
+            "https://bad.example.com/",
+            "https://notexample.com/",
+            "nonsense",
+        ];
         let left = tool.filter(urls.map(hit).to_vec());
         assert_eq!(left.iter().map(|hit| hit.url.as_str()).collect::<Vec<_>>(), &urls[..2]);
-        assert!(is_under("https://a.example/blog/1", "a.example/blog") && !is_under("https://a.example/x", "a.example/blog"));
+        assert!(
+            is_under("https://a.example/blog/1", "a.example/blog")
+                && !is_under("https://a.example/x", "a.example/blog")
+        );
         assert!(is_under("https://b.a.example/", "*.a.example") && is_under("https://a.example/", "https://A.example"));
         assert!(!is_under("https://a.example/", ""));
     }
 
     #[test]
     fn a_snippet_is_cut_at_a_character() {
-        let hit = SearchHit { title: "t".into(), url: "u".into(), snippet: "多".repeat(2_000), published: Some("2026-01-01".into()) };
+        let hit = SearchHit {
+            title: "t".into(),
+            url: "u".into(),
+            snippet: "多".repeat(2_000),
+            published: Some("2026-01-01".into()),
+        };
         let words = words("q", &Ok(vec![hit]));
         assert_eq!(words.matches('多').count(), MAX_SNIPPET);
         assert!(words.contains("Published: 2026-01-01"), "{words}");

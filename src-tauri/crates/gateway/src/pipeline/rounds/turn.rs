@@ -310,7 +310,10 @@ impl Turn {
 
 /// The visible text among blocks.
 pub(super) fn text_of(blocks: &[Block]) -> String {
-    blocks.iter().filter_map(|block| if let Block::Text { text, .. } = block { Some(text.as_str()) } else { None }).collect()
+    blocks
+        .iter()
+        .filter_map(|block| if let Block::Text { text, .. } = block { Some(text.as_str()) } else { None })
+        .collect()
 }
 
 fn say(said: &mut Vec<Block>, piece: &str) {

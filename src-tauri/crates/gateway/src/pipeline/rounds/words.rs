@@ -20,10 +20,14 @@ pub(super) fn call_was_cut(conversation: &mut Conversation, said: Vec<Block>, do
     let wrote = !text_of(&said).is_empty();
     push(conversation, Role::Assistant, said);
     let which = tool.map_or("a tool call".to_owned(), |tool| format!("a call of the tool {tool}"));
-    let mut words = format!("Your last answer was cut off inside {which}: its input did not arrive whole, so it was not run.");
+    let mut words =
+        format!("Your last answer was cut off inside {which}: its input did not arrive whole, so it was not run.");
     if !done.is_empty() {
         let names: Vec<&str> = done.iter().map(|call| call.name.as_str()).collect();
-        words.push_str(&format!(" The calls before it arrived and will be run ({}): do not make them again.", names.join(", ")));
+        words.push_str(&format!(
+            " The calls before it arrived and will be run ({}): do not make them again.",
+            names.join(", ")
+        ));
     }
     if wrote {
         words.push_str(" What you wrote before it arrived, too: do not repeat it.");
@@ -39,7 +43,10 @@ pub(super) fn call_was_cut(conversation: &mut Conversation, said: Vec<Block>, do
 pub(super) fn call_is_missing(conversation: &mut Conversation, said: Vec<Block>, tool: Option<&str>) {
     push(conversation, Role::Assistant, said);
     let which = tool.map_or("one of the tools".to_owned(), |tool| format!("the tool {tool}"));
-    ask(conversation, format!("You answered without a tool call. A call of {which} is required: answer with that call and no text."));
+    ask(
+        conversation,
+        format!("You answered without a tool call. A call of {which} is required: answer with that call and no text."),
+    );
 }
 
 /// After an answer of another form.
