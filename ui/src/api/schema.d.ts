@@ -472,6 +472,8 @@ export interface components {
              * @description Milliseconds until the upstream accepted or refused.
              */
             ms: number;
+            /** @description What was asked for. */
+            operation?: components["schemas"]["FlowOperation"];
             /**
              * Format: int32
              * @description HTTP status, when there was one.
@@ -497,6 +499,11 @@ export interface components {
             /** @description Where in the request. */
             path: string;
         };
+        /**
+         * @description What was asked of the upstream.
+         * @enum {string}
+         */
+        FlowOperation: "answer" | "search";
         /**
          * @description How a request ended.
          * @enum {string}
@@ -534,6 +541,11 @@ export interface components {
              * @description Output tokens.
              */
             outputTokens?: number | null;
+            /**
+             * Format: int32
+             * @description Web searches that the gateway ran.
+             */
+            webSearches?: number | null;
         };
         /** @description One request. */
         FlowView: {
@@ -1084,6 +1096,15 @@ export interface components {
              *     }
              */
             startup: components["schemas"]["StartupSettings"];
+            /**
+             * @description What the gateway does with tools on its own.
+             * @default {
+             *       "webSearch": true,
+             *       "searchRounds": 5,
+             *       "sizeHint": false
+             *     }
+             */
+            tools: components["schemas"]["ToolSettings"];
         };
         /** @description A change. */
         SettingsPatch: {
@@ -1188,6 +1209,26 @@ export interface components {
          * @description Milliseconds since the Unix epoch, UTC.
          */
         Timestamp: number;
+        /** @description What the gateway does with tools on its own. */
+        ToolSettings: {
+            /**
+             * Format: int32
+             * @description How often one answer may search and read on before the model has to finish.
+             * @default 5
+             */
+            searchRounds: number;
+            /**
+             * @description Tell the model, in the descriptions of tools that write files, to write long files in pieces. Makes cut-off calls rarer
+             *     and changes what the model reads.
+             * @default false
+             */
+            sizeHint: boolean;
+            /**
+             * @description Search the web for clients that ask the server side to. Searches run on the account that answers.
+             * @default true
+             */
+            webSearch: boolean;
+        };
         /** @description An id that was looked for. */
         TracedCandidate: {
             /** @description The id. */

@@ -42,7 +42,7 @@ use turn::{Before, Turn};
 enum Stage {
     Answering(Box<Exchange>),
     /// The next round's body is built.
-    Preparing(BoxFuture<'static, Order>),
+    Preparing(BoxFuture<'static, Box<Order>>),
     Searching(Box<Searching>),
     Over,
 }
@@ -93,7 +93,7 @@ pub(crate) struct Rounds {
 /// What waiting brought.
 enum Step {
     Said(Result<Progress, Broken>),
-    Prepared(Order),
+    Prepared(Box<Order>),
     Searched(Searched),
 }
 
@@ -158,7 +158,7 @@ impl Rounds {
             let progress = match step {
                 Step::Said(result) => self.said(result, out),
                 Step::Prepared(order) => {
-                    self.stage = Stage::Answering(Box::new(Exchange::new(self.means.clone(), order, &self.flow)));
+                    self.stage = Stage::Answering(Box::new(Exchange::new(self.means.clone(), *order, &self.flow)));
                     Ok(Progress::More)
                 }
                 Step::Searched(searched) => Ok(self.searched(searched, out)),
@@ -297,7 +297,7 @@ impl Rounds {
         let building = async move {
             let weight = super::weight(&conversation);
             order.built = super::heavy(weight, move || build(&conversation, &context)).await;
-            order
+            Box::new(order)
         };
         self.stage = Stage::Preparing(building.boxed());
         Progress::More

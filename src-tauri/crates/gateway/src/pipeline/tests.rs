@@ -28,6 +28,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod rounds;
+
 struct Renewing;
 
 impl Identity for Renewing {

@@ -120,15 +120,21 @@ async fn strangers_are_refused_in_the_order_that_costs_least() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(part), "{head}: {answer}");
         assert!(!answer.to_ascii_lowercase().contains("access-control-"), "{answer}");
     }
-    let unknown = raw(port, &format!("GET /api/status HTTP/1.1\r\n{own}x-api-key: {key}\r\n\r\n")).await;
+    // Where the path says nothing, the headers tell whose words the client understands.
+    let dialect = "anthropic-version: 2023-06-01\r\n";
+    let unknown = raw(port, &format!("GET /api/status HTTP/1.1\r\n{dialect}{own}x-api-key: {key}\r\n\r\n")).await;
     assert!(unknown.starts_with("HTTP/1.1 404"), "the admin API is not on this door: {unknown}");
     let misled = raw(port, &format!("GET /v1/messages HTTP/1.1\r\n{own}x-api-key: {key}\r\n\r\n")).await;
     for (answer, code, kind) in [
         (unknown, "not_found", "not_found_error"),
         (misled, "method_not_allowed", "invalid_request_error"),
-        (raw(port, "GET / HTTP/1.1\r\nHost: evil\r\n\r\n").await, "host_not_allowed", "invalid_request_error"),
         (
-            raw(port, &format!("GET / HTTP/1.1\r\n{own}Origin: null\r\n\r\n")).await,
+            raw(port, &format!("GET / HTTP/1.1\r\n{dialect}Host: evil\r\n\r\n")).await,
+            "host_not_allowed",
+            "invalid_request_error",
+        ),
+        (
+            raw(port, &format!("GET / HTTP/1.1\r\n{dialect}{own}Origin: null\r\n\r\n")).await,
             "origin_not_allowed",
             "permission_error",
         ),

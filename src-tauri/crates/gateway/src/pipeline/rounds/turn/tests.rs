@@ -9,8 +9,12 @@ fn plan() -> Plan {
 }
 
 fn searching() -> Plan {
-    let search =
-        ServerTool::WebSearch { name: "web_search".into(), max_uses: None, allowed_domains: vec![], blocked_domains: vec![] };
+    let search = ServerTool::WebSearch {
+        name: "web_search".into(),
+        max_uses: None,
+        allowed_domains: vec![],
+        blocked_domains: vec![],
+    };
     let mut conversation =
         Conversation { server_tools: vec![search], tool_choice: ToolChoice::Auto, ..Conversation::default() };
     Plan { search: search_tool::offer(&mut conversation, &ToolSettings::default(), &mut Vec::new()), ..plan() }
@@ -173,7 +177,13 @@ fn what_was_delivered_before_a_cut_is_not_delivered_again() {
         events.extend(call("9", "Read", "{\"a\":1}"));
         events.extend(call("10", "Read", "{\"a\":1}"));
         let (out, late, turn) = run(plan(), false, before(), events);
-        let said: String = out.iter().filter_map(|event| match event { Event::Text(text) => Some(text.as_str()), _ => None }).collect();
+        let said: String = out
+            .iter()
+            .filter_map(|event| match event {
+                Event::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
         assert_eq!((said.as_str(), late.len()), (new, 0), "{pieces:?}");
         assert_eq!(turn.calls.len(), 1, "only one of two calls was delivered before");
         assert_eq!(codes(&turn), ["repeated_call_dropped"]);
