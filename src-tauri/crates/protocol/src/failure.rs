@@ -11,6 +11,8 @@ pub struct Failure {
     pub code: &'static str,
     /// Plain words: what happened, what was done, what to do. Never a secret, never a whole upstream body.
     pub message: String,
+    /// The part of the request that is wrong, as a JSON path, for [`FailureClass::InvalidRequest`], when known.
+    pub param: Option<String>,
     /// How long the client should wait, when known.
     pub retry_after: Option<Duration>,
     /// Input tokens and the limit, for [`FailureClass::ContextWindow`], when known.
@@ -74,8 +76,8 @@ impl FailureClass {
 }
 
 impl Failure {
-    /// A failure without waiting time or context figures.
+    /// A failure without path, waiting time or context figures.
     pub fn new(class: FailureClass, code: &'static str, message: impl Into<String>) -> Self {
-        Self { class, code, message: message.into(), retry_after: None, context: None }
+        Self { class, code, message: message.into(), param: None, retry_after: None, context: None }
     }
 }

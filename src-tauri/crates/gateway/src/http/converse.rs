@@ -240,7 +240,8 @@ fn reasoning(headers: &HeaderMap, settings: &Settings) -> ReasoningStyle {
 }
 
 fn undecodable(error: &DecodeError) -> Failure {
-    Failure::new(FailureClass::InvalidRequest, error.code, error.to_string())
+    let param = Some(error.path.clone()).filter(|path| !path.is_empty());
+    Failure { param, ..Failure::new(FailureClass::InvalidRequest, error.code, error.to_string()) }
 }
 
 /// The program's own name, without its version details.

@@ -102,7 +102,7 @@ pub(crate) fn body(failure: &Failure) -> Value {
         "error": {
             "message": message(failure),
             "type": kind(failure.class),
-            "param": null,
+            "param": failure.param,
             "code": code(failure),
         },
     })
