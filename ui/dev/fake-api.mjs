@@ -37,10 +37,49 @@ const defaults = {
   startup: { atLogin: false, hidden: false, startGateway: true },
   logs: { level: 'info', maxFileMebibytes: 8, maxFiles: 5 },
   limits: { firstEventSeconds: 300, idleSeconds: 120, keepAliveSeconds: 15, retries: 2 },
-  models: { default: 'auto' },
+  models: { default: 'auto', rules: [], listAliases: 'short' },
+  openai: { reasoning: 'content' },
+  responses: { store: 'memory', maxEntries: 200, maxMebibytes: 64, maxHours: 24 },
 };
 const settings = { revision: 1, settings: structuredClone(defaults), defaults, overrides: [] };
 settings.settings.look = { language: flags.language, theme: flags.theme };
+
+const offered = (id, name, window, efforts, factor, who, documents = false) => ({
+  id, name, description: null, contextWindow: window, maxOutput: 64_000, images: factor > 0.25, documents, efforts,
+  creditMultiplier: factor, accounts: who,
+});
+const five = ['low', 'medium', 'high', 'xhigh', 'max'];
+const models = {
+  models: [
+    offered('auto', 'Auto', 200_000, [], 1, ['a1', 'a2']),
+    offered('claude-opus-5', 'Claude Opus 5', 1_000_000, five, 2.2, ['a1'], true),
+    offered('claude-sonnet-5', 'Claude Sonnet 5', 1_000_000, five, 1.3, ['a1', 'a2']),
+    offered('claude-haiku-4.5', 'Claude Haiku 4.5', 200_000, [], 0.4, ['a1', 'a2']),
+    offered('gpt-5.6-sol', 'GPT-5.6 Sol', 272_000, five, 2.4, ['a1']),
+    offered('qwen3-coder-next', 'Qwen3 Coder Next', 256_000, [], 0.05, ['a1', 'a2']),
+  ],
+  aliases: [['gpt-4o', 'claude-sonnet-5'], ['o3', 'claude-opus-5'], ['auto-kiro', 'auto'], ['gemini-2.5-pro', 'claude-sonnet-5']]
+    .map(([name, model]) => ({ name, model })),
+  listKnown: true,
+  unlisted: flags.scene === 'busy' ? ['a3'] : [],
+};
+if (flags.scene === 'busy') {
+  settings.settings.models.rules = [
+    { match: 'claude-haiku-*', kind: 'wildcard', targets: ['qwen3-coder-next', 'auto'], enabled: true },
+    { match: 'fast', kind: 'exact', targets: ['claude-haiku-4.5'], enabled: false },
+  ];
+}
+function tried(name) {
+  const own = models.models.find((model) => model.id === name);
+  const other = models.aliases.find((alias) => alias.name === name);
+  const model = own?.id ?? other?.model ?? name;
+  const by = own ? 'name' : other ? 'alias' : 'passedOn';
+  const candidates = [...new Set([name, model])].map((id) => ({ id, offered: id === model && by !== 'passedOn' }));
+  const trace = { asked: name, defaulted: false, by, candidates, model, offered: by !== 'passedOn', listKnown: true, thinking: false };
+  const accounts = models.models.find((one) => one.id === model)?.accounts ?? [];
+  return { trace, accounts, ...(by === 'passedOn' ? { nearest: 'claude-opus-5' } : {}) };
+}
+const key = { id: 'k1', name: 'default', prefix: 'kp-9fQz', createdAt: now, lastUsedAt: null, options: { bufferedStart: false, modelRules: [] } };
 
 const scenes = { 'first-run': [], demo: [demo], problem: [demo], busy: [...others, demo] };
 let accounts = scenes[flags.scene] ?? [];
@@ -79,7 +118,7 @@ const statusChanged = () => (count(), announce({ type: 'status', status }));
 
 function merge(target, patch) {
   for (const [name, value] of Object.entries(patch)) {
-    if (value && typeof value === 'object') merge(target[name], value);
+    if (value && typeof value === 'object' && !Array.isArray(value)) merge(target[name], value);
     else target[name] = value;
   }
 }
@@ -113,7 +152,10 @@ async function api(request, answer, url) {
   if (call === 'GET /api/settings') return json(settings);
   if (call === 'GET /api/accounts') return json({ accounts });
   if (call === 'GET /api/flows') return json({ flows });
-  if (call === 'GET /api/keys') return json({ keys: [{ id: 'k1', name: 'default', prefix: 'kp-9fQz', createdAt: now }] });
+  if (call === 'GET /api/keys') return json({ keys: [key] });
+  if (call === 'PATCH /api/keys/k1') return json(Object.assign(key, body));
+  if (call === 'GET /api/models' || call === 'POST /api/models/refresh') return json(models);
+  if (call === 'POST /api/models/test') return json(tried(body.name));
   if (call === 'POST /api/keys/k1/reveal') return json({ secret: 'kp-9fQzExampleOnlyNotARealKeyExampleOnlyNotAReal' });
   if (call === 'POST /api/try') return answerQuestion(body.question, answer);
   if (call === 'POST /api/listener') {

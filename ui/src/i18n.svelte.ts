@@ -56,6 +56,11 @@ export class I18n {
     return isKey(key) ? this.t(key, values) : undefined;
   }
 
+  /** A large number, short: `200K`, `1M`. */
+  compact(value: number): string {
+    return new Intl.NumberFormat(this.language, { notation: 'compact', maximumFractionDigits: 1 }).format(value);
+  }
+
   /** A length of time in milliseconds, short: `340ms`, `2.1s`, `3m`. */
   duration(ms: number): string {
     const unit = (value: number, name: string, digits: number) =>

@@ -23,6 +23,11 @@ export function patchFor(path: string, value: unknown): Record<string, unknown> 
   return { [first]: rest.length === 0 ? value : patchFor(rest.join('.'), value) };
 }
 
+/** Lists are read anew each time, so they are compared by what is in them. */
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
 /** A setting that was changed here and elsewhere at the same time. */
 export interface Conflict {
   path: string;
@@ -93,7 +98,7 @@ export class SettingsEditor {
         if (error.code !== 'revision_conflict' || attempt === TRIES) return this.#fail(error);
         await this.#queries.settings.refresh();
         const theirs = this.value(path);
-        if (theirs !== before && theirs !== value) {
+        if (!same(theirs, before) && !same(theirs, value)) {
           this.conflict = { path, mine: value, theirs };
           this.state = 'conflict';
           return false;

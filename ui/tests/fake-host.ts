@@ -1,6 +1,7 @@
 // A host with a small gateway behind it: enough state that pages can be driven through whole flows.
 import { vi } from 'vitest';
-import type { AccountView, AdminEvent, FlowView, PortView, SettingsView, Status } from '../src/api/client';
+import type { AccountView, AdminEvent, ClientKey, FlowView, ModelList, NameTestResult } from '../src/api/client';
+import type { PortView, SettingsView, Status } from '../src/api/client';
 import type { Host, HostRequest } from '../src/api/host';
 
 export function json(value: unknown, status = 200): Response {
@@ -67,6 +68,49 @@ export function status(more: Partial<Status> = {}): Status {
   };
 }
 
+export function models(more: Partial<ModelList> = {}): ModelList {
+  const model = (id: string, efforts: string[]) => ({
+    id,
+    name: `Model ${id}`,
+    description: null,
+    contextWindow: 200_000,
+    maxOutput: 64_000,
+    images: true,
+    documents: false,
+    efforts,
+    creditMultiplier: 1.3,
+    accounts: ['a1'],
+  });
+  return {
+    models: [model('auto', []), model('claude-opus-5', ['low', 'high'])],
+    aliases: [{ name: 'gpt-4o', model: 'auto' }],
+    listKnown: true,
+    unlisted: [],
+    ...more,
+  };
+}
+
+function key(more: Partial<ClientKey> = {}): ClientKey {
+  const options = { bufferedStart: false, modelRules: [] };
+  return { id: 'k1', name: 'default', prefix: 'kp-abcd', createdAt: 0, options, ...more };
+}
+
+/** What the tester answers for a name that means itself, or something else. */
+export function traced(asked: string, more: Partial<NameTestResult['trace']> = {}): NameTestResult {
+  const trace = {
+    asked,
+    defaulted: false,
+    by: 'name',
+    candidates: [{ id: asked, offered: true }],
+    model: asked,
+    offered: true,
+    listKnown: true,
+    thinking: false,
+    ...more,
+  } as NameTestResult['trace'];
+  return { trace, accounts: ['a1'] };
+}
+
 function settings(): SettingsView {
   const values = () => ({
     listener: { port: 8080, host: '127.0.0.1', maxBodyMebibytes: 32 },
@@ -74,7 +118,7 @@ function settings(): SettingsView {
     startup: { atLogin: false, hidden: false, startGateway: true },
     logs: { level: 'info' },
     limits: { retries: 2 },
-    models: { default: 'auto' },
+    models: { default: 'auto', rules: [], listAliases: 'short' },
   });
   const defaults = values();
   defaults.look.language = 'system';
@@ -89,6 +133,8 @@ export class FakeHost implements Host {
   settings = settings();
   accounts: AccountView[] = [];
   flows: FlowView[] = [];
+  keys: ClientKey[] = [key()];
+  models = models();
   ports = new Map<number, Partial<PortView>>();
   /** Answers that come before the ordinary ones, by call. */
   readonly special = new Map<string, (request: HostRequest) => Promise<Response> | Response>();
@@ -120,7 +166,13 @@ export class FakeHost implements Host {
     if (call === 'GET /api/settings') return json(this.settings);
     if (call === 'GET /api/accounts') return json({ accounts: this.accounts });
     if (call === 'GET /api/flows') return json({ flows: this.flows });
-    if (call === 'GET /api/keys') return json({ keys: [{ id: 'k1', name: 'default', prefix: 'kp-abcd', createdAt: 0 }] });
+    if (call === 'GET /api/keys') return json({ keys: this.keys });
+    if (call === 'PATCH /api/keys/k1') {
+      this.keys = this.keys.map((one) => (one.id === 'k1' ? { ...one, ...(body as Partial<ClientKey>) } : one));
+      return json(this.keys[0]);
+    }
+    if (call === 'GET /api/models' || call === 'POST /api/models/refresh') return json(this.models);
+    if (call === 'POST /api/models/test') return json(traced(body['name'] ?? ''));
     if (call === 'POST /api/keys/k1/reveal') return json({ secret: 'kp-abcd-secret' });
     if (call === 'POST /api/listener') {
       this.status = status({ ...this.status, state: body['listening'] ? 'running' : 'stopped', problem: null });

@@ -26,7 +26,7 @@ const sources = filesBelow(join(root, 'src')).map((file) => readFileSync(file, '
 const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
 
 /** Keys that are put together while running; each family has its own test of completeness below or in the shell. */
-const FAMILIES = ['import.why.', 'store.', 'problem.', 'answer.', 'field.', 'flow.', 'method.', 'account.', 'settings.', 'tray.', 'nav.', 'state.', 'ask.state.', 'save.'];
+const FAMILIES = ['import.why.', 'store.', 'problem.', 'answer.', 'field.', 'flow.', 'method.', 'account.', 'settings.', 'tester.by.', 'rules.kind.', 'rules.match.', 'rules.refused.', 'tray.', 'nav.', 'state.', 'ask.state.', 'save.'];
 
 describe('catalogues', () => {
   it('have the same keys in both languages', () => {
@@ -93,6 +93,17 @@ describe('families of keys', () => {
     );
     expect(wanted.length).toBeGreaterThan(20);
     expect(wanted.filter((key) => !(key in english))).toEqual([]);
+  });
+
+  it('name everybody who decides about a model, and every way to compare', () => {
+    const schemas = openapi.components.schemas;
+    const wanted = [
+      ...schemas.Decider.enum.map((by) => `tester.by.${by}`),
+      ...schemas.MatchKind.enum.flatMap((kind) => [`rules.kind.${kind}`, `rules.match.${kind}`]),
+    ];
+    expect(wanted.filter((key) => !(key in english))).toEqual([]);
+    const families = keys.filter((key) => /^(tester\.by|rules\.kind|rules\.match)\./.test(key));
+    expect(families.filter((key) => !wanted.includes(key))).toEqual([]);
   });
 
   it('name every listener state, in the window and in the tray', () => {

@@ -16,6 +16,10 @@ export type AccountView = Schemas['AccountView'];
 export type ImportResult = Schemas['ImportResult'];
 export type ClientKey = Schemas['ClientKey'];
 export type FlowView = Schemas['FlowView'];
+export type ModelList = Schemas['ModelList'];
+export type ModelRule = Schemas['ModelRule'];
+export type KeyChange = Schemas['KeyChange'];
+export type NameTestResult = Schemas['NameTestResult'];
 
 /** A code of the gateway, or one of the two that only a face can see. */
 export type AnyProblemCode = ProblemCode | 'unreachable' | 'unreadable';

@@ -74,6 +74,7 @@ export class EventFollower {
       case 'accounts':
         void accounts.refresh();
         void status.refresh();
+        void this.#queries.modelsAgain();
         break;
       case 'keys':
         void keys.refresh();

@@ -1,7 +1,7 @@
 // What the pages show and what they can change. Every change goes through the admin API and comes back as an event.
 import { Query } from './query.svelte';
 import { take, type AccountView, type Api, type FlowView, type ImportResult, type ClientKey } from './client';
-import type { PortView, SettingsView, Status } from './client';
+import type { KeyChange, ModelList, NameTestResult, PortView, SettingsView, Status } from './client';
 
 /** How many recent requests the window keeps in view. */
 const RECENT = 20;
@@ -17,6 +17,8 @@ export class Queries {
   readonly accounts: Query<AccountView[]>;
   readonly keys: Query<ClientKey[]>;
   readonly flows: Query<FlowView[]>;
+  /** Read by the pages that show it; the upstream may have to be asked first. */
+  readonly models: Query<ModelList>;
   readonly #api: Api;
 
   constructor(api: Api) {
@@ -25,6 +27,7 @@ export class Queries {
     this.settings = new Query(() => take(api.GET('/api/settings')));
     this.accounts = new Query(async () => (await take(api.GET('/api/accounts'))).accounts);
     this.keys = new Query(async () => (await take(api.GET('/api/keys'))).keys);
+    this.models = new Query(() => take(api.GET('/api/models')));
     this.flows = new Query(
       async () => (await take(api.GET('/api/flows', { params: { query: { limit: RECENT } } }))).flows,
     );
@@ -33,7 +36,26 @@ export class Queries {
   /** Reads everything again: at the start, after a lost event stream, when the window comes back. */
   async refreshAll(): Promise<void> {
     const all = [this.status, this.settings, this.accounts, this.keys, this.flows];
-    await Promise.all(all.map((query) => query.refresh()));
+    await Promise.all([...all.map((query) => query.refresh()), this.modelsAgain()]);
+  }
+
+  /** Reads the models again if a page has shown them. */
+  async modelsAgain(): Promise<void> {
+    if (this.models.data || this.models.error) await this.models.refresh();
+  }
+
+  /** Lets the gateway ask the upstream again. */
+  async refreshModels(): Promise<void> {
+    this.models.set(await take(this.#api.POST('/api/models/refresh')));
+  }
+
+  testName(name: string, keyId?: string): Promise<NameTestResult> {
+    return take(this.#api.POST('/api/models/test', { body: { name, ...(keyId === undefined ? {} : { keyId }) } }));
+  }
+
+  async changeKey(id: string, body: KeyChange): Promise<void> {
+    await take(this.#api.PATCH('/api/keys/{id}', { params: { path: { id } }, body }));
+    await this.keys.refresh();
   }
 
   async setListening(listening: boolean): Promise<void> {
