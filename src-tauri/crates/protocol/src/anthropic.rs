@@ -4,7 +4,7 @@
 //!   Tolerant and capped values come from `reading`.
 //! - `blocks`, `media`, `found`: content blocks into blocks of the conversation while they are read.
 //! - `tools`, `well_known`: tool declarations and the tool choice; `edits`: `context_management` applied to the history.
-//! - `decode`, with `session`: the whole request into an [`Inbound`].
+//! - `decode`, with `session` and `wishes`: the whole request into an [`Inbound`].
 //! - `encode`, `stream`: the answer, whole and as a stream; `failure`, `models`: the rest of the replies.
 
 mod blocks;
@@ -20,6 +20,7 @@ mod stream;
 mod tools;
 mod well_known;
 mod wire;
+mod wishes;
 
 use crate::codec::{DecodeError, Echo, Inbound, ModelCard, PageQuery, Protocol, RequestHead};
 use crate::event::Reply;

@@ -5,14 +5,14 @@
 //! leaves the long common beginning of two requests equal, which is what upstream caching lives on.
 
 use super::session::session;
-use super::wire::{OutputConfig, OutputFormat, Request, WireBlock, WireMessage, WireThinking};
+use super::wire::{Request, WireBlock, WireMessage};
+use super::wishes::{asks_for_live_input, output_config, output_format, thinking};
 use super::{MAX_STOP_SEQUENCES, edits, tools};
 use crate::codec::{DecodeError, Delivery, Echo, Inbound, RequestHead};
-use crate::conversation::{Block, Conversation, Effort, JsonObject, Message, Role, Sampling, Thinking};
+use crate::conversation::{Block, Conversation, JsonObject, Message, Role, Sampling};
 use crate::reading;
 use crate::reading::content::{ContentOf, reminder};
 use crate::reading::notes::{Fault, Notes};
-use serde_json::Value;
 use std::sync::Arc;
 
 /// What the decoded request is for.
@@ -117,14 +117,6 @@ fn ignored(request: &Request, notes: &mut Notes) {
             notes.add("field_ignored", key, detail);
         }
     }
-}
-
-/// The older way to ask for the arguments of all tools as they are written.
-fn asks_for_live_input(head: &RequestHead, betas: &[String]) -> bool {
-    const BETA: &str = "fine-grained-tool-streaming";
-    let headers = head.headers.get_all("anthropic-beta").into_iter().filter_map(|value| value.to_str().ok());
-    let listed = headers.flat_map(|list| list.split(','));
-    listed.chain(betas.iter().map(String::as_str)).any(|beta| beta.trim().starts_with(BETA))
 }
 
 /// A cache mark on the request stands for one behind the last block that can carry it.
@@ -249,76 +241,4 @@ fn assistant_blocks(blocks: Vec<Block>, path: &str) -> Result<Vec<Block>, Fault>
         return Err(Fault::invalid(path, "`tool_result` blocks can only be in `user` messages"));
     }
     Ok(blocks)
-}
-
-/// The effort of a later turn replaces that of the request.
-fn output_config(config: OutputConfig, at: &str, into: &mut Conversation, notes: &mut Notes) {
-    notes.unknown(at, &config.unknown);
-    if config.task_budget.is_some() {
-        notes.add("field_ignored", format!("{at}.task_budget"), "the upstream has no such setting");
-    }
-    if let Some(effort) = config.effort {
-        match effort.as_str() {
-            "minimal" => into.sampling.effort = Some(Effort::Minimal),
-            "low" => into.sampling.effort = Some(Effort::Low),
-            "medium" => into.sampling.effort = Some(Effort::Medium),
-            "high" => into.sampling.effort = Some(Effort::High),
-            "xhigh" => into.sampling.effort = Some(Effort::XHigh),
-            "max" => into.sampling.effort = Some(Effort::Max),
-            _ => notes.add("unknown_value", format!("{at}.effort"), "this effort level is not known and was ignored"),
-        }
-    }
-    if let Some(format) = config.format {
-        output_format(format, &format!("{at}.format"), into, notes);
-    }
-}
-
-/// The upstream cannot force a form, so the model is asked for it.
-fn output_format(format: OutputFormat, at: &str, into: &mut Conversation, notes: &mut Notes) {
-    notes.unknown(at, &format.unknown);
-    match (format.kind.as_deref(), format.schema) {
-        (Some("json_schema"), Some(schema @ Value::Object(_))) => {
-            notes.add(
-                "format_as_instruction",
-                at,
-                "the wished form is asked for in the system text; it is not enforced",
-            );
-            let text = format!(
-                "Answer with one JSON value and nothing else: no Markdown, no explanation. It must be valid against this JSON Schema:\n{schema}"
-            );
-            into.system.push(Block::Text { text, cache: false });
-        }
-        (Some("text"), None) => {}
-        _ => notes.add("unknown_value", at, "this output format is not known and was ignored"),
-    }
-}
-
-/// The wish, and whether thinking is shown.
-fn thinking(wish: WireThinking, notes: &mut Notes) -> Result<(Thinking, bool), Fault> {
-    notes.unknown("thinking", &wish.unknown);
-    let shown = match wish.display.as_deref() {
-        Some("omitted") => false,
-        None | Some("summarized" | "updates" | "full") => true,
-        Some(_) => {
-            notes.add("unknown_value", "thinking.display", "this display is not known; thinking is shown");
-            true
-        }
-    };
-    match wish.kind.as_deref() {
-        Some("disabled") => Ok((Thinking::Off, false)),
-        Some("adaptive") => Ok((Thinking::Adaptive, shown)),
-        Some("enabled") => {
-            let budget = wish.budget_tokens.ok_or_else(|| Fault::missing("thinking.enabled.budget_tokens"))?;
-            if budget < 1024 {
-                let message = "Input should be greater than or equal to 1024";
-                return Err(Fault::invalid("thinking.enabled.budget_tokens", message));
-            }
-            Ok((Thinking::Budget(u32::try_from(budget).unwrap_or(u32::MAX)), shown))
-        }
-        Some(_) => {
-            let message = "Input tag does not match any of the expected tags: 'adaptive', 'disabled', 'enabled'";
-            Err(Fault::invalid("thinking.type", message))
-        }
-        None => Err(Fault::missing("thinking.type")),
-    }
 }
