@@ -38,7 +38,7 @@ describe('the list of models', () => {
     await open();
     await waitFor(() => expect(all('model')).toHaveLength(2));
     const opus = all('model')[1] as HTMLElement;
-    for (const words of ['claude-opus-5', '200K', 'text, images', 'low · high', '× 1.3']) expect(opus).toHaveTextContent(words);
+    for (const words of ['claude-opus-5', '200K', 'text, images', 'low to high', '× 1.3']) expect(opus).toHaveTextContent(words);
     await waitFor(() => expect(opus).toHaveTextContent('alice@example.com'));
     await fireEvent.click(within(opus).getByTestId('copy-model'));
     expect(host.copied).toEqual(['claude-opus-5']);

@@ -454,7 +454,7 @@ export interface components {
         Decider: "name" | "alias" | "keyRule" | "rule" | "passedOn";
         /** @description Why one field was refused. */
         FieldProblem: {
-            /** @description Stable code: `unknown_setting`, `invalid_value`, `out_of_range`, `not_loopback`, `overridden`. */
+            /** @description Stable code: `unknown_setting`, `invalid_value`, `out_of_range`, `not_loopback`, `overridden`, `duplicate`. */
             code: string;
             /** @description Plain words, for logs and the command line. */
             message: string;

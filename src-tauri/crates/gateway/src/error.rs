@@ -45,7 +45,7 @@ pub enum ProblemCode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldProblem {
-    /// Stable code: `unknown_setting`, `invalid_value`, `out_of_range`, `not_loopback`, `overridden`.
+    /// Stable code: `unknown_setting`, `invalid_value`, `out_of_range`, `not_loopback`, `overridden`, `duplicate`.
     pub code: String,
     /// Plain words, for logs and the command line.
     pub message: String,

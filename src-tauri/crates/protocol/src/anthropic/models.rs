@@ -26,6 +26,11 @@ pub(super) fn card(model: &ModelCard) -> Value {
     if let Some(multiplier) = model.credit_multiplier {
         card.insert("credit_multiplier".to_owned(), json!(multiplier));
     }
+    for (name, text) in [("description", &model.description), ("alias_of", &model.alias_of)] {
+        if let Some(text) = text {
+            card.insert(name.to_owned(), json!(text));
+        }
+    }
     Value::Object(card)
 }
 
@@ -35,7 +40,11 @@ fn capabilities(model: &ModelCard) -> Value {
     for level in &model.efforts {
         effort.insert(level.clone(), json!({ "supported": true }));
     }
-    json!({ "image_input": { "supported": model.images }, "effort": effort })
+    json!({
+        "image_input": { "supported": model.images },
+        "pdf_input": { "supported": model.documents },
+        "effort": effort,
+    })
 }
 
 /// A page of models. An id that does not exist begins nothing: the page is empty.
