@@ -542,3 +542,28 @@ async fn the_simulator_refuses_other_addresses_and_cuts_its_writes() {
     let credentials: Value = serde_json::from_slice(&credentials.stdout).unwrap();
     assert!(credentials["refreshToken"].is_string());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn model_names_are_tried_and_a_keys_options_changed_from_the_command_line() {
+    let home = Home::new();
+    home.run(&["keys", "create", "editor"]).await;
+    let changed = home
+        .json(&["keys", "set", "editor", "--buffered-start", "on", "--rule", "fast-*=claude-haiku-4.5,auto", "--json"])
+        .await;
+    assert_eq!(changed["options"]["bufferedStart"], true);
+    let renamed = home.json(&["keys", "set", "editor", "--name", "terminal", "--json"]).await;
+    assert_eq!((&renamed["name"], &renamed["options"]), (&json!("terminal"), &changed["options"]), "the rest stays");
+
+    let ruled = home.json(&["models", "test", "fast-one", "--key", "terminal", "--json"]).await;
+    assert_eq!((&ruled["trace"]["by"], &ruled["trace"]["model"]), (&json!("keyRule"), &json!("claude-haiku-4.5")));
+    let plain = home.run(&["models", "test", "fast-one"]).await;
+    assert!(plain.status.success() && text(&plain.stdout).contains("nobody knows it"), "{}", text(&plain.stdout));
+    let listed = home.run(&["models", "list"]).await;
+    assert!(text(&listed.stdout).contains("claude-opus-5"), "{}", text(&listed.stdout));
+    assert!(text(&listed.stderr).contains("No account's list is known yet"), "{}", text(&listed.stderr));
+
+    let refused = home.run(&["keys", "set", "terminal", "--rule", "a b=auto"]).await;
+    assert!(!refused.status.success() && text(&refused.stderr).contains("options.modelRules.0.match"));
+    assert_eq!(home.run(&["keys", "set", "terminal"]).await.status.code(), Some(2), "nothing to change");
+    assert_eq!(home.run(&["models", "test", "x", "--key", "nobody"]).await.status.code(), Some(9));
+}
