@@ -108,7 +108,7 @@ class Shape:
                 continue
             if name == "user-agent":
                 kept[name] = value
-            elif "," in value:
+            elif "," in value and not value.startswith("{"):
                 kept[name] = ",".join(part if self.safe(part.strip()) else "x" for part in value.split(","))
             else:
                 kept[name] = self.string(name, value, ()) if not IDLIKE.search(value) else self.id(value)

@@ -23,4 +23,5 @@ mod scenarios;
 mod secrets;
 mod settings;
 mod shutdown;
+mod transcripts;
 mod truncation;
