@@ -2,7 +2,9 @@
 
 mod support;
 
-use kiro_protocol::codec::{Echo, Protocol, ReasoningStyle, RequestHead, StreamEncoder, ToolForm, ToolKind};
+use kiro_protocol::codec::{
+    Echo, ModelCard, PageQuery, Protocol, ReasoningStyle, RequestHead, StreamEncoder, ToolForm, ToolKind,
+};
 use kiro_protocol::event::{Event, Reply, ReplyBuilder, StopReason};
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::openai_chat::{MAX_CALLS, MAX_MESSAGES, MAX_TOOLS, MAX_VALUES, OpenAiChat, OpenAiCompletions};
@@ -294,18 +296,24 @@ fn refused(body: &str) -> (&'static str, String) {
     (error.code, error.path)
 }
 
+/// What is kept must not be nested too deeply; what nobody looks at may be.
 #[test]
-fn deep_nesting_is_refused() {
-    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(200), close.repeat(200));
-    for value in [deep("[", "]"), deep(r#"{"a":"#, "}").replace(":}", ":1}")] {
-        let bodies = [
-            format!(r#"{{"model":"m","other":{value}}}"#),
-            with_messages(&format!(r#"{{"role":"user","content":[{{"type":"other","x":{value}}}]}}"#)),
-        ];
-        for body in bodies {
-            assert_eq!(refused(&body).0, "too_deep", "{}", &body[..60]);
-        }
+fn deep_nesting_is_refused_where_it_would_be_kept() {
+    let deep = format!("{}1{}", r#"{"tools":["#.repeat(100), "]}".repeat(100));
+    let body = |rest: &str| format!(r#"{{"model":"m","messages":[{{"role":"user","content":"x"}}],{rest}}}"#);
+    let bodies = [
+        body(&format!(r#""tools":[{{"type":"function","function":{{"name":"n","parameters":{deep}}}}}]"#)),
+        body(&format!(r#""response_format":{{"type":"json_schema","json_schema":{{"schema":{deep}}}}}"#)),
+        body(&format!(r#""tool_choice":{deep}"#)),
+        with_messages(&format!(
+            r#"{{"role":"assistant","tool_calls":[{{"function":{{"name":"n","arguments":{deep}}}}}]}}"#
+        )),
+    ];
+    for body in bodies {
+        assert_eq!(refused(&body).0, "too_deep", "{}", &body[..90]);
     }
+    let ignored = body(&format!(r#""other":{deep}"#));
+    assert!(OpenAiChat::decode(&RequestHead::default(), ignored.as_bytes()).is_ok());
 }
 
 #[test]
@@ -406,4 +414,44 @@ fn a_rate_limit_tells_the_time_to_wait_and_never_none() {
     };
     assert_eq!(message(std::time::Duration::from_millis(2_500)), "Too much. Please try again in 3s.");
     assert_eq!(message(std::time::Duration::ZERO), "Too much. Please try again in 1s.");
+}
+
+#[test]
+fn the_error_of_an_unreadable_request_names_the_part_that_is_wrong() {
+    let mut failure = Failure::new(FailureClass::InvalidRequest, "missing_field", "messages.0.role: Field required");
+    failure.param = Some("messages.0.role".into());
+    let (status, body) = OpenAiChat::encode_failure(&failure, "id");
+    assert_eq!(status, 400);
+    assert_eq!(body["error"]["param"], "messages.0.role");
+}
+
+/// Codex throws the whole catalogue away when one entry has an effort it does not know, and crowds its picker with aliases.
+#[test]
+fn a_model_list_shows_what_is_known_and_gives_codex_only_what_it_knows() {
+    let model = ModelCard {
+        id: "sonnet".into(),
+        name: "Sonnet".into(),
+        created: 7,
+        context_window: Some(200_000),
+        max_output: Some(64_000),
+        images: true,
+        efforts: vec!["low".into(), "medium".into(), "max".into()],
+        credit_multiplier: Some(1.3),
+        documents: true,
+        description: Some("A model.".into()),
+        alias_of: Some("claude-sonnet-4.5".into()),
+    };
+    let list = OpenAiChat::encode_models(&[model], &PageQuery::default());
+    let card = &list["data"][0];
+    assert_eq!(card["input_modalities"], json!(["text", "image", "document"]));
+    assert_eq!(card["effort_levels"], json!(["low", "medium", "max"]));
+    assert_eq!(card["alias_of"], "claude-sonnet-4.5");
+    assert_eq!(card["description"], "A model.");
+    let entry = &list["models"][0];
+    assert_eq!(entry["visibility"], "hide");
+    assert_eq!(entry["input_modalities"], json!(["text", "image"]));
+    assert_eq!(entry["default_reasoning_level"], "medium");
+    let levels: Vec<&Value> =
+        entry["supported_reasoning_levels"].as_array().into_iter().flatten().map(|level| &level["effort"]).collect();
+    assert_eq!(levels, ["low", "medium"]);
 }
