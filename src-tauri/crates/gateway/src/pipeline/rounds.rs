@@ -31,7 +31,7 @@ use futures_util::future::BoxFuture;
 use kiro_protocol::codec::Notice;
 use kiro_protocol::conversation::Conversation;
 use kiro_protocol::event::{Event, StopReason};
-use kiro_protocol::failure::Failure;
+use kiro_protocol::failure::{ContextOverflow, Failure, FailureClass};
 use kiro_protocol::kiro::request::build;
 use outlet::Outlet;
 use searching::{Searched, Searching};
@@ -259,11 +259,21 @@ impl Rounds {
     }
 
     fn failed(&mut self, failure: Failure) -> Failure {
+        let failure = self.measured(failure);
         self.leave(Outcome::NoVerdict);
         self.note_turn();
         self.stage = Stage::Over;
         self.flow.spent(&self.tally.total());
         self.flow.failed(&failure);
+        failure
+    }
+
+    /// Clients compact a conversation when they are told by how much it is too long. The upstream says only that it is: more
+    /// than the window, then, however small our own estimate.
+    fn measured(&self, mut failure: Failure) -> Failure {
+        if let (FailureClass::ContextWindow, None, Some(limit)) = (failure.class, failure.context, self.means.window) {
+            failure.context = Some(ContextOverflow { tokens: self.input_estimate.max(limit + 1), limit });
+        }
         failure
     }
 
