@@ -57,6 +57,10 @@ fn expectations() -> Vec<Expected> {
         .collect()
 }
 
+/// The answer ends, but inside a call: what came before it is delivered, the call is not, and the end says that the answer
+/// was cut for its length, which is what clients of this protocol know how to go on from.
+const CUT_CALLS: [&str; 3] = ["tool-call-truncated", "tool-input-not-an-object", "tool-stop-with-broken-json"];
+
 /// A question that declares the tools the scenarios use, so that calls are known ones.
 fn question() -> Value {
     let tool = |name: &str| json!({"name": name, "description": "a tool", "input_schema": {"type": "object", "properties": {}}});
@@ -83,6 +87,11 @@ async fn check_stream(expected: &Expected, chunk: Option<usize>) {
     let name = &expected.name;
     let world = world(name, chunk).await;
     let stream = world.stream(&question()).await;
+    if CUT_CALLS.contains(&name.as_str()) {
+        assert_eq!(stream.stop_reason(), Some("max_tokens"), "{name}: {}", stream.body);
+        assert!(stream.tool_calls().is_empty(), "{name}: half a call was delivered: {}", stream.body);
+        return;
+    }
     if !expected.complete {
         assert!(!stream.complete(), "{name}: a broken stream was reported as complete: {}", stream.body);
         assert!(
@@ -107,6 +116,11 @@ async fn check_reply(expected: &Expected) {
     let name = &expected.name;
     let world = world(name, None).await;
     let (status, reply) = world.send(&question()).await;
+    if CUT_CALLS.contains(&name.as_str()) {
+        assert_eq!(reply["stop_reason"], "max_tokens", "{name}: {reply}");
+        assert!(!reply.to_string().contains("tool_use"), "{name}: half a call was delivered: {reply}");
+        return;
+    }
     if !expected.complete {
         assert!(!status.is_success(), "{name}: a broken stream became a reply: {reply}");
         assert_eq!(reply["type"], "error", "{name}: {reply}");

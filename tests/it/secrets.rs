@@ -75,8 +75,17 @@ async fn busy_life(world: &World) {
         world.control.enqueue(Target::Any, Script { answer: Answer::Error(id), ..Script::default() });
         world.send(&ask("trouble")).await;
     }
-    let url = format!("{}/v1/messages?key={}", world.url, world.key);
-    let _ = world.http.post(url).json(&ask("x")).send().await.unwrap();
+    for path in [
+        "/v1/messages",
+        "/v1/chat/completions",
+        "/v1beta/models/claude-sonnet-4-5:streamGenerateContent",
+        "/v1beta/models/no-such-model:generateContent",
+        "/v1beta/files",
+    ] {
+        let url = format!("{}{path}?alt=sse&key={}", world.url, world.key);
+        let body = json!({"contents": [{"role": "user", "parts": [{"text": "SAY: three"}]}]});
+        let _ = world.http.post(url).json(&body).send().await.unwrap().text().await;
+    }
     let _ = world
         .http
         .get(format!("{}/v1/models", world.url))
