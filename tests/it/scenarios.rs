@@ -40,6 +40,11 @@ fn expectations() -> Vec<Expected> {
                 }
                 // What has been streamed to a client cannot be taken back, so it stays in both kinds of answer.
                 "code-reference-discards-previous-text" => expected["text"] = "int main() { return 0; } done".into(),
+                // A call that was cut by the model's own limit is left out, and the answer is told as cut.
+                "tool-call-truncated" | "tool-stop-with-broken-json" | "tool-input-not-an-object" => {
+                    expected["complete"] = true.into();
+                    expected["stop_reason"] = "max_tokens".into();
+                }
                 _ => {}
             }
             let tools = expected["tool_calls"].as_array().expect("a list").iter();
