@@ -217,6 +217,23 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_asked_to_think_where_thinking_would_eat_the_answer() {
+        for (limit, thinks) in [(511, false), (512, true)] {
+            for schema in [None, Some(claude(&["low", "high"]))] {
+                let sampling = Sampling { max_tokens: Some(limit), ..Sampling::default() };
+                let conversation =
+                    Conversation { thinking: Thinking::Budget(30_000), sampling, ..Conversation::default() };
+                let context = BuildContext { fields_schema: schema, prompt_thinking: true, ..BuildContext::default() };
+                let mut notices = Notices::default();
+                let fields = build(&conversation, &context, &mut notices);
+                assert_eq!(fields != Fields::default(), thinks, "{limit}");
+                let skipped = notices.into_vec().iter().any(|notice| notice.code == "thinking_skipped");
+                assert_eq!(skipped, !thinks);
+            }
+        }
+    }
+
+    #[test]
     fn prompt_tags_respect_the_output_limit() {
         assert!(prompt_tags(Thinking::Budget(100_000), None, None).contains(">24576<"));
         assert!(prompt_tags(Thinking::Budget(100_000), None, Some(4_000)).contains(">3000<"));
