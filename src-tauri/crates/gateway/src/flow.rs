@@ -4,7 +4,7 @@ use crate::admin_event::{AdminEvent, Announcer};
 use crate::catalog::ModelTrace;
 use crate::clock::{Clock, Timestamp};
 use kiro_protocol::codec::{Delivery, Notice};
-use kiro_protocol::event::Usage;
+use kiro_protocol::event::{Usage, UsageSource};
 use kiro_protocol::failure::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -79,6 +79,31 @@ pub struct FlowAttempt {
     pub ms: u64,
 }
 
+/// Where a token count comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum FlowTokenSource {
+    /// Estimated from the length of the text.
+    Estimate,
+    /// Counted by a tokenizer on this machine, which is not the model's own.
+    Tokenizer,
+    /// Derived from the fill of the context window.
+    ContextPercentage,
+    /// Counted by the upstream.
+    Upstream,
+}
+
+impl From<UsageSource> for FlowTokenSource {
+    fn from(source: UsageSource) -> Self {
+        match source {
+            UsageSource::Estimate => Self::Estimate,
+            UsageSource::Tokenizer => Self::Tokenizer,
+            UsageSource::ContextPercentage => Self::ContextPercentage,
+            UsageSource::Upstream => Self::Upstream,
+        }
+    }
+}
+
 /// What an answer cost.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -87,6 +112,10 @@ pub struct FlowUsage {
     pub input_tokens: Option<u64>,
     /// Output tokens.
     pub output_tokens: Option<u64>,
+    /// Where the input tokens come from.
+    pub input_source: Option<FlowTokenSource>,
+    /// Where the output tokens come from.
+    pub output_source: Option<FlowTokenSource>,
     /// Input tokens read from a cache.
     pub cache_read_tokens: Option<u64>,
     /// Input tokens written to a cache.
@@ -104,6 +133,8 @@ impl From<&Usage> for FlowUsage {
         Self {
             input_tokens: usage.input_tokens,
             output_tokens: usage.output_tokens,
+            input_source: usage.input_tokens.map(|_| usage.input_source.into()),
+            output_source: usage.output_tokens.map(|_| usage.output_source.into()),
             cache_read_tokens: usage.cache_read_tokens,
             cache_write_tokens: usage.cache_write_tokens,
             credits: usage.credits,

@@ -17,11 +17,13 @@ mod error;
 mod flow;
 mod http;
 mod kept;
+mod media;
 mod options;
 mod pipeline;
 pub mod settings;
 mod status;
 mod telemetry;
+mod tokens;
 pub mod transfer;
 pub mod upstream;
 mod wiring;
@@ -30,7 +32,9 @@ pub use admin_event::AdminEvent;
 pub use catalog::{Decider, ModelTrace, TracedCandidate, TracedRule};
 pub use credential::{StoreChoice, StoreKind as StoreName, StoreState as StoreCondition, VaultKeySource};
 pub use error::{FieldProblem, OpenError, Problem, ProblemCode};
-pub use flow::{FlowAttempt, FlowDelivery, FlowNotice, FlowOperation, FlowOutcome, FlowUsage, FlowView};
+pub use flow::{
+    FlowAttempt, FlowDelivery, FlowNotice, FlowOperation, FlowOutcome, FlowTokenSource, FlowUsage, FlowView,
+};
 pub use http::admin::openapi_document;
 pub use http::holder::PortHolder;
 pub use http::local::{Duplex, LocalDoor, LocalStream};

@@ -9,7 +9,12 @@ use crate::catalog::{Catalog, Names, Resolved};
 use crate::client_key::KeyOptions;
 use crate::dispatch::{Dispatcher, Order};
 use crate::flow::Flow;
+use crate::media::{Media, Wishes};
 use crate::settings::Settings;
+use crate::tokens::Yardstick;
+use crate::tokens::calibration::Calibration;
+use crate::tokens::tokenizer::Tokenizer;
+use crate::upstream::Caching;
 use crate::upstream::answer::Patience;
 use exchange::Means;
 use kiro_protocol::codec::Inbound;
@@ -34,6 +39,9 @@ pub(crate) struct Pipeline {
     pub(crate) roster: Arc<Roster>,
     /// One list is asked for at a time.
     pub(crate) listing: tokio::sync::Mutex<()>,
+    pub(crate) media: Media,
+    pub(crate) calibration: Arc<Calibration>,
+    pub(crate) tokenizer: Arc<Tokenizer>,
 }
 
 impl Pipeline {
@@ -56,10 +64,16 @@ impl Pipeline {
         };
         flow.named(&model.trace);
         model.apply(&mut conversation);
+        let prepared = self.media.prepare(conversation, wishes(&model, settings, false)).await;
+        flow.notices(&prepared.notices);
+        if let Some(failure) = prepared.refused {
+            return Err((failure, flow));
+        }
+        let mut conversation = prepared.conversation;
         let mut notices = Vec::new();
         let plan = rounds::prepare(&mut conversation, &settings.tools, &mut notices);
         flow.notices(&notices);
-        let context = context(&model, &conversation);
+        let context = context(&model, &conversation, settings);
         let conversation = Arc::new(conversation);
         let built = {
             let (conversation, context) = (Arc::clone(&conversation), context.clone());
@@ -80,7 +94,7 @@ impl Pipeline {
             lease: None,
         };
         let patience = Patience { first: settings.limits.first_event(), idle: settings.limits.idle() };
-        let means = Means { dispatcher: Arc::clone(&self.dispatcher), patience, window: model.window };
+        let means = Means { dispatcher: Arc::clone(&self.dispatcher), patience, yardstick: self.yardstick(&model) };
         Ok(Rounds::new(means, plan, order, flow))
     }
 
@@ -95,9 +109,17 @@ impl Pipeline {
         let mut conversation = inbound.conversation;
         let model = self.catalog.resolve(&conversation.model, &Names::new(settings, options), &self.pool())?;
         model.apply(&mut conversation);
+        let mut conversation = self.media.prepare(conversation, wishes(&model, settings, true)).await.conversation;
         rounds::prepare(&mut conversation, &settings.tools, &mut Vec::new());
-        let context = context(&model, &conversation);
-        Ok(heavy(weight(&conversation), move || build(&conversation, &context).estimate_tokens()).await)
+        let context = context(&model, &conversation, settings);
+        let yardstick = self.yardstick(&model);
+        // Counting costs several times what building does.
+        let weight = 4 * weight(&conversation);
+        Ok(heavy(weight, move || yardstick.count(&build(&conversation, &context))).await)
+    }
+
+    fn yardstick(&self, model: &Resolved) -> Yardstick {
+        Yardstick::new(Arc::clone(&self.calibration), Arc::clone(&self.tokenizer), &model.id, model.window)
     }
 
     /// The accounts whose models count: real ones, or the demo account while there is no real one.
@@ -143,7 +165,8 @@ impl Pipeline {
 }
 
 /// How a conversation's body is built: the same for a request and for the count of its tokens.
-fn context(model: &Resolved, conversation: &Conversation) -> BuildContext {
+fn context(model: &Resolved, conversation: &Conversation, settings: &Settings) -> BuildContext {
+    let caching = if settings.models.prompt_caching { model.caching } else { Caching::default() };
     BuildContext {
         model_id: model.id.clone(),
         conversation_id: conversation_id(conversation),
@@ -152,8 +175,17 @@ fn context(model: &Resolved, conversation: &Conversation) -> BuildContext {
         prompt_thinking: model.fields_schema.is_none(),
         fields_schema: model.fields_schema.clone(),
         images_allowed: model.images,
+        documents_allowed: model.documents,
+        cache_points: caching.points,
+        cache_minimum: caching.minimum,
+        cache_unmarked: true,
         ..BuildContext::default()
     }
+}
+
+/// What becomes of pictures and documents on the way to this model.
+fn wishes(model: &Resolved, settings: &Settings, counting: bool) -> Wishes {
+    Wishes { images: model.images, documents: model.documents, settings: settings.media.clone(), counting }
 }
 
 /// Stable for a client's session, random without one.

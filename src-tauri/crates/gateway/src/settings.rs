@@ -6,6 +6,7 @@ mod limits;
 mod listener;
 mod logs;
 mod look;
+mod media;
 mod models;
 mod openai;
 mod responses;
@@ -17,6 +18,7 @@ pub use limits::LimitSettings;
 pub use listener::ListenerSettings;
 pub use logs::{LogLevel, LogSettings};
 pub use look::{Language, LookSettings, Theme};
+pub use media::MediaSettings;
 pub(crate) use models::check_rules;
 pub use models::{AliasListing, MatchKind, ModelRule, ModelSettings};
 pub use openai::{OpenAiSettings, ReasoningPlace};
@@ -53,6 +55,8 @@ pub struct Settings {
     pub responses: ResponseSettings,
     /// What the gateway does with tools on its own.
     pub tools: ToolSettings,
+    /// Pictures and documents.
+    pub media: MediaSettings,
 }
 
 impl Settings {
@@ -65,6 +69,7 @@ impl Settings {
         self.models.check(&mut errors);
         self.responses.check(&mut errors);
         self.tools.check(&mut errors);
+        self.media.check(&mut errors);
         errors.fields
     }
 }

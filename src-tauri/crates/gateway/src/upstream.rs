@@ -39,6 +39,15 @@ pub(crate) struct Call {
     pub(crate) attempt: u32,
 }
 
+/// How a model takes marks for its prompt cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Caching {
+    /// Most marks in one request; 0 when it takes none.
+    pub(crate) points: usize,
+    /// A shorter beginning is not cached, in tokens.
+    pub(crate) minimum: u64,
+}
+
 /// A model as the upstream lists it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UpstreamModel {
@@ -52,6 +61,8 @@ pub(crate) struct UpstreamModel {
     pub(crate) max_output: Option<u64>,
     /// Whether it takes images.
     pub(crate) images: bool,
+    /// Whether and how often a request may mark what to cache.
+    pub(crate) caching: Caching,
     /// Credits multiplier.
     pub(crate) multiplier: Option<f64>,
     /// What `additionalModelRequestFields` may hold.

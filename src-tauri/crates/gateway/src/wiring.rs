@@ -18,12 +18,14 @@ use crate::http::holder;
 use crate::http::listener::{Bound, Server};
 use crate::http::local;
 use crate::kept::Kept;
+use crate::media::Media;
 use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
 use crate::settings::store::SettingsStore;
 use crate::status::{AccountCounts, ListenerState, Status, StoreStatus};
 use crate::telemetry::Telemetry;
+use crate::tokens::calibration::Calibration;
 use crate::upstream::http::Http;
 use crate::upstream::identity::{AgentNames, HttpIdentity};
 use crate::upstream::kiro::Kiro;
@@ -148,6 +150,9 @@ impl Gateway {
             catalog,
             roster: Arc::clone(&book.roster),
             listing: tokio::sync::Mutex::new(()),
+            media: Media::default(),
+            calibration: Arc::new(Calibration::open(&dir)),
+            tokenizer: Arc::default(),
         });
         let flows = Arc::new(Flows::new(Arc::clone(&clock), announcer.clone()));
         let gateway = Self {
@@ -412,6 +417,9 @@ impl Gateway {
         }
         if let Err(error) = parts.keys.flush() {
             tracing::warn!(%error, "when keys were last used could not be saved");
+        }
+        if let Err(error) = parts.pipeline.calibration.save(&parts.dir) {
+            tracing::warn!(%error, "what was learned of token counts could not be saved");
         }
         tracing::info!("closed");
         parts.dir.release();

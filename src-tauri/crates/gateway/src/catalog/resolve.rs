@@ -6,7 +6,7 @@ use super::{Catalog, Offer, alias, rules};
 use crate::account::Account;
 use crate::client_key::KeyOptions;
 use crate::settings::{ModelRule, Settings};
-use crate::upstream::UpstreamModel;
+use crate::upstream::{Caching, UpstreamModel};
 use kiro_protocol::conversation::{Conversation, Effort, Thinking};
 use kiro_protocol::failure::Failure;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub(crate) struct Resolved {
     pub(crate) images: bool,
     /// Whether documents may be sent.
     pub(crate) documents: bool,
+    /// How it takes marks for its prompt cache.
+    pub(crate) caching: Caching,
     /// What additional fields it takes.
     pub(crate) fields_schema: Option<serde_json::Value>,
     /// True when the name asks for thinking.
@@ -126,6 +128,7 @@ impl Catalog {
                 max_output: model.max_output,
                 images: model.images,
                 documents: model.documents,
+                caching: model.caching,
                 fields_schema: model.fields_schema.clone().filter(|_| !self.is_plain(&model.id)),
                 thinking,
                 effort,
@@ -138,6 +141,7 @@ impl Catalog {
                 max_output: None,
                 images: true,
                 documents: false,
+                caching: Caching::default(),
                 fields_schema: None,
                 thinking,
                 effort,

@@ -1,6 +1,6 @@
 //! What is known of models before the upstream has said what it offers. The upstream's own list replaces it.
 
-use crate::upstream::UpstreamModel;
+use crate::upstream::{Caching, UpstreamModel};
 use std::sync::Arc;
 
 const K: u64 = 1000;
@@ -44,6 +44,7 @@ fn model((id, name, window, max_output, images, multiplier): &Row) -> UpstreamMo
         window: Some(*window),
         max_output: Some(*max_output),
         images: *images,
+        caching: Caching::default(),
         multiplier: *multiplier,
         fields_schema: None,
         documents: false,

@@ -39,6 +39,7 @@ fn model(id: &str) -> UpstreamModel {
         window: Some(200_000),
         max_output: None,
         images: true,
+        caching: Default::default(),
         multiplier,
         fields_schema: Some(serde_json::json!({"type": "object"})),
         documents: false,

@@ -5,6 +5,7 @@ use super::usage::Meter;
 use crate::account::Lease;
 use crate::dispatch::{Connected, Dispatcher, Order, backoff, outcome};
 use crate::flow::Flow;
+use crate::tokens::Yardstick;
 use crate::upstream::answer::{Answer, Patience, Progress};
 use crate::upstream::classify::UpstreamError;
 use futures_util::FutureExt as _;
@@ -21,8 +22,8 @@ use std::time::Duration;
 pub(super) struct Means {
     pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) patience: Patience,
-    /// The model's window in tokens, when known.
-    pub(super) window: Option<u64>,
+    /// How tokens of this model are counted.
+    pub(super) yardstick: Yardstick,
 }
 
 /// Why there is no more to come.
@@ -61,16 +62,19 @@ pub(super) struct Exchange {
     means: Means,
     stage: Stage,
     meter: Meter,
+    /// A rough count of the request.
+    rough: u64,
     input_estimate: u64,
 }
 
 impl Exchange {
     /// Begins to dial with the first poll.
     pub(super) fn new(means: Means, order: Order, flow: &Flow) -> Self {
-        let input_estimate = order.built.estimate_tokens();
-        let meter = Meter::new(input_estimate, means.window);
+        let rough = order.built.estimate_tokens();
+        let input_estimate = means.yardstick.estimate(rough);
+        let meter = Meter::new(rough, means.yardstick.clone());
         let stage = dial(&means.dispatcher, order, flow, Duration::ZERO);
-        Self { means, stage, meter, input_estimate }
+        Self { means, stage, meter, rough, input_estimate }
     }
 
     /// Estimate of the input tokens.
@@ -140,7 +144,7 @@ impl Exchange {
         let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
         let Answering { mut order, lease, answer } = *answering;
         let spent = (!answer.is_empty() || self.spent().credits.is_some()).then(|| self.spent());
-        self.meter = Meter::new(self.input_estimate, self.means.window);
+        self.meter = Meter::new(self.rough, self.means.yardstick.clone());
         tracing::warn!(account = %lease.account.id, kind = ?error.kind, %error, "an answer broke off before it was delivered; asking again");
         lease.settle(outcome(error));
         order.retries = order.retries.saturating_sub(1);
@@ -148,6 +152,11 @@ impl Exchange {
         order.last = Some(error.clone());
         self.stage = dial(&self.means.dispatcher, order, flow, pause);
         spent
+    }
+
+    /// What this complete answer teaches about counting.
+    pub(super) fn learn(&self) {
+        self.meter.learn();
     }
 
     /// Ends the answer, whole or not, and hands over what is left of it. `None` when nobody had accepted the request.

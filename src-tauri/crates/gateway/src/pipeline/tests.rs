@@ -97,7 +97,15 @@ impl House {
             rungs: Mutex::new(HashMap::new()),
         });
         let listing = tokio::sync::Mutex::new(());
-        let pipeline = Arc::new(Pipeline { dispatcher, catalog, roster: Arc::clone(&roster), listing });
+        let pipeline = Arc::new(Pipeline {
+            dispatcher,
+            catalog,
+            roster: Arc::clone(&roster),
+            listing,
+            media: Default::default(),
+            calibration: Arc::default(),
+            tokenizer: Arc::default(),
+        });
         let flows = Arc::new(Flows::new(clock, Announcer::new()));
         Self { _root: root, upstream, pipeline, flows, roster, leases, credentials, settings: Settings::default() }
     }

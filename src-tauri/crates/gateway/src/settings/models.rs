@@ -23,11 +23,15 @@ pub struct ModelSettings {
     /// Which other names for offered models the lists of models show.
     #[schema(default = "short")]
     pub list_aliases: AliasListing,
+    /// Mark where the beginning of a conversation may be cached, for models that take such marks: where the client put
+    /// them, and by itself for clients whose protocol has none. Repeated beginnings then cost fewer credits.
+    #[schema(default = true)]
+    pub prompt_caching: bool,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { default: "auto".to_owned(), rules: Vec::new(), list_aliases: AliasListing::Short }
+        Self { default: "auto".to_owned(), rules: Vec::new(), list_aliases: AliasListing::Short, prompt_caching: true }
     }
 }
 

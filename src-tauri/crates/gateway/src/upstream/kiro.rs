@@ -4,7 +4,7 @@ use super::classify::{self, Kind, MAX_ERROR_BODY, UpstreamError};
 use super::endpoint;
 use super::http::{Destination, Http, Refused};
 use super::identity::AgentNames;
-use super::{ByteStream, Call, SearchCall, Upstream, UpstreamModel, search};
+use super::{ByteStream, Caching, Call, SearchCall, Upstream, UpstreamModel, search};
 use crate::account::{AccessToken, Account, AuthMethod};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -26,6 +26,10 @@ const ERROR_BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Larger catalogues are not believed.
 const MAX_LIST: usize = 4 * 1024 * 1024;
 const MAX_PAGES: usize = 10;
+/// Cache marks that a model takes when the list does not say.
+const USUAL_POINTS: usize = 4;
+/// Tokens before a cache mark when the list does not say.
+const USUAL_MINIMUM: u64 = 1024;
 
 /// Kiro over HTTP.
 pub(crate) struct Kiro {
@@ -214,6 +218,8 @@ struct ListedModel {
     #[serde(default)]
     supported_input_types: Option<Vec<String>>,
     #[serde(default)]
+    prompt_caching: Option<PromptCaching>,
+    #[serde(default)]
     additional_model_request_fields_schema: Option<serde_json::Value>,
 }
 
@@ -224,6 +230,26 @@ struct TokenLimits {
     max_input_tokens: Option<u64>,
     #[serde(default)]
     max_output_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct PromptCaching {
+    supports_prompt_caching: bool,
+    minimum_tokens_per_cache_checkpoint: Option<u64>,
+    maximum_cache_checkpoints_per_request: Option<usize>,
+}
+
+impl PromptCaching {
+    fn rules(self) -> Caching {
+        if !self.supports_prompt_caching {
+            return Caching::default();
+        }
+        Caching {
+            points: self.maximum_cache_checkpoints_per_request.unwrap_or(USUAL_POINTS),
+            minimum: self.minimum_tokens_per_cache_checkpoint.unwrap_or(USUAL_MINIMUM),
+        }
+    }
 }
 
 impl ListedModel {
@@ -239,7 +265,9 @@ impl ListedModel {
             max_output: limits.and_then(|limits| limits.max_output_tokens),
             // Without a word on it, images are tried rather than dropped.
             images: takes("IMAGE").unwrap_or(true),
+            // Documents have another way: their text.
             documents: takes("DOCUMENT").unwrap_or(false),
+            caching: self.prompt_caching.unwrap_or_default().rules(),
             description: self.description.filter(|text| !text.is_empty()),
             multiplier: self.rate_multiplier,
             fields_schema: self.additional_model_request_fields_schema.filter(|schema| !schema.is_null()),

@@ -10,11 +10,13 @@
 //! | V8–V14 tool list: names, descriptions, schemas, placeholders | `specs`, [`super::tools`], `schema` |
 //! | V2, V3, V17, V30 system text, fillers, limits of a text, tool choice in words | `text` |
 //! | V20, V21 images and documents | `media` |
+//! | §3.7 cache points | `caching` |
 //! | V24 thinking and effort as the model's schema lists them | `fields` |
 //!
 //! V26 and V27 cannot be broken: [`super::wire`] leaves out what is empty, and inputs are objects by type. V16, the size of
 //! the whole body, is reported and not repaired: what to leave out is for the caller to decide.
 
+mod caching;
 mod fields;
 mod ledger;
 mod media;
@@ -23,6 +25,9 @@ mod pairing;
 mod size;
 mod specs;
 mod text;
+
+pub use media::document_format;
+pub use size::rough_tokens;
 
 use super::tools::ToolNames;
 use super::wire::{self, GenerateRequest};
@@ -54,6 +59,10 @@ pub struct BuildContext {
     pub documents_allowed: bool,
     /// Most cache points the model takes; 0 sends none.
     pub cache_points: usize,
+    /// Tokens that must come before a cache point; the model caches nothing shorter.
+    pub cache_minimum: u64,
+    /// Place cache points where the client marked nothing.
+    pub cache_unmarked: bool,
     /// Ask models without a schema to think by tags in the system text.
     pub prompt_thinking: bool,
     /// Leave out all reasoning of earlier turns: for the one retry after the service refused a signature.
@@ -72,6 +81,8 @@ impl Default for BuildContext {
             images_allowed: true,
             documents_allowed: true,
             cache_points: 0,
+            cache_minimum: 0,
+            cache_unmarked: false,
             prompt_thinking: false,
             strip_reasoning: false,
         }
@@ -118,10 +129,14 @@ impl Built {
         self.head.len() + self.tail.len()
     }
 
-    /// Estimated input tokens: four ASCII characters or one other character are a token, an image is 1,500. Rough: real
-    /// counts may differ by a third.
+    /// Estimated input tokens by [`rough_tokens`]. Real counts may differ by a third.
     pub fn estimate_tokens(&self) -> u64 {
-        size::estimate(&self.request)
+        self.measure_tokens(&mut rough_tokens)
+    }
+
+    /// Input tokens when `text` counts each piece of text. Pictures are counted by their pixels, documents by their bytes.
+    pub fn measure_tokens(&self, text: &mut dyn FnMut(&str) -> u64) -> u64 {
+        size::measure(&self.request, text)
     }
 }
 
@@ -139,8 +154,8 @@ pub fn build(conversation: &Conversation, context: &BuildContext) -> Built {
     text::complete(conversation, &mut turns, &specs, &fields, &mut notices);
     let inline_thinking = fields.prompt_tags.is_some();
     specs.measure();
+    let cache_points = caching::place(&mut turns, &mut specs, context, &mut notices);
     let names = std::mem::take(&mut specs.names);
-    let cache_points = keep_cache_points(&mut turns, specs.cache_marks, context, &mut notices);
     let state = state(turns, std::mem::take(&mut specs.tools), cache_points, context);
     let request = GenerateRequest { conversation_state: state, additional_model_request_fields: fields.additional };
     let (head, tail) = serialize(&request);
@@ -170,32 +185,6 @@ fn ignored(conversation: &Conversation, notices: &mut Notices) {
         // Whoever runs such a tool declares a function for it instead.
         notices.add("server_tool_ignored", format!("server_tools[{index}]"), "nobody here runs this tool");
     }
-}
-
-/// Clears the oldest cache marks above what the model takes. Returns whether any are sent.
-fn keep_cache_points(turns: &mut [Turn], on_tools: usize, context: &BuildContext, notices: &mut Notices) -> bool {
-    let mut room = context.cache_points.saturating_sub(on_tools);
-    let mut dropped = on_tools.saturating_sub(context.cache_points);
-    for turn in turns.iter_mut().rev() {
-        let mark = match turn {
-            Turn::User(turn) => &mut turn.cache,
-            Turn::Assistant(turn) => &mut turn.cache,
-        };
-        if *mark && room == 0 {
-            *mark = false;
-            dropped += 1;
-        } else if *mark {
-            room -= 1;
-        }
-    }
-    if dropped > 0 {
-        notices.add(
-            "cache_marks_dropped",
-            "",
-            format!("{dropped} cache mark(s) not sent; the service caches on its own"),
-        );
-    }
-    context.cache_points > 0
 }
 
 fn state(

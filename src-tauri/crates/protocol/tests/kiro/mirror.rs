@@ -138,6 +138,8 @@ impl Context {
             cache_points: self.cache_points,
             prompt_thinking: self.prompt_thinking,
             strip_reasoning: self.strip_reasoning,
+            cache_minimum: 0,
+            cache_unmarked: false,
         }
     }
 }

@@ -19,6 +19,7 @@ impl Rounds {
             self.ask_the_same(&UpstreamError::local(Kind::Empty, ""));
             return Ok(Progress::More);
         }
+        exchange.learn();
         self.tally.add(exchange.spent());
         let Some(Finished { order, lease, notices }) = exchange.finish() else { return Ok(Progress::Complete) };
         self.flow.notices(&notices);

@@ -16,6 +16,9 @@ use std::collections::HashSet;
 pub(super) const MAX_IMAGES: usize = 20;
 /// Base64 characters above which the service was seen to refuse an image.
 const LARGE_IMAGE: usize = 700_000;
+/// Base64 characters that hold the size of almost every picture; JPEGs may carry a long preface.
+const SIZED_HEAD: usize = 4 * 1024;
+const SIZED_JPEG_HEAD: usize = 88 * 1024;
 /// Base64 characters that are enough to tell the format.
 const HEAD: usize = 32;
 
@@ -117,7 +120,7 @@ impl<'a> Attachments<'a> {
             notices.turn("document_dropped", at, "the document is not valid base64");
             return Err(format!("[the document {name} was left out: it could not be read]"));
         };
-        let format = document_format(document, &bytes);
+        let format = format_of(document, &bytes);
         match format {
             Some(format) if self.context.documents_allowed => {
                 Ok(wire::Document { name, format, source: wire::Source { bytes } })
@@ -198,7 +201,19 @@ fn clean_base64(data: &str) -> Option<String> {
 }
 
 fn head(base64: &str) -> Vec<u8> {
-    STANDARD.decode(&base64.as_bytes()[..base64.len().min(HEAD)]).unwrap_or_default()
+    first(base64, HEAD)
+}
+
+/// The bytes of the first `characters` (a multiple of four).
+fn first(base64: &str, characters: usize) -> Vec<u8> {
+    STANDARD.decode(&base64.as_bytes()[..base64.len().min(characters)]).unwrap_or_default()
+}
+
+/// Width and height as the file's head says.
+pub(super) fn pixels(image: &wire::Image) -> Option<(u64, u64)> {
+    let characters = if image.format == "jpeg" { SIZED_JPEG_HEAD } else { SIZED_HEAD };
+    let size = imagesize::blob_size(&first(&image.source.bytes, characters)).ok()?;
+    Some((size.width as u64, size.height as u64))
 }
 
 fn image_format(base64: &str) -> Option<&'static str> {
@@ -216,7 +231,12 @@ fn image_format(base64: &str) -> Option<&'static str> {
     }
 }
 
-fn document_format(document: &Document, base64: &str) -> Option<&'static str> {
+/// The service's word for a document's format: by its bytes, its media type, its name.
+pub fn document_format(document: &Document) -> Option<&'static str> {
+    format_of(document, &document.data)
+}
+
+fn format_of(document: &Document, base64: &str) -> Option<&'static str> {
     const FORMATS: [&str; 9] = ["csv", "doc", "docx", "html", "md", "pdf", "txt", "xls", "xlsx"];
     if head(base64).starts_with(b"%PDF") {
         return Some("pdf");
@@ -284,9 +304,9 @@ mod tests {
 
     #[test]
     fn document_formats_are_told_by_type_then_name() {
-        assert_eq!(document_format(&document("a", "text/csv; charset=utf-8"), "YQ=="), Some("csv"));
-        assert_eq!(document_format(&document("a.docx", "application/octet-stream"), "YQ=="), Some("docx"));
-        assert_eq!(document_format(&document("a", "application/json"), "YQ=="), Some("txt"));
-        assert_eq!(document_format(&document("a.exe", "application/octet-stream"), "YQ=="), None);
+        assert_eq!(format_of(&document("a", "text/csv; charset=utf-8"), "YQ=="), Some("csv"));
+        assert_eq!(format_of(&document("a.docx", "application/octet-stream"), "YQ=="), Some("docx"));
+        assert_eq!(format_of(&document("a", "application/json"), "YQ=="), Some("txt"));
+        assert_eq!(format_of(&document("a.exe", "application/octet-stream"), "YQ=="), None);
     }
 }
