@@ -509,6 +509,11 @@ export interface components {
          * @enum {string}
          */
         FlowOutcome: "complete" | "failed" | "clientLeft";
+        /**
+         * @description Where a token count comes from.
+         * @enum {string}
+         */
+        FlowTokenSource: "estimate" | "tokenizer" | "contextPercentage" | "upstream";
         /** @description What an answer cost. */
         FlowUsage: {
             /**
@@ -531,11 +536,13 @@ export interface components {
              * @description Credits charged.
              */
             credits?: number | null;
+            inputSource?: components["schemas"]["FlowTokenSource"] | null;
             /**
              * Format: int64
              * @description Input tokens outside any cache.
              */
             inputTokens?: number | null;
+            outputSource?: components["schemas"]["FlowTokenSource"] | null;
             /**
              * Format: int64
              * @description Output tokens.
@@ -768,6 +775,51 @@ export interface components {
          * @enum {string}
          */
         MatchKind: "exact" | "prefix" | "wildcard";
+        /** @description Pictures and documents. */
+        MediaSettings: {
+            /**
+             * Format: int32
+             * @description Most text in KiB that is read out of one document for a model that takes none.
+             * @default 256
+             */
+            maxDocumentKibibytes: number;
+            /**
+             * Format: int32
+             * @description Longest side of a picture in pixels; larger ones are made smaller.
+             * @default 1568
+             */
+            maxImageEdge: number;
+            /**
+             * Format: int32
+             * @description Largest picture in KiB; larger ones are compressed.
+             * @default 400
+             */
+            maxImageKibibytes: number;
+            /**
+             * Format: int32
+             * @description Most pictures in one request; the newest are sent.
+             * @default 20
+             */
+            maxImages: number;
+            /**
+             * Format: int32
+             * @description All pictures of one request in MiB; the newest are sent.
+             * @default 4
+             */
+            maxImagesMebibytes: number;
+            /**
+             * @description Hosts that pictures may be fetched from, separated by spaces or commas; `*.example.com` are all below example.com.
+             *     Without any, every public host.
+             * @default
+             */
+            remoteHosts: string;
+            /**
+             * @description Fetch pictures that a client names by a link. The site learns this machine's address; addresses of this machine and
+             *     of private networks are never asked.
+             * @default false
+             */
+            remoteImages: boolean;
+        };
         /** @description What the accounts are offered. */
         ModelList: {
             /** @description Other names that the gateway knows for them. Not every name that works is here. */
@@ -811,6 +863,12 @@ export interface components {
              * @default short
              */
             listAliases: components["schemas"]["AliasListing"];
+            /**
+             * @description Mark where the beginning of a conversation may be cached, for models that take such marks: where the client put
+             *     them, and by itself for clients whose protocol has none. Repeated beginnings then cost fewer credits.
+             * @default true
+             */
+            promptCaching: boolean;
             /**
              * @description Rules for names that clients send, for all keys. The first that matches decides; rules of a key come before them.
              * @default []
@@ -1062,11 +1120,25 @@ export interface components {
              */
             look: components["schemas"]["LookSettings"];
             /**
+             * @description Pictures and documents.
+             * @default {
+             *       "remoteImages": false,
+             *       "remoteHosts": "",
+             *       "maxImages": 20,
+             *       "maxImageEdge": 1568,
+             *       "maxImageKibibytes": 400,
+             *       "maxImagesMebibytes": 4,
+             *       "maxDocumentKibibytes": 256
+             *     }
+             */
+            media: components["schemas"]["MediaSettings"];
+            /**
              * @description Model names.
              * @default {
              *       "default": "auto",
              *       "rules": [],
-             *       "listAliases": "short"
+             *       "listAliases": "short",
+             *       "promptCaching": true
              *     }
              */
             models: components["schemas"]["ModelSettings"];

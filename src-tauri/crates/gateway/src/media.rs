@@ -15,11 +15,11 @@ mod report;
 mod tests;
 
 use crate::settings::MediaSettings;
+use documents::Library;
 use images::{Allowance, Gallery};
 use kiro_protocol::codec::Notice;
 use kiro_protocol::conversation::{Block, Conversation};
 use kiro_protocol::failure::Failure;
-use documents::Library;
 use picture::Size;
 use remote::{Fetcher, Remote};
 use report::Report;
@@ -105,8 +105,7 @@ impl Works {
         );
         // For a model that sees nothing the upstream edge leaves notes; decoding would be for nothing.
         if wishes.images {
-            let size =
-                Size { edge: settings.max_image_edge, bytes: settings.max_image_kibibytes as usize * 1024 };
+            let size = Size { edge: settings.max_image_edge, bytes: settings.max_image_kibibytes as usize * 1024 };
             let total = settings.max_images_mebibytes as usize * 1024 * 1024;
             let allowed = Allowance { size, count: settings.max_images as usize, total };
             images::settle(&mut conversation, &self.gallery, allowed, &mut report);

@@ -33,7 +33,7 @@ impl Yardstick {
 
     /// What a rough count means for this model. Costs nothing.
     pub(crate) fn estimate(&self, rough: u64) -> u64 {
-        self.calibration.from_rough(&self.model, rough)
+        self.calibration.of_rough(&self.model, rough)
     }
 
     /// Tokens of a whole request, counted piece by piece. Takes a millisecond for 20 KB, and more for the first time.
@@ -48,7 +48,7 @@ impl Yardstick {
             tokens
         });
         self.calibration.compare(&self.model, rough, counted);
-        self.calibration.from_tokenizer(&self.model, whole)
+        self.calibration.of_tokenizer(&self.model, whole)
     }
 
     /// Tokens of what a model said. Only the beginning is known as text, the whole `rough`ly. `None` while the tokenizer is
@@ -56,7 +56,8 @@ impl Yardstick {
     pub(crate) fn said(&self, beginning: &str, rough: u64) -> Option<u64> {
         let sample = rough_tokens(beginning);
         let counted = self.tokenizer.ready()?.count(beginning);
-        let whole = if sample == 0 { rough } else { (u128::from(counted) * u128::from(rough) / u128::from(sample)) as u64 };
+        let whole =
+            if sample == 0 { rough } else { (u128::from(counted) * u128::from(rough) / u128::from(sample)) as u64 };
         Some(calibration::guessed(&self.model, whole))
     }
 

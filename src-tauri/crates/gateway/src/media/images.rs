@@ -80,6 +80,14 @@ impl Gallery {
     }
 }
 
+#[cfg(test)]
+impl Gallery {
+    /// How many pictures are remembered.
+    pub(super) fn judged(&self) -> usize {
+        self.known.len()
+    }
+}
+
 fn judge(data: &str, id: ContentId, size: Size) -> Verdict {
     let Some(bytes) = decode(data) else { return Verdict::Unusable("its data is not valid base64".to_owned()) };
     match fit(&bytes, size) {

@@ -5,6 +5,8 @@ mod address;
 mod fetch;
 
 pub(super) use fetch::Fetcher;
+#[cfg(test)]
+pub(super) use fetch::Lookup;
 
 use super::Wishes;
 use super::place::newest_first;
@@ -44,9 +46,8 @@ impl Remote<'_> {
             }
             // What is over the limit would be fetched for nothing.
             let over = !self.wishes.images || number >= settings.max_images as usize;
-            let fetching = async {
-                if over { Err(Refusal::TooMany) } else { self.fetcher.picture(&url, &hosts, !newest).await }
-            };
+            let fetching =
+                async { if over { Err(Refusal::TooMany) } else { self.fetcher.picture(&url, &hosts, !newest).await } };
             let fetched = tokio::time::timeout_at(deadline, fetching).await.unwrap_or(Err(Refusal::TimedOut));
             match fetched {
                 Ok(bytes) => {

@@ -36,7 +36,8 @@ impl Report {
     /// Something could not be sent; `code` is the failure's if nothing else is left to answer.
     pub(super) fn failed(&mut self, place: Place, notice: &'static str, code: &'static str, words: String) {
         if self.is_newest(place) && self.refused.is_none() {
-            self.refused = Some(Failure::new(FailureClass::InvalidRequest, code, format!("{}: {words}.", place.path())));
+            self.refused =
+                Some(Failure::new(FailureClass::InvalidRequest, code, format!("{}: {words}.", place.path())));
         }
         self.add(notice, place.path(), words);
     }

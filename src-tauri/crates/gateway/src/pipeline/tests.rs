@@ -462,19 +462,26 @@ async fn a_clean_end_without_metering_is_told_as_unconfirmed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_are_counted_as_the_request_itself_is_built() {
+async fn tokens_are_counted_of_the_request_as_it_is_built() {
     let house = House::new(&["a"], vec![]);
-    let mut conversation = question("hello");
-    conversation.thinking = Thinking::Budget(8000);
-    let inbound = Inbound {
-        conversation: conversation.clone(),
-        keep: None,
-        delivery: Delivery::Whole,
-        echo: Echo::default(),
-        notices: Vec::new(),
-    };
-    let counted = house.pipeline.count(inbound, &house.settings, &KeyOptions::default()).await;
-    assert_eq!(counted, Ok(house.begin_with(conversation).await.input_estimate()));
+    let plain = question("hello");
+    let mut thinking = plain.clone();
+    thinking.thinking = Thinking::Budget(8000);
+    let mut counts = Vec::new();
+    for conversation in [plain, thinking] {
+        let inbound = Inbound {
+            conversation: conversation.clone(),
+            keep: None,
+            delivery: Delivery::Whole,
+            echo: Echo::default(),
+            notices: Vec::new(),
+        };
+        let counted = house.pipeline.count(inbound, &house.settings, &KeyOptions::default()).await.expect("counted");
+        let estimated = house.begin_with(conversation).await.input_estimate();
+        assert!((estimated / 2..=estimated * 2).contains(&counted), "{counted} counted, {estimated} estimated");
+        counts.push(counted);
+    }
+    assert!(counts[1] > counts[0], "what asks the model to think is counted: {counts:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,11 +83,11 @@ impl Calibration {
         dir.replace(FILE, &bytes)
     }
 
-    pub(crate) fn from_rough(&self, model: &str, rough: u64) -> u64 {
+    pub(crate) fn of_rough(&self, model: &str, rough: u64) -> u64 {
         scaled(rough, self.get(model).rough.factor(1.0))
     }
 
-    pub(crate) fn from_tokenizer(&self, model: &str, counted: u64) -> u64 {
+    pub(crate) fn of_tokenizer(&self, model: &str, counted: u64) -> u64 {
         let Model { rough, tokenizer, .. } = self.get(model);
         let guess = guess(model);
         if tokenizer.here == 0.0 || rough.here == 0.0 {
@@ -177,15 +177,15 @@ mod tests {
     #[test]
     fn a_few_answers_teach_how_far_off_the_estimate_is() {
         let calibration = Calibration::default();
-        assert_eq!(calibration.from_rough("m", 1000), 1000);
+        assert_eq!(calibration.of_rough("m", 1000), 1000);
         for _ in 0..5 {
             calibration.compare("m", 40_000, 36_000);
             calibration.learn("m", 40_000, 50_000);
         }
         let near = |value: u64, target: u64| value.abs_diff(target) * 50 < target;
-        assert!(near(calibration.from_rough("m", 40_000), 50_000));
-        assert!(near(calibration.from_tokenizer("m", 36_000), 50_000));
-        assert_eq!(calibration.from_rough("other", 1000), 1000, "models do not share what was learned");
+        assert!(near(calibration.of_rough("m", 40_000), 50_000));
+        assert!(near(calibration.of_tokenizer("m", 36_000), 50_000));
+        assert_eq!(calibration.of_rough("other", 1000), 1000, "models do not share what was learned");
     }
 
     #[test]
@@ -195,8 +195,8 @@ mod tests {
             calibration.learn("m", 1_000, u64::MAX / 4);
             calibration.learn("n", 1_000_000, 1);
         }
-        assert_eq!(calibration.from_rough("m", 100), 250);
-        assert_eq!(calibration.from_rough("n", 100), 50);
+        assert_eq!(calibration.of_rough("m", 100), 250);
+        assert_eq!(calibration.of_rough("n", 100), 50);
         calibration.learn_window("m", 10, f64::NAN);
         calibration.learn_window("m", 10, 0.01);
         assert_eq!(calibration.window("m", Some(7)), Some(7));
@@ -206,7 +206,7 @@ mod tests {
     fn short_requests_teach_nothing() {
         let calibration = Calibration::default();
         calibration.learn("m", SHORTEST - 1, 100_000);
-        assert_eq!(calibration.from_rough("m", 1000), 1000);
+        assert_eq!(calibration.of_rough("m", 1000), 1000);
     }
 
     #[test]
@@ -225,8 +225,8 @@ mod tests {
             calibration.learn(&format!("m{number}"), 100_000, 200_000);
         }
         assert_eq!(calibration.models().len(), MODELS);
-        assert_eq!(calibration.from_rough("m0", 1000), 1000);
-        assert!(calibration.from_rough("m1", 1000) > 1900);
+        assert_eq!(calibration.of_rough("m0", 1000), 1000);
+        assert!(calibration.of_rough("m1", 1000) > 1900);
     }
 
     #[test]
@@ -237,8 +237,8 @@ mod tests {
         calibration.learn("m", 100_000, 120_000);
         calibration.save(&dir).expect("saved");
         let again = Calibration::open(&dir);
-        assert_eq!(again.from_rough("m", 1000), calibration.from_rough("m", 1000));
+        assert_eq!(again.of_rough("m", 1000), calibration.of_rough("m", 1000));
         dir.replace(FILE, b"{").expect("damaged");
-        assert_eq!(Calibration::open(&dir).from_rough("m", 1000), 1000);
+        assert_eq!(Calibration::open(&dir).of_rough("m", 1000), 1000);
     }
 }

@@ -122,7 +122,8 @@ fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Unreadable> {
     let mut room = UNPACKED;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|_| Unreadable::Damaged)?;
-        let unpacked = std::io::copy(&mut part.take(room + 1), &mut std::io::sink()).map_err(|_| Unreadable::Damaged)?;
+        let unpacked =
+            std::io::copy(&mut part.take(room + 1), &mut std::io::sink()).map_err(|_| Unreadable::Damaged)?;
         room = room.checked_sub(unpacked).ok_or(Unreadable::TooLarge)?;
     }
     Ok(archive)

@@ -166,6 +166,8 @@ impl Fetcher {
 
     async fn ask(&self, url: &Url) -> Result<reqwest::Response, Refusal> {
         let addresses = self.resolve(url).await?;
+        // Fails only when a provider is installed already, which then is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // One client for one connection: it knows this name's addresses and no others.
         let mut client = reqwest::Client::builder()
             .no_proxy()
@@ -186,9 +188,7 @@ impl Fetcher {
         let addresses = match url.host() {
             Some(Host::Ipv4(address)) => vec![SocketAddr::new(IpAddr::V4(address), 0)],
             Some(Host::Ipv6(address)) => vec![SocketAddr::new(IpAddr::V6(address), 0)],
-            Some(Host::Domain(name)) => {
-                self.lookup.addresses(name.to_owned()).await.map_err(|_| Refusal::NotFound)?
-            }
+            Some(Host::Domain(name)) => self.lookup.addresses(name.to_owned()).await.map_err(|_| Refusal::NotFound)?,
             None => return Err(Refusal::Malformed),
         };
         if addresses.is_empty() {

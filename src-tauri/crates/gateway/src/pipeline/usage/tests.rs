@@ -63,7 +63,7 @@ fn an_answer_with_counts_teaches_what_the_next_estimate_means() {
         meter.note(&Event::Usage(usage));
         meter.learn();
     }
-    let estimate = calibration.from_rough("m", 10_000);
+    let estimate = calibration.of_rough("m", 10_000);
     assert!((14_500..=15_000).contains(&estimate), "{estimate}");
 }
 

@@ -95,7 +95,8 @@ fn cost(turn: &Turn) -> u64 {
             rough_tokens(text) + results + media
         }
         Turn::Assistant(AssistantTurn { text, calls, reasoning, .. }) => {
-            let calls = calls.iter().map(|call| serde_json::to_string(&call.input).map_or(0, |json| rough_tokens(&json)));
+            let calls =
+                calls.iter().map(|call| serde_json::to_string(&call.input).map_or(0, |json| rough_tokens(&json)));
             let reasoning = match reasoning {
                 Some(wire::ReasoningContent::ReasoningText(reasoning)) => rough_tokens(&reasoning.text),
                 Some(wire::ReasoningContent::RedactedContent(_)) | None => 0,
