@@ -271,7 +271,9 @@ impl Rounds {
     /// Clients compact a conversation when they are told by how much it is too long. The upstream says only that it is: more
     /// than the window, then, however small our own estimate.
     fn measured(&self, mut failure: Failure) -> Failure {
-        if let (FailureClass::ContextWindow, None, Some(limit)) = (failure.class, failure.context, self.means.window) {
+        if let (FailureClass::ContextWindow, None, Some(limit)) =
+            (failure.class, failure.context, self.means.yardstick.window())
+        {
             failure.context = Some(ContextOverflow { tokens: self.input_estimate.max(limit + 1), limit });
         }
         failure
