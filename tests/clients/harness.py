@@ -17,6 +17,9 @@ TASK = (
 TEXT, FINAL = "Hello-from-Kiro-Proxy", "TASK-COMPLETE"
 
 
+SEARCH = f"Search the web for rust release notes. When you have the results answer only: {FINAL}"
+
+
 class Failed(Exception):
     """A client did not do what it should; the message is for the reader of the test run."""
 
@@ -108,6 +111,10 @@ class Stack:
 
     def violations(self):
         return get(f"{self.sim_url}/__sim/violations")["violations"]
+
+    def searches(self):
+        """Searches that reached the stand-in, so far."""
+        return sum(entry["operation"] == "InvokeMCP" for entry in get(f"{self.sim_url}/__sim/journal")["entries"])
 
     def stop(self):
         code = self.gateway.stop()

@@ -6,7 +6,7 @@ Facts about set-up come from runs of the programs themselves; a new version may 
 import json
 import pathlib
 
-from harness import FINAL, TEXT, Failed
+from harness import FINAL, SEARCH, TEXT, Failed
 
 
 def first(folder, pattern):
@@ -18,16 +18,32 @@ def first(folder, pattern):
 
 def claude_code(desk, folder, model):
     """Claude Code creates the file with its own Write tool. The model's name decides the shape of its requests."""
+    ask_claude_code(desk, folder, model, desk.prompt, "Write")
+    desk.written()
+
+
+def claude_code_search(desk, folder, model):
+    """Its WebSearch tool is a request of its own, with a search that the gateway runs."""
+    searched(desk, lambda: ask_claude_code(desk, folder, model, SEARCH, "WebSearch", ENABLE_TOOL_SEARCH="false"))
+
+
+def searched(desk, work):
+    before = desk.stack.searches()
+    work()
+    if desk.stack.searches() == before:
+        raise Failed("no search reached the upstream")
+
+
+def ask_claude_code(desk, folder, model, prompt, tool, **more):
     program = first(folder, "@anthropic-ai/claude-code-*/claude*")
     desk.write(".claude.json", {"hasCompletedOnboarding": True})
-    env = {
+    env = more | {
         "ANTHROPIC_BASE_URL": desk.base_url,
         "ANTHROPIC_AUTH_TOKEN": desk.key,
         "ANTHROPIC_MODEL": model,
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
-    done = desk.run([program, "-p", desk.prompt, "--allowedTools", "Write", "--output-format", "json"], **env)
-    desk.written()
+    done = desk.run([program, "-p", prompt, "--allowedTools", tool, "--output-format", "json"], **env)
     answer = json.loads(done.stdout)
     answer = answer[-1] if isinstance(answer, list) else answer
     if answer["is_error"] or answer["result"].strip() != FINAL:
@@ -56,6 +72,16 @@ def codex(desk, folder, model, tail="", provider=True):
 
 
 def gemini_cli(desk, folder, model):
+    ask_gemini_cli(desk, folder, model, desk.prompt)
+    desk.written()
+
+
+def gemini_cli_search(desk, folder, model):
+    """Its google_web_search tool asks a model of its own choice, with googleSearch."""
+    searched(desk, lambda: ask_gemini_cli(desk, folder, model, SEARCH))
+
+
+def ask_gemini_cli(desk, folder, model, prompt):
     program = first(folder, "@google/gemini-cli/bundle/gemini.js")
     desk.write(
         ".gemini/settings.json",
@@ -67,8 +93,7 @@ def gemini_cli(desk, folder, model):
     )
     env = {"GOOGLE_GEMINI_BASE_URL": desk.base_url, "GEMINI_API_KEY": desk.key}
     model_choice = ["-m", model] if model else []
-    done = desk.run(["node", program, "--yolo", "--skip-trust", *model_choice, "-p", desk.prompt], **env)
-    desk.written()
+    done = desk.run(["node", program, "--yolo", "--skip-trust", *model_choice, "-p", prompt], **env)
     desk.finished(done.stdout)
 
 

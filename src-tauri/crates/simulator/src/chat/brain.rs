@@ -76,7 +76,13 @@ pub(super) fn reply(body: &Value) -> Reply {
     {
         return Reply { text: String::new(), call: Some((call.1.name.clone(), arguments(call.1, &wish))) };
     }
-    if let Some(query) = query(&said)
+    // Some clients ask for a search by the bare query, with nothing but a search tool on offer.
+    // The system text may stand before it, so it is the last line.
+    let bare = || {
+        let last = said.lines().next_back().filter(|line| line.chars().count() <= 200)?;
+        matches!(offered.as_slice(), [only] if searches(only)).then(|| last.trim().to_owned())
+    };
+    if let Some(query) = query(&said).or_else(bare).filter(|query| !query.is_empty())
         && let Some(tool) = offered.iter().find(|tool| searches(tool))
     {
         return Reply { text: String::new(), call: Some((tool.name.clone(), json!({"query": query}))) };
@@ -306,6 +312,9 @@ mod tests {
             }
         }
         assert_eq!(ask("Search the web for rust", None).call, None);
+        let bare = ask("rust release notes", Some(("web_search", &["query"]))).call;
+        assert_eq!(ask("You search well.\n\nrust release notes", Some(("web_search", &["query"]))).call, bare);
+        assert_eq!(bare, Some(("web_search".to_owned(), json!({"query": "rust release notes"}))));
     }
 
     #[test]
