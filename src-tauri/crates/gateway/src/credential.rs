@@ -240,8 +240,15 @@ pub trait CredentialStore: Send + Sync {
     fn state(&self) -> StoreState;
     /// The record, or `None` when there is none.
     fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError>;
-    /// Saves the record as one step; the old one stays readable until the new one is complete.
+    /// The record as it was before the last save, while what was saved has not been confirmed; `None` when nothing is kept.
+    fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError>;
+    /// Saves the record as one step; the old one stays readable until the new one is complete. What was there before is
+    /// kept for [`load_previous`](Self::load_previous), and so is the last confirmed record, however many saves follow it.
     fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError>;
+    /// The record as it is now has worked where it is meant to: what was kept from before is removed. Refused when the
+    /// record cannot be read; fine when there is none, or nothing older. The caller makes sure that no newer save came
+    /// in between.
+    fn confirm(&self, id: &SecretId) -> Result<(), StoreError>;
     /// Removes the record; fine when there is none.
     fn delete(&self, id: &SecretId) -> Result<(), StoreError>;
     /// Writes, reads and removes a random record.

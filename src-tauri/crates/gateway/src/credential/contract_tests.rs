@@ -60,6 +60,22 @@ fn keeps_the_contract(store: &dyn CredentialStore) {
     store.save(&a, &refresh("again")).expect("saves");
     assert_eq!(shown(store.load(&a).expect("loads")).as_deref(), Some("again"));
 
+    // What was saved last stays provisional until it is confirmed: the record before it and the last confirmed one are kept.
+    let previous = |store: &dyn CredentialStore| shown(store.load_previous(&a).expect("loads"));
+    store.confirm(&a).expect("confirms");
+    assert_eq!(previous(store), None);
+    store.save(&a, &refresh("second")).expect("saves");
+    assert_eq!(previous(store).as_deref(), Some("again"));
+    store.save(&a, &refresh("third")).expect("saves");
+    assert_eq!(previous(store).as_deref(), Some("second"));
+    assert_eq!(shown(store.load(&a).expect("loads")).as_deref(), Some("third"));
+    store.confirm(&a).expect("confirms");
+    store.confirm(&a).expect("a second time is fine");
+    assert_eq!(previous(store), None);
+    assert_eq!(shown(store.load(&a).expect("loads")).as_deref(), Some("third"));
+    store.confirm(&SecretId::from_text("account/unknown")).expect("nothing to confirm is fine");
+    assert!(store.load_previous(&SecretId::from_text("account/unknown")).expect("loads").is_none());
+
     // Any size, growing and shrinking, around the limits of parts and any text.
     for size in [0, 1, 2_300, 2_399, 2_400, 2_401, 4_800, 10_000, 1 << 20, 3, 2_560, 64] {
         let long = "ü\u{1F600}\"\\\n".chars().cycle().take(size).collect::<String>();

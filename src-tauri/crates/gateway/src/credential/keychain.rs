@@ -39,9 +39,12 @@ struct Index {
     v: u32,
     #[serde(flatten)]
     now: Generation,
-    /// The one before, kept until the next save.
+    /// The one before, kept until the one now is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Generation>,
+    /// The last confirmed one, when it is older than `before`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proven: Option<Generation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,14 +110,28 @@ impl<B: KeychainBackend> KeychainStore<B> {
 
     fn load_committed(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
         let Some(index) = self.index(id)? else { return Ok(None) };
-        match (self.read(id, &index.now), &index.before) {
-            (Err(StoreError::Corrupt { detail, .. }), Some(before)) => {
-                let secrets = self.read(id, before)?;
+        let detail = match self.read(id, &index.now) {
+            Err(StoreError::Corrupt { detail, .. }) => detail,
+            result => return result.map(Some),
+        };
+        match self.read_older(id, &index)? {
+            Some(secrets) => {
                 tracing::warn!(record = %id, detail, "a keychain record is damaged; using the generation before");
                 Ok(Some(secrets))
             }
-            (result, _) => result.map(Some),
+            None => Err(StoreError::Corrupt { kind: StoreKind::Keychain, detail }),
         }
+    }
+
+    /// The newest of the older generations that can be read.
+    fn read_older(&self, id: &SecretId, index: &Index) -> Result<Option<Secrets>, StoreError> {
+        for older in index.before.iter().chain(&index.proven) {
+            match self.read(id, older) {
+                Err(StoreError::Corrupt { .. }) => {}
+                result => return result.map(Some),
+            }
+        }
+        Ok(None)
     }
 
     fn save_next(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
@@ -126,42 +143,72 @@ impl<B: KeychainBackend> KeychainStore<B> {
             self.backend.set(&part_name(id, generation, n), part)?;
         }
         let now = Generation { generation, parts: parts.len(), sum: sum(&value) };
-        let (before, outdated) = match old {
-            Some(index) => (Some(index.now), index.before),
-            None => (None, None),
+        let (before, proven, outdated) = match old {
+            // What lies between the last confirmed one and the newest helps nobody.
+            Some(Index { now, before, proven: Some(proven), .. }) => (Some(now), Some(proven), before),
+            Some(Index { now, before, proven: None, .. }) => (Some(now), before, None),
+            None => (None, None, None),
         };
-        let index = Index { v: 1, now, before };
-        let text = serde_json::to_vec(&index).map_err(|error| corrupt(id, &error.to_string()))?;
-        self.backend.set(&index_name(id), &text)?;
+        self.commit(id, &Index { v: 1, now, before, proven })?;
         // The commit is done: whatever fails from here on leaves rubbish, not damage.
-        if let Some(outdated) = outdated
-            && let Err(error) = self.drop_parts(id, &outdated)
-        {
-            tracing::warn!(record = %id, %error, "parts of an old generation stay in the keychain");
+        self.tidy(id, outdated.iter());
+        if let Err(error) = self.drop_beyond(id, generation, parts.len()) {
+            tracing::warn!(record = %id, %error, "parts of a save that was cut off stay in the keychain");
         }
         Ok(())
+    }
+
+    fn confirm_newest(&self, id: &SecretId) -> Result<(), StoreError> {
+        let Some(mut index) = self.index(id)? else { return Ok(()) };
+        let older: Vec<Generation> = index.before.take().into_iter().chain(index.proven.take()).collect();
+        if older.is_empty() {
+            return Ok(());
+        }
+        self.read(id, &index.now)?;
+        self.commit(id, &index)?;
+        self.tidy(id, older.iter());
+        Ok(())
+    }
+
+    fn commit(&self, id: &SecretId, index: &Index) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(index).map_err(|error| corrupt(id, &error.to_string()))?;
+        self.backend.set(&index_name(id), &text)
+    }
+
+    /// Removes generations that no index names any more.
+    fn tidy<'a>(&self, id: &SecretId, outdated: impl Iterator<Item = &'a Generation>) {
+        for generation in outdated {
+            if let Err(error) = self.drop_parts(id, generation) {
+                tracing::warn!(record = %id, %error, "parts of an old generation stay in the keychain");
+            }
+        }
     }
 
     fn drop_parts(&self, id: &SecretId, of: &Generation) -> Result<(), StoreError> {
         (0..of.parts.min(MOST_PARTS)).try_for_each(|part| self.backend.delete(&part_name(id, of.generation, part)))
     }
 
-    fn delete_all(&self, id: &SecretId) -> Result<(), StoreError> {
-        let Some(index) = self.index(id)? else { return Ok(()) };
-        // Parts first: were the index gone, nothing could find them any more.
-        if let Some(before) = &index.before {
-            self.drop_parts(id, before)?;
-        }
-        self.drop_parts(id, &index.now)?;
-        // A save that was cut off may have left parts of the generation it was making.
-        let torn = index.now.generation.saturating_add(1);
-        for part in 0..MOST_PARTS {
-            let name = part_name(id, torn, part);
+    /// Removes parts from `first` on, as an earlier and longer save under the same number may have left them.
+    fn drop_beyond(&self, id: &SecretId, generation: u64, first: usize) -> Result<(), StoreError> {
+        for part in first..MOST_PARTS {
+            let name = part_name(id, generation, part);
             if self.backend.get(&name)?.is_none() {
                 break;
             }
             self.backend.delete(&name)?;
         }
+        Ok(())
+    }
+
+    fn delete_all(&self, id: &SecretId) -> Result<(), StoreError> {
+        let Some(index) = self.index(id)? else { return Ok(()) };
+        // Parts first: were the index gone, nothing could find them any more.
+        for older in index.proven.iter().chain(&index.before) {
+            self.drop_parts(id, older)?;
+        }
+        self.drop_parts(id, &index.now)?;
+        // A save that was cut off may have left parts of the generation it was making.
+        self.drop_beyond(id, index.now.generation.saturating_add(1), 0)?;
         self.backend.delete(&index_name(id))
     }
 }
@@ -179,8 +226,20 @@ impl<B: KeychainBackend> CredentialStore for KeychainStore<B> {
         self.note(self.load_committed(id))
     }
 
+    fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        let previous = self.index(id).and_then(|index| match index {
+            Some(index) => self.read_older(id, &index),
+            None => Ok(None),
+        });
+        self.note(previous)
+    }
+
     fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
         self.note(self.save_next(id, secrets))
+    }
+
+    fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.note(self.confirm_newest(id))
     }
 
     fn delete(&self, id: &SecretId) -> Result<(), StoreError> {

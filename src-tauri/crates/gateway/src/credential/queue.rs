@@ -77,6 +77,19 @@ impl Credentials {
         self.call(CALL_DEADLINE, move |store| store.load(&id)).await
     }
 
+    /// The record as it was before the last save, until [`confirm`](Self::confirm) is called; `None` when nothing is kept.
+    pub async fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        let id = id.clone();
+        self.call(CALL_DEADLINE, move |store| store.load_previous(&id)).await
+    }
+
+    /// The record as it is now has worked: what was kept from before it is removed. To be called only while the record
+    /// that worked is the one saved last.
+    pub async fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.call(CALL_DEADLINE, move |store| store.confirm(&id)).await
+    }
+
     /// Saves the record as one step. After `TimedOut` it may still be saved, before any later call.
     pub async fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
         let (id, secrets) = (id.clone(), secrets.clone());

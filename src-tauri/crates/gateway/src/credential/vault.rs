@@ -1,7 +1,7 @@
 //! The sealed vault: a folder with a header and one sealed file per record and generation (`docs/vault-format.md`).
 //!
 //! Promises: what cannot be opened is never overwritten and never deleted by a save; a missing or wrong key never makes a
-//! new vault; a save either leaves the old generation or the new one, and the one before stays until the next save.
+//! new vault; a save either leaves the old generation or the new one, and the one before stays until the new one is confirmed.
 //! Leaves out: where the key comes from (`key`), and hiding how many records there are.
 
 mod header;
@@ -121,16 +121,36 @@ impl VaultStore {
         let next = next.ok_or_else(|| corrupt("the generation counter is at its end"))?;
         let sealed = seal::seal(&self.key, id, next, PURPOSE_RECORD, &record::encode(secrets));
         write_synced(&self.path(id, next), &sealed).map_err(failed)?;
-        // The newest of the old ones stays until the next save. Files that do not open stay for good: they may be all
-        // that is left of something.
-        for old in known.into_iter().skip(1) {
-            if self.open_generation(id, old).is_ok()
-                && let Err(error) = remove_synced(&self.path(id, old))
-            {
+        // The one before stays until this one is confirmed, and so does the oldest: it is the last confirmed one.
+        if let [_, between @ .., _] = self.opening(id, known).as_slice() {
+            self.remove_generations(id, between);
+        }
+        Ok(())
+    }
+
+    fn confirm_newest(&self, id: &SecretId) -> Result<(), StoreError> {
+        let known = self.generations(id)?;
+        let Some((newest, older)) = known.split_first() else { return Ok(()) };
+        if !older.is_empty() {
+            let damaged = |error| corrupt(format!("{}.{newest}.sealed: {error}", slug(id)));
+            self.open_generation(id, *newest).map_err(damaged)?;
+            self.remove_generations(id, &self.opening(id, older.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// Those of some generations that open. The others stay for good: they may be all that is left of something.
+    fn opening(&self, id: &SecretId, mut generations: Vec<u64>) -> Vec<u64> {
+        generations.retain(|generation| self.open_generation(id, *generation).is_ok());
+        generations
+    }
+
+    fn remove_generations(&self, id: &SecretId, outdated: &[u64]) {
+        for old in outdated {
+            if let Err(error) = remove_synced(&self.path(id, *old)) {
                 tracing::warn!(record = %id, generation = old, %error, "an old generation could not be removed");
             }
         }
-        Ok(())
     }
 }
 
@@ -147,8 +167,17 @@ impl CredentialStore for VaultStore {
         self.note(self.load_newest(id))
     }
 
+    fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        let generations = self.generations(id);
+        self.note(generations.map(|all| all.into_iter().skip(1).find_map(|old| self.open_generation(id, old).ok())))
+    }
+
     fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
         self.note(self.save_next(id, secrets))
+    }
+
+    fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.note(self.confirm_newest(id))
     }
 
     fn delete(&self, id: &SecretId) -> Result<(), StoreError> {

@@ -30,6 +30,12 @@ impl CredentialStore for Full {
     fn load(&self, _: &SecretId) -> Result<Option<Secrets>, StoreError> {
         Ok(None)
     }
+    fn load_previous(&self, _: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        Ok(None)
+    }
+    fn confirm(&self, _: &SecretId) -> Result<(), StoreError> {
+        Ok(())
+    }
     fn save(&self, _: &SecretId, _: &Secrets) -> Result<(), StoreError> {
         Err(StoreError::Locked(StoreKind::Memory))
     }

@@ -66,6 +66,12 @@ impl CredentialStore for StubbornStore {
     fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
         self.inner.load(id)
     }
+    fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        self.inner.load_previous(id)
+    }
+    fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.inner.confirm(id)
+    }
     fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
         let refuse = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if refuse {

@@ -131,11 +131,42 @@ fn old_generations_and_deleted_records_leave_no_items() {
     for n in 0..6 {
         store.save(&id(), &refresh(&"x".repeat(n * 2_000))).expect("saves");
     }
-    assert!(
-        fake.names().iter().all(|name| ["#5.", "#6.", "#index"].iter().any(|part| name.contains(part))),
-        "{:?}",
-        fake.names()
-    );
+    let generations = |fake: &FakeKeychain| -> std::collections::BTreeSet<String> {
+        fake.names().iter().filter_map(|name| Some(name.split_once('#')?.1.split_once('.')?.0.to_owned())).collect()
+    };
+    assert_eq!(generations(&fake).into_iter().collect::<Vec<_>>(), ["1", "5", "6"]);
+    store.confirm(&id()).expect("confirms");
+    assert_eq!(generations(&fake).into_iter().collect::<Vec<_>>(), ["6"]);
+    store.save(&id(), &refresh("next")).expect("saves");
+    store.save(&id(), &refresh("last")).expect("saves");
     store.delete(&id()).expect("deletes");
     assert_eq!(fake.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_confirmation_cut_at_any_step_keeps_the_newest_record() {
+    for steps in 0..12 {
+        let fake = FakeKeychain::default();
+        let store = KeychainStore::new(fake.clone());
+        for n in 0..4 {
+            store.save(&id(), &refresh(&format!("{n}{}", "x".repeat(5_000)))).expect("saves");
+        }
+        fake.0.lock().expect("lock").left = Some(steps);
+        let _ = store.confirm(&id());
+        fake.0.lock().expect("lock").left = None;
+        assert!(shown(store.load(&id()).expect("loads")).expect("there").starts_with('3'), "after {steps} steps");
+        store.confirm(&id()).expect("confirms");
+        assert_eq!(shown(store.load_previous(&id()).expect("loads")), None);
+    }
+}
+
+#[test]
+fn a_long_save_that_was_cut_leaves_no_parts_behind_a_short_one() {
+    let fake = FakeKeychain::default();
+    let store = KeychainStore::new(fake.clone());
+    fake.0.lock().expect("lock").left = Some(4);
+    store.save(&id(), &refresh(&"x".repeat(20_000))).expect_err("cut");
+    fake.0.lock().expect("lock").left = None;
+    store.save(&id(), &refresh("short")).expect("saves");
+    assert_eq!(fake.names(), ["account/a#1.0", "account/a#index"]);
 }

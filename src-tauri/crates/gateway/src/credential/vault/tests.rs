@@ -112,14 +112,30 @@ fn a_wrong_key_a_missing_header_and_a_damaged_one_are_told_apart() {
 }
 
 #[test]
-fn one_generation_before_the_newest_is_kept() {
+fn the_last_confirmed_generation_and_the_one_before_the_newest_are_kept_until_a_confirmation() {
     let (_root, folder, store) = vault();
-    for n in 0..5 {
+    for n in 1..=5 {
         store.save(&id("a"), &refresh(&n.to_string())).expect("saves");
     }
-    assert_eq!(store.generations(&id("a")).expect("lists"), [5, 4]);
+    assert_eq!(store.generations(&id("a")).expect("lists"), [5, 4, 1]);
+    store.confirm(&id("a")).expect("confirms");
+    assert_eq!(store.generations(&id("a")).expect("lists"), [5]);
+    store.save(&id("a"), &refresh("6")).expect("saves");
+    store.save(&id("a"), &refresh("7")).expect("saves");
+    store.save(&id("a"), &refresh("8")).expect("saves");
+    assert_eq!(store.generations(&id("a")).expect("lists"), [8, 7, 5]);
     store.delete(&id("a")).expect("deletes");
     assert_eq!(files(&folder).len(), 2, "only the header and its copy");
+}
+
+#[test]
+fn a_damaged_newest_generation_is_not_confirmed() {
+    let (_root, folder, store) = vault();
+    store.save(&id("a"), &refresh("one")).expect("saves");
+    store.save(&id("a"), &refresh("two")).expect("saves");
+    fs::write(store.path(&id("a"), 2), b"rubbish").expect("damages");
+    assert_eq!(store.confirm(&id("a")).expect_err("refuses").code(), "store_corrupt");
+    assert_eq!(reload(&folder).expect("loads").as_deref(), Some("one"));
 }
 
 #[test]
