@@ -75,6 +75,8 @@ pub struct Secrets {
     pub client_key: Option<SecretString>,
     /// A key that seals files of ours, base64.
     pub data_key: Option<SecretString>,
+    /// User name and password of the account's own proxy, as `user:password`.
+    pub proxy_credentials: Option<SecretString>,
 }
 
 /// Which store is in use.

@@ -8,6 +8,7 @@ mod logs;
 mod look;
 mod media;
 mod models;
+mod network;
 mod openai;
 mod responses;
 mod startup;
@@ -21,6 +22,7 @@ pub use look::{Language, LookSettings, Theme};
 pub use media::MediaSettings;
 pub(crate) use models::check_rules;
 pub use models::{AliasListing, MatchKind, ModelRule, ModelSettings};
+pub use network::NetworkSettings;
 pub use openai::{OpenAiSettings, ReasoningPlace};
 pub use responses::{AnswerStore, ResponseSettings};
 pub use startup::StartupSettings;
@@ -57,6 +59,8 @@ pub struct Settings {
     pub tools: ToolSettings,
     /// Pictures and documents.
     pub media: MediaSettings,
+    /// The way to the internet.
+    pub network: NetworkSettings,
 }
 
 impl Settings {
@@ -70,6 +74,7 @@ impl Settings {
         self.responses.check(&mut errors);
         self.tools.check(&mut errors);
         self.media.check(&mut errors);
+        self.network.check(&mut errors);
         errors.fields
     }
 }

@@ -21,12 +21,12 @@ use crate::kept::Kept;
 use crate::media::Media;
 use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
-use crate::settings::Settings;
 use crate::settings::store::SettingsStore;
+use crate::settings::{NetworkSettings, Settings};
 use crate::status::{AccountCounts, ListenerState, Status, StoreStatus};
 use crate::telemetry::Telemetry;
 use crate::tokens::calibration::Calibration;
-use crate::upstream::http::Http;
+use crate::upstream::http::{Http, extra_roots};
 use crate::upstream::identity::{AgentNames, HttpIdentity};
 use crate::upstream::kiro::Kiro;
 use std::collections::HashMap;
@@ -62,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) book: Book,
     pub(crate) keys: Arc<Keys>,
     pub(crate) demo: Arc<Demo>,
+    pub(crate) http: Arc<Http>,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) flows: Arc<Flows>,
     pub(crate) kept: Arc<Kept>,
@@ -111,7 +112,9 @@ impl Gateway {
         let concurrency = now.limits.account_concurrency as usize;
         let leases = Arc::new(Leases::new(Arc::clone(&roster), Arc::clone(&clock), concurrency));
         let internal = |error: &dyn std::fmt::Display| OpenError::Internal(error.to_string());
-        let http = Arc::new(Http::new(options.endpoints.clone()).map_err(|error| internal(&error))?);
+        let http = Http::new(options.endpoints.clone()).map_err(|error| internal(&error))?;
+        let http = Arc::new(http.with_credentials(credentials.clone()));
+        follow_network(&http, &now.network).await;
         let names = AgentNames::default();
         let tasks = TaskTracker::new();
         let tokens = Arc::new(Tokens::new(
@@ -137,7 +140,7 @@ impl Gateway {
         ));
         let catalog = Arc::new(Catalog::default());
         let dispatcher = Arc::new(Dispatcher {
-            upstream: Arc::new(Kiro::new(http, names, now.limits.first_event())),
+            upstream: Arc::new(Kiro::new(Arc::clone(&http), names, now.limits.first_event())),
             leases: Arc::clone(&book.leases),
             tokens: Arc::clone(&book.tokens),
             catalog: Arc::clone(&catalog),
@@ -165,6 +168,7 @@ impl Gateway {
                 book,
                 keys: Arc::new(keys),
                 demo,
+                http,
                 pipeline,
                 flows,
                 kept,
@@ -295,6 +299,7 @@ impl Gateway {
     /// Takes over what a saved setting changes while things run.
     async fn follow_settings(self) {
         let mut changes = self.parts.settings.watch();
+        let mut network = self.settings().network.clone();
         loop {
             tokio::select! {
                 () = self.parts.stop.cancelled() => return,
@@ -304,6 +309,10 @@ impl Gateway {
             self.parts.telemetry.set_level(snapshot.settings.logs.level);
             self.parts.book.leases.set_limit(snapshot.settings.limits.account_concurrency as usize);
             self.parts.kept.follow(&snapshot.settings.responses).await;
+            if snapshot.settings.network != network {
+                network.clone_from(&snapshot.settings.network);
+                follow_network(&self.parts.http, &network).await;
+            }
             self.parts.announcer.tell(AdminEvent::Settings { revision: snapshot.revision });
             let _one = self.parts.switching.lock().await;
             let wish = snapshot.settings.listener.port;
@@ -438,6 +447,21 @@ impl Gateway {
     fn door(&self) -> MutexGuard<'_, Door> {
         self.parts.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Hands the settings of the network to the clients. A file of certificates that cannot be read stops all traffic, in words
+/// that say so; the settings page stays usable.
+async fn follow_network(http: &Http, settings: &NetworkSettings) {
+    let roots = match settings.extra_ca().map(std::path::Path::to_path_buf) {
+        None => Ok(Vec::new()),
+        Some(file) => tokio::task::spawn_blocking(move || extra_roots(&file))
+            .await
+            .unwrap_or_else(|_| Err("the file of certificates could not be read".to_owned())),
+    };
+    if let Err(why) = &roots {
+        tracing::error!(why, "nothing is sent until the setting network.extraCaFile is corrected");
+    }
+    http.configure(settings.common(), roots);
 }
 
 fn data_dir_error(error: DataDirError, wish: Option<std::path::PathBuf>) -> OpenError {

@@ -35,6 +35,7 @@ fn keeps_the_contract(store: &dyn CredentialStore) {
         api_key: Some(SecretString::from("k")),
         client_key: Some(SecretString::from("p")),
         data_key: Some(SecretString::from("d")),
+        proxy_credentials: Some(SecretString::from("u:w")),
     };
     store.save(&a, &all).expect("saves");
     let back = store.load(&a).expect("loads").expect("there");
@@ -44,6 +45,7 @@ fn keeps_the_contract(store: &dyn CredentialStore) {
     assert_eq!(text(&back.api_key).as_deref(), Some("k"));
     assert_eq!(text(&back.client_key).as_deref(), Some("p"));
     assert_eq!(text(&back.data_key).as_deref(), Some("d"));
+    assert_eq!(text(&back.proxy_credentials).as_deref(), Some("u:w"));
 
     // A later save replaces the whole record, not single fields.
     store.save(&a, &refresh("only")).expect("saves");

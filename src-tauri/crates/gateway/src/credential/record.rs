@@ -22,6 +22,8 @@ struct Plain {
     client_key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     data_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    proxy_credentials: Option<String>,
 }
 
 /// Serialises a record. The buffer is wiped when dropped.
@@ -34,6 +36,7 @@ pub(super) fn encode(secrets: &Secrets) -> Zeroizing<Vec<u8>> {
         api_key: text(&secrets.api_key),
         client_key: text(&secrets.client_key),
         data_key: text(&secrets.data_key),
+        proxy_credentials: text(&secrets.proxy_credentials),
     };
     Zeroizing::new(serde_json::to_vec(&plain).expect("a struct of strings always serialises"))
 }
@@ -50,5 +53,6 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Secrets, String> {
         api_key: plain.api_key.take().map(SecretString::from),
         client_key: plain.client_key.take().map(SecretString::from),
         data_key: plain.data_key.take().map(SecretString::from),
+        proxy_credentials: plain.proxy_credentials.take().map(SecretString::from),
     })
 }

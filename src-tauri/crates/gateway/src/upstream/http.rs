@@ -1,26 +1,61 @@
-//! The HTTP clients for everything upstream, and the one gate every credential passes on its way out.
+//! The way out to the network, and the one gate every credential passes.
 //!
-//! Promises: a request goes only to a host of the compiled table (or to loopback, when traffic is redirected), redirects are
-//! never followed, and the answer is never decompressed.
+//! Promises: a request goes only to a host of the compiled table (or to loopback, when traffic is redirected); an account with
+//! a proxy of its own is never sent past it, whatever the call; redirects are never followed; certificates are always
+//! checked; the answer is never decompressed. Leaves out: what a request says (`upstream/kiro`, `upstream/identity`).
+
+mod clients;
 
 use super::host::is_known_host;
-use arc_swap::ArcSwapOption;
+use crate::account::{Account, AccountId, ProxyChoice};
+use crate::credential::Credentials;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use clients::Clients;
+pub(crate) use clients::{Common, extra_roots};
 use reqwest::header::{HOST, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Certificate, Client, Method, RequestBuilder};
 use std::sync::Arc;
-use std::time::Duration;
 use url::Url;
 
-const CONNECT: Duration = Duration::from_secs(5);
-const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+/// How a request reaches the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route(Way);
 
-/// Whose upstream: the real service, or the stand-in behind the demo account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Destination {
-    /// The real service, or what `KIRO_PROXY_ENDPOINTS` names instead.
-    Service,
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
     /// The in-process stand-in. Never the network.
     Demo,
+    /// As the settings say for everything.
+    Common,
+    /// Past every proxy.
+    Direct,
+    /// Through this account's own proxy, or not at all.
+    Through { account: AccountId, proxy: String },
+}
+
+impl Route {
+    /// The way of every call of this account: its stand-in, its own choice of proxy, else as everything goes.
+    pub fn of(account: &Account) -> Self {
+        Self(match &account.wishes.proxy {
+            _ if account.is_demo() => Way::Demo,
+            None => Way::Common,
+            Some(ProxyChoice::Direct) => Way::Direct,
+            Some(ProxyChoice::Through { url }) => Way::Through { account: account.id.clone(), proxy: url.clone() },
+        })
+    }
+
+    /// The way of calls that belong to no account yet, such as a sign-in: as everything goes.
+    pub fn anonymous() -> Self {
+        Self(Way::Common)
+    }
+
+    /// Whether it leads through a proxy that only one account uses: its trouble says nothing about the service.
+    pub fn has_own_proxy(&self) -> bool {
+        match &self.0 {
+            Way::Through { .. } => true,
+            Way::Demo | Way::Common | Way::Direct => false,
+        }
+    }
 }
 
 /// A request that must not be sent.
@@ -32,18 +67,23 @@ pub enum Refused {
     /// The demo account's stand-in does not run.
     #[error("the demo account's stand-in is not running")]
     NoDemo,
-    /// The TLS client could not be built, e.g. because the system has no root certificates.
-    #[error("no TLS client: {0}")]
+    /// The TLS client could not be built, e.g. because the system has no root certificates or the extra file is damaged.
+    #[error("no TLS client: {0}; nothing was sent")]
     NoTls(String),
+    /// The proxy cannot be used as it is written down, or its password could not be read.
+    #[error("the proxy cannot be used: {0}; nothing was sent")]
+    NoProxy(String),
 }
 
 /// Shared, pooled clients.
 pub struct Http {
-    /// For redirected traffic: plain HTTP on loopback, never through a proxy.
+    /// For the demo account's stand-in.
     loopback: Client,
-    internet: Result<Client, String>,
     base: Option<Url>,
     demo: ArcSwapOption<Url>,
+    clients: ArcSwap<Clients>,
+    /// Where the passwords of proxies are.
+    credentials: Option<Credentials>,
 }
 
 impl std::fmt::Debug for Http {
@@ -53,38 +93,43 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    /// Builds the clients. `base` redirects all traffic of [`Destination::Service`]; the caller checked that it is loopback.
+    /// Builds the clients. `base` redirects all traffic but the demo account's; the caller checked that it is loopback.
     pub fn new(base: Option<Url>) -> Result<Self, reqwest::Error> {
-        // Fails only when a provider is installed already, which then is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let common = || {
-            Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(CONNECT)
-                .pool_idle_timeout(IDLE_CONNECTION)
-                .pool_max_idle_per_host(256)
-                .tcp_nodelay(true)
-                .http1_only()
-        };
-        let internet = if base.is_some() {
-            Err("all traffic is redirected to this machine".to_owned())
-        } else {
-            common().https_only(true).build().map_err(|error| error.to_string())
-        };
-        Ok(Self { loopback: common().no_proxy().build()?, internet, base, demo: ArcSwapOption::empty() })
+        clients::provide_crypto();
+        let clients = Clients::new(base.is_some(), Common::System, Ok(Vec::new()));
+        Ok(Self {
+            loopback: clients::plain_loopback()?,
+            clients: ArcSwap::from_pointee(clients),
+            base,
+            demo: ArcSwapOption::empty(),
+            credentials: None,
+        })
     }
 
-    /// Names the stand-in that [`Destination::Demo`] reaches.
+    /// Names the store that knows the user names and passwords of proxies.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Credentials) -> Self {
+        Self { credentials: Some(credentials), ..self }
+    }
+
+    /// Takes over the settings of the network. `roots`: certificates to trust besides the system's, or why they cannot be
+    /// read; then nothing is sent. Connections under way stay.
+    pub(crate) fn configure(&self, common: Common, roots: Result<Vec<Certificate>, String>) {
+        self.clients.store(Arc::new(Clients::new(self.base.is_some(), common, roots)));
+    }
+
+    /// Names the stand-in that demo accounts reach.
     pub fn set_demo(&self, base: Url) {
         self.demo.store(Some(Arc::new(base)));
     }
 
-    /// A request to `host` of the service. `path` begins with `/` and may carry a query.
+    /// A request to `host` of the service. `path` begins with `/` and may carry a query. Waits only where the password of an
+    /// account's proxy has to be read first.
     ///
     /// Redirected requests keep the original host in the `Host` header, so that a stand-in can tell hosts apart.
-    pub fn request(
+    pub async fn request(
         &self,
-        destination: Destination,
+        route: &Route,
         method: Method,
         host: &str,
         path: &str,
@@ -92,62 +137,46 @@ impl Http {
         if !is_known_host(host) {
             return Err(Refused::UnknownHost(host.to_owned()));
         }
-        let demo = self.demo.load();
-        let base = match destination {
-            Destination::Service => self.base.as_ref(),
-            Destination::Demo => Some(demo.as_deref().ok_or(Refused::NoDemo)?),
+        let demo = self.demo.load_full();
+        let (client, base) = match &route.0 {
+            Way::Demo => (self.loopback.clone(), Some(demo.as_deref().ok_or(Refused::NoDemo)?)),
+            Way::Common => (self.clients.load().common()?, self.base.as_ref()),
+            Way::Direct => (self.clients.load().direct()?, self.base.as_ref()),
+            Way::Through { account, proxy } => (self.through(account, proxy).await?, self.base.as_ref()),
         };
         match base {
-            None => {
-                let client = self.internet.as_ref().map_err(|error| Refused::NoTls(error.clone()))?;
-                Ok(client.request(method, format!("https://{host}{path}")))
-            }
+            None => Ok(client.request(method, format!("https://{host}{path}"))),
             Some(base) => {
                 let value =
                     HeaderValue::from_str(host).map_err(|_| Refused::UnknownHost(host.escape_debug().to_string()))?;
                 let url = format!("{}{path}", base.as_str().trim_end_matches('/'));
-                Ok(self.loopback.request(method, url).header(HOST, value))
+                Ok(client.request(method, url).header(HOST, value))
             }
         }
+    }
+
+    /// The client of an account's own proxy. Kept once made; a changed address makes another one.
+    async fn through(&self, account: &AccountId, proxy: &str) -> Result<Client, Refused> {
+        let clients = self.clients.load_full();
+        if let Some(client) = clients.kept(account, proxy) {
+            return Ok(client);
+        }
+        let login = match &self.credentials {
+            Some(credentials) => credentials
+                .load(&crate::credential::SecretId::account(account))
+                .await
+                .map_err(|error| Refused::NoProxy(format!("its user name and password cannot be read: {error}")))?
+                .and_then(|secrets| secrets.proxy_credentials),
+            None => None,
+        };
+        clients.make(account, proxy, login.as_ref())
+    }
+
+    /// Forgets what was built for an account's own proxy: its address or password changed, or the account is gone.
+    pub fn forget(&self, account: &AccountId) {
+        self.clients.load().forget(account);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn redirected() -> Http {
-        Http::new(Some(Url::parse("http://127.0.0.1:9").expect("a URL"))).expect("clients")
-    }
-
-    #[test]
-    fn a_credential_never_leaves_for_a_foreign_host() {
-        for host in
-            ["evil.example", "q.us-east-1.amazonaws.com.evil.example", "runtime.us-east-1.kiro.dev:1", "", "a\r\nb"]
-        {
-            let refused = redirected().request(Destination::Service, Method::GET, host, "/").expect_err("refused");
-            assert_eq!(refused, Refused::UnknownHost(host.to_owned()));
-        }
-    }
-
-    #[test]
-    fn redirected_traffic_keeps_the_original_host() {
-        let request = redirected()
-            .request(Destination::Service, Method::GET, "q.us-east-1.amazonaws.com", "/x?y=1")
-            .expect("known")
-            .build()
-            .expect("complete");
-        assert_eq!(request.url().as_str(), "http://127.0.0.1:9/x?y=1");
-        assert_eq!(request.headers()[HOST], "q.us-east-1.amazonaws.com");
-    }
-
-    #[test]
-    fn the_demo_account_reaches_nothing_but_its_stand_in() {
-        let http = redirected();
-        let ask = |http: &Http| http.request(Destination::Demo, Method::GET, "q.us-east-1.amazonaws.com", "/");
-        assert_eq!(ask(&http).expect_err("not running"), Refused::NoDemo);
-        http.set_demo(Url::parse("http://127.0.0.1:10/").expect("a URL"));
-        let request = ask(&http).expect("running").build().expect("complete");
-        assert_eq!(request.url().as_str(), "http://127.0.0.1:10/");
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use http::header::{ACCEPT, RETRY_AFTER, USER_AGENT};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::http::{Destination, Http, Refused};
+use super::http::{Http, Refused, Route};
 use crate::account::{Account, AuthMethod};
 use crate::credential::Secrets;
 
@@ -109,7 +109,7 @@ impl HttpIdentity {
     }
 
     async fn call(&self, account: &Account, secrets: &Secrets) -> Result<Refreshed, IdentityError> {
-        let response = self.request(account, secrets)?.timeout(DEADLINE).send().await.map_err(|error| {
+        let response = self.request(account, secrets).await?.timeout(DEADLINE).send().await.map_err(|error| {
             IdentityError::transient(format!("the token endpoint cannot be reached: {}", plain(&error)))
         })?;
         let status = response.status();
@@ -122,12 +122,13 @@ impl HttpIdentity {
         answer::judge(account.method, status, retry_after, &body)
     }
 
-    fn request(&self, account: &Account, secrets: &Secrets) -> Result<reqwest::RequestBuilder, IdentityError> {
+    async fn request(&self, account: &Account, secrets: &Secrets) -> Result<reqwest::RequestBuilder, IdentityError> {
         let refresh_token = secret(secrets.refresh_token.as_ref(), "a refresh token")?;
         match account.method {
             AuthMethod::ApiKey => Err(IdentityError::Dead("an API key cannot be refreshed".into())),
             AuthMethod::Social => Ok(self
-                .post(account, hosts::SOCIAL, "/refreshToken")?
+                .post(account, hosts::SOCIAL, "/refreshToken")
+                .await?
                 .header(USER_AGENT, format!("KiroIDE-{}-{}", self.names.ide_version, account.machine_id))
                 .header(ACCEPT, "application/json")
                 .json(&json!({ "refreshToken": refresh_token }))),
@@ -143,7 +144,8 @@ impl HttpIdentity {
                     self.names.os, self.names.node
                 );
                 Ok(self
-                    .post(account, &host, "/token")?
+                    .post(account, &host, "/token")
+                    .await?
                     .header(USER_AGENT, agent)
                     .header("x-amz-user-agent", format!("aws-sdk-js/{sdk} KiroIDE"))
                     .header("amz-sdk-invocation-id", uuid::Uuid::new_v4().to_string())
@@ -177,16 +179,15 @@ impl HttpIdentity {
                     Some(query) => format!("{}?{query}", url.path()),
                     None => url.path().to_owned(),
                 };
-                Ok(self.post(account, host, &path)?.form(&form))
+                Ok(self.post(account, host, &path).await?.form(&form))
             }
         }
     }
 
-    fn post(&self, account: &Account, host: &str, path: &str) -> Result<reqwest::RequestBuilder, IdentityError> {
-        let destination = if account.is_demo() { Destination::Demo } else { Destination::Service };
-        self.http.request(destination, Method::POST, host, path).map_err(|refused| match refused {
+    async fn post(&self, account: &Account, host: &str, path: &str) -> Result<reqwest::RequestBuilder, IdentityError> {
+        self.http.request(&Route::of(account), Method::POST, host, path).await.map_err(|refused| match refused {
             Refused::UnknownHost(_) => IdentityError::Dead(refused.to_string()),
-            Refused::NoDemo | Refused::NoTls(_) => IdentityError::transient(refused.to_string()),
+            Refused::NoDemo | Refused::NoTls(_) | Refused::NoProxy(_) => IdentityError::transient(refused.to_string()),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::classify::{self, Kind, MAX_ERROR_BODY, UpstreamError};
 use super::endpoint;
-use super::http::{Destination, Http, Refused};
+use super::http::{Http, Refused, Route};
 use super::identity::AgentNames;
 use super::{ByteStream, Caching, Call, SearchCall, Upstream, UpstreamModel, search};
 use crate::account::{AccessToken, Account, AuthMethod};
@@ -48,7 +48,8 @@ impl Kiro {
         let headers = self.chat_headers(&call)?;
         let request = self
             .http
-            .request(destination(&call.account), Method::POST, &call.host, "/generateAssistantResponse")
+            .request(&Route::of(&call.account), Method::POST, &call.host, "/generateAssistantResponse")
+            .await
             .map_err(not_sent)?
             .headers(headers)
             .body(call.body);
@@ -122,7 +123,8 @@ impl Kiro {
             let path = list_path(rung.profile_arn.as_deref(), page.as_deref());
             let response = self
                 .http
-                .request(destination(account), Method::GET, &rung.host, &path)
+                .request(&Route::of(account), Method::GET, &rung.host, &path)
+                .await
                 .map_err(not_sent)?
                 .headers(self.plain_headers(account, token, 1)?)
                 .timeout(LIST_DEADLINE)
@@ -158,7 +160,8 @@ impl Kiro {
         }
         let response = self
             .http
-            .request(destination(call.account), Method::POST, &call.rung.host, "/mcp")
+            .request(&Route::of(call.account), Method::POST, &call.rung.host, "/mcp")
+            .await
             .map_err(not_sent)?
             .headers(headers)
             .timeout(search::DEADLINE)
@@ -284,10 +287,6 @@ fn list_path(profile_arn: Option<&str>, page: Option<&str>) -> String {
         }
     }
     format!("/ListAvailableModels?{}", query.finish())
-}
-
-fn destination(account: &Account) -> Destination {
-    if account.is_demo() { Destination::Demo } else { Destination::Service }
 }
 
 fn credential(headers: &mut HeaderMap, account: &Account, token: &AccessToken) -> Result<(), UpstreamError> {

@@ -1,8 +1,9 @@
 //! Settings: read and patch.
 
 use super::extract::Body;
-use crate::error::{Problem, ProblemCode};
+use crate::error::{FieldProblem, Problem, ProblemCode};
 use crate::settings::store::SettingsView;
+use crate::upstream::http::extra_roots;
 use crate::wiring::Gateway;
 use axum::Json;
 use axum::extract::State;
@@ -35,7 +36,23 @@ pub(super) async fn patch(
     Body(change): Body<SettingsPatch>,
 ) -> Result<Json<SettingsView>, Problem> {
     let store = Arc::clone(&gateway.parts.settings);
-    let saved = tokio::task::spawn_blocking(move || store.patch(change.revision, &change.patch)).await;
+    let saved = tokio::task::spawn_blocking(move || {
+        readable_roots(&change.patch)?;
+        store.patch(change.revision, &change.patch)
+    });
+    let saved = saved.await;
     saved.map_err(|_| Problem::new(ProblemCode::Internal, "saving met a fault of ours"))??;
     Ok(Json(gateway.parts.settings.view()))
+}
+
+/// Refuses a file of certificates that could not be used: with it saved, nothing would be sent any more.
+fn readable_roots(patch: &serde_json::Value) -> Result<(), Problem> {
+    let named = patch.pointer("/network/extraCaFile").and_then(serde_json::Value::as_str).map(str::trim);
+    let Some(file) = named.filter(|file| std::path::Path::new(file).is_absolute()) else { return Ok(()) };
+    extra_roots(std::path::Path::new(file)).map(|_| ()).map_err(|why| {
+        let mut problem = Problem::new(ProblemCode::InvalidFields, format!("network.extraCaFile: {why}"));
+        let field = FieldProblem { code: "invalid_value".to_owned(), message: why };
+        problem.fields.insert("network.extraCaFile".to_owned(), field);
+        problem
+    })
 }

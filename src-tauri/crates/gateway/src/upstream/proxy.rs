@@ -1,0 +1,129 @@
+//! Addresses of proxies: what is accepted, and how a user name and password are kept apart from them.
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// A proxy's address without user name and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProxyUrl(Url);
+
+/// Why text is no address of a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WrongProxy {
+    /// Not an address at all.
+    #[error("a proxy is written as http://host:port, https://host:port, socks5://host:port or socks5h://host:port")]
+    Form,
+    /// Another kind of address.
+    #[error("a proxy's address begins with http://, https://, socks5:// or socks5h://")]
+    Scheme,
+    /// More than host and port.
+    #[error("a proxy's address ends after its port")]
+    Tail,
+    /// A password would be stored in plain text.
+    #[error("the user name and password of a proxy are given apart from its address, so that they can be kept secret")]
+    Login,
+}
+
+impl ProxyUrl {
+    /// The address with its login, for the HTTP client alone. `login` is `user` or `user:password`, as a person typed them.
+    pub(crate) fn with_login(&self, login: Option<&SecretString>) -> zeroize::Zeroizing<String> {
+        let mut url = self.0.clone();
+        if let Some(login) = login {
+            let (user, password) = match login.expose_secret().split_once(':') {
+                Some((user, password)) => (user, Some(password)),
+                None => (login.expose_secret(), None),
+            };
+            // Both fail only for addresses without a host, which `check` refuses.
+            let _ = url.set_username(&encoded(user));
+            let _ = url.set_password(password.map(encoded).as_deref());
+        }
+        zeroize::Zeroizing::new(url.into())
+    }
+}
+
+impl std::fmt::Display for ProxyUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// Reads an address without a login.
+pub(crate) fn check(text: &str) -> Result<ProxyUrl, WrongProxy> {
+    match split(text)? {
+        (url, None) => Ok(url),
+        (_, Some(_)) => Err(WrongProxy::Login),
+    }
+}
+
+/// Reads an address that may carry a login, and takes them apart.
+pub(crate) fn split(text: &str) -> Result<(ProxyUrl, Option<SecretString>), WrongProxy> {
+    let mut url = Url::parse(text.trim()).map_err(|_| WrongProxy::Form)?;
+    match url.scheme() {
+        "http" | "https" | "socks5" | "socks5h" => {}
+        _ => return Err(WrongProxy::Scheme),
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(WrongProxy::Form);
+    }
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        return Err(WrongProxy::Tail);
+    }
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let login = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, None) => Some(SecretString::from(decoded(user))),
+        (user, Some(password)) => Some(SecretString::from(format!("{}:{}", decoded(user), decoded(password)))),
+    };
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Ok((ProxyUrl(url), login))
+}
+
+fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_proxies_are_accepted() {
+        for text in [
+            "http://127.0.0.1:8080",
+            "https://proxy.example:3129/",
+            "socks5://[::1]:1080",
+            "socks5h://proxy.example:1080",
+            " http://proxy.example ",
+        ] {
+            assert!(check(text).is_ok(), "{text}");
+        }
+        for (text, wrong) in [
+            ("", WrongProxy::Form),
+            ("proxy.example:3128", WrongProxy::Scheme),
+            ("127.0.0.1:3128", WrongProxy::Form),
+            ("ftp://proxy.example", WrongProxy::Scheme),
+            ("file:///etc/passwd", WrongProxy::Scheme),
+            ("socks4://proxy.example", WrongProxy::Scheme),
+            ("socks5://", WrongProxy::Form),
+            ("http://proxy.example/pac.js", WrongProxy::Tail),
+            ("http://proxy.example?x=1", WrongProxy::Tail),
+            ("http://proxy.example#x", WrongProxy::Tail),
+            ("http://me:secret@proxy.example", WrongProxy::Login),
+            ("http://me@proxy.example", WrongProxy::Login),
+        ] {
+            assert_eq!(check(text), Err(wrong), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_taken_apart_and_put_together_again() {
+        let (url, login) = split("socks5h://me%40home:p%3Aa%2Fss@proxy.example:1080").expect("an address");
+        assert_eq!(url.to_string(), "socks5h://proxy.example:1080");
+        let login = login.expect("a login");
+        assert_eq!(login.expose_secret(), "me@home:p:a/ss");
+        let whole = url.with_login(Some(&login));
+        let (again, same) = split(&whole).expect("an address");
+        assert_eq!((again, same.expect("a login").expose_secret()), (url, login.expose_secret()));
+    }
+}
