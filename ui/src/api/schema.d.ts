@@ -913,6 +913,20 @@ export interface components {
             /** @description How it becomes a model. */
             trace: components["schemas"]["ModelTrace"];
         };
+        /** @description How the gateway reaches the internet. Certificates are always checked; nothing here changes that. */
+        NetworkSettings: {
+            /**
+             * @description Full path of a PEM file with certificates to trust besides the system's, for networks that inspect traffic.
+             * @default
+             */
+            extraCaFile: string;
+            /**
+             * @description The proxy of everything that has no proxy of its own: `http`, `https`, `socks5` or `socks5h`, host and port. `direct`
+             *     is past every proxy; nothing is as the environment says (`HTTPS_PROXY`). When it does not work, nothing is sent.
+             * @default
+             */
+            proxy: string;
+        };
         /** @description A key to make. */
         NewKey: {
             /** @description Its name for people. */
@@ -1142,6 +1156,14 @@ export interface components {
              *     }
              */
             models: components["schemas"]["ModelSettings"];
+            /**
+             * @description The way to the internet.
+             * @default {
+             *       "proxy": "",
+             *       "extraCaFile": ""
+             *     }
+             */
+            network: components["schemas"]["NetworkSettings"];
             /**
              * @description What is particular to OpenAI's protocols.
              * @default {
