@@ -1,6 +1,7 @@
 //! A conversation's whole life: resolve the model, build the body, find somebody who answers, pass the events on, settle.
 
 mod exchange;
+pub(crate) mod recall;
 pub(crate) mod rounds;
 mod usage;
 
@@ -17,11 +18,12 @@ use crate::tokens::tokenizer::Tokenizer;
 use crate::upstream::Caching;
 use crate::upstream::answer::Patience;
 use exchange::Means;
-use kiro_protocol::codec::Inbound;
+use kiro_protocol::codec::{Inbound, Notice};
 use kiro_protocol::conversation::Conversation;
 use kiro_protocol::failure::Failure;
 use kiro_protocol::kiro::request::{BuildContext, build};
-use rounds::Rounds;
+use recall::Recall;
+use rounds::{Remembering, Rounds};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +44,7 @@ pub(crate) struct Pipeline {
     pub(crate) media: Media,
     pub(crate) calibration: Arc<Calibration>,
     pub(crate) tokenizer: Arc<Tokenizer>,
+    pub(crate) recall: Arc<Recall>,
 }
 
 impl Pipeline {
@@ -71,6 +74,16 @@ impl Pipeline {
         }
         let mut conversation = prepared.conversation;
         let mut notices = Vec::new();
+        let remembering = inbound
+            .forgets_signatures
+            .then(|| Remembering { recall: Arc::clone(&self.recall), model: model.id.clone() });
+        if inbound.forgets_signatures {
+            let restored = self.recall.restore(&model.id, &mut conversation);
+            if restored > 0 {
+                let detail = format!("{restored} earlier turn(s) got the model's own reasoning back");
+                notices.push(Notice::new("reasoning_restored", "messages", detail));
+            }
+        }
         let plan = rounds::prepare(&mut conversation, &settings.tools, &mut notices);
         flow.notices(&notices);
         let context = context(&model, &conversation, settings);
@@ -95,7 +108,7 @@ impl Pipeline {
         };
         let patience = Patience { first: settings.limits.first_event(), idle: settings.limits.idle() };
         let means = Means { dispatcher: Arc::clone(&self.dispatcher), patience, yardstick: self.yardstick(&model) };
-        Ok(Rounds::new(means, plan, order, flow))
+        Ok(Rounds::new(means, plan, order, flow, remembering))
     }
 
     /// An estimate of a conversation's input tokens.

@@ -156,6 +156,7 @@ impl Gateway {
             media: Media::default(),
             calibration: Arc::new(Calibration::open(&dir)),
             tokenizer: Arc::default(),
+            recall: Arc::default(),
         });
         let flows = Arc::new(Flows::new(Arc::clone(&clock), announcer.clone()));
         let gateway = Self {

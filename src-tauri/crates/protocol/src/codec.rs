@@ -60,6 +60,9 @@ pub struct Inbound {
     pub notices: Vec<Notice>,
     /// What must be kept, together with the encoded answer, so that a later request can continue here; `None` keeps nothing.
     pub keep: Option<Value>,
+    /// True when the protocol has no place for the signatures of reasoning: whoever serves it has to remember them, or the
+    /// model loses what it thought between its call and the result.
+    pub forgets_signatures: bool,
 }
 
 /// What an answer repeats of its request, with ids and times already chosen, so that encoding is pure.

@@ -51,6 +51,11 @@ pub enum OutputFormat {
         /// True when an answer of another form is worse than none.
         strict: bool,
     },
+    /// Exactly one of these texts and nothing else (Gemini's `text/x.enum`).
+    OneOf {
+        /// The texts, at least one.
+        values: Vec<String>,
+    },
 }
 
 /// Who speaks.

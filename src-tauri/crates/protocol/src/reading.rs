@@ -11,6 +11,7 @@ pub(crate) mod content;
 pub(crate) mod loose;
 pub(crate) mod media;
 pub(crate) mod notes;
+pub(crate) mod number;
 pub(crate) mod surrogate;
 
 use crate::codec::DecodeError;

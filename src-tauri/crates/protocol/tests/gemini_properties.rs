@@ -289,7 +289,6 @@ fn errors_never_repeat_the_conversation() {
         r#"{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"maxOutputTokens":"SECRET"}}"#,
         r#"{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"temperature":"SECRET"}}"#,
         r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"audio/SECRET","data":"SECRET"}}]}]}"#,
-        r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"SECRET!"}}]}]}"#,
         r#"{"contents":[{"parts":[{"fileData":{"fileUri":"gs://SECRET"}}]}]}"#,
         r#"{"contents":[{"parts":[{"text":"x"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["SECRET"]}}}"#,
         r#"{"contents":"SECRET","systemInstruction":7}"#,

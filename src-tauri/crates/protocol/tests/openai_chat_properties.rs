@@ -379,7 +379,6 @@ fn errors_never_repeat_the_conversation() {
         r#"{"model":"m","messages":[{"role":"SECRET","content":"SECRET"}]}"#,
         r#"{"model":"m","messages":[{"role":"user","content":"SECRET"}],"stream":"SECRET"}"#,
         r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"SECRET"}}]}]}"#,
-        r#"{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_data":"SE CRET!"}}]}]}"#,
         r#"{"model":"m","messages":[{"role":"user","content":"x"}],"response_format":{"type":"SECRET"}}"#,
         r#"{"model":"m","messages":[{"role":"user","content":"x"}],"tool_choice":"SECRET"}"#,
         r#"{"model":"m","messages":[{"role":"user","content":"x"}],"tools":["SECRET"]}"#,

@@ -9,6 +9,7 @@ use super::raw::encode;
 use super::*;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use kiro_protocol::conversation::{Document, Image, Message, Role};
+use kiro_protocol::failure::FailureClass;
 use std::io::Cursor;
 
 pub(super) fn wishes() -> Wishes {

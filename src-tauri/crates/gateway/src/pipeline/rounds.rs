@@ -22,6 +22,7 @@ mod words;
 pub(super) use plan::{Plan, prepare};
 
 use super::exchange::{Broken, Exchange, Means};
+use super::recall::Recall;
 use crate::account::{Lease, Outcome};
 use crate::dispatch::Order;
 use crate::flow::Flow;
@@ -66,6 +67,12 @@ struct Once {
     refused: bool,
 }
 
+/// Where reasoning waits for the results of the calls it led to, and whose it is.
+pub(super) struct Remembering {
+    pub(super) recall: Arc<Recall>,
+    pub(super) model: String,
+}
+
 /// An answer under way.
 pub(crate) struct Rounds {
     flow: Flow,
@@ -88,6 +95,9 @@ pub(crate) struct Rounds {
     fallback: Option<Fallback>,
     search_rounds: u32,
     searches: u32,
+    remembering: Option<Remembering>,
+    /// Ids of the calls of this turn that went out.
+    sent_calls: Vec<String>,
 }
 
 /// What waiting brought.
@@ -98,7 +108,7 @@ enum Step {
 }
 
 impl Rounds {
-    pub(super) fn new(means: Means, plan: Plan, order: Order, flow: Flow) -> Self {
+    pub(super) fn new(means: Means, plan: Plan, order: Order, flow: Flow, remembering: Option<Remembering>) -> Self {
         let plan = Arc::new(plan);
         let outlet = Outlet::new(&order.conversation.sampling);
         let forced = plan.forced.is_some();
@@ -120,6 +130,8 @@ impl Rounds {
             fallback: None,
             search_rounds: 0,
             searches: 0,
+            remembering,
+            sent_calls: Vec::new(),
         }
     }
 
@@ -200,7 +212,13 @@ impl Rounds {
 
     /// Sorted events go out.
     fn deliver(&mut self, out: &mut Vec<Event>) {
+        let before = out.len();
         self.outlet.pass(self.sorted.drain(..), out);
+        if self.remembering.is_some() {
+            let started =
+                |event: &Event| if let Event::ToolUseStart { id, .. } = event { Some(id.clone()) } else { None };
+            self.sent_calls.extend(out[before..].iter().filter_map(started));
+        }
     }
 
     fn stopped_early(&mut self, out: &mut Vec<Event>) -> Progress {
@@ -281,6 +299,9 @@ impl Rounds {
 
     fn note_turn(&mut self) {
         self.called |= !self.turn.calls.is_empty();
+        if let Some(Remembering { recall, model }) = &self.remembering {
+            recall.keep(model, &std::mem::take(&mut self.sent_calls), &self.turn.said);
+        }
         self.flow.notices(&std::mem::take(&mut self.turn.notices));
     }
 

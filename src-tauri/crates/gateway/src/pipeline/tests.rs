@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod any_cut;
+mod recall;
 mod rounds;
 
 struct Renewing;
@@ -105,6 +106,7 @@ impl House {
             media: Default::default(),
             calibration: Arc::default(),
             tokenizer: Arc::default(),
+            recall: Arc::default(),
         });
         let flows = Arc::new(Flows::new(clock, Announcer::new()));
         Self { _root: root, upstream, pipeline, flows, roster, leases, credentials, settings: Settings::default() }
@@ -117,6 +119,7 @@ impl House {
             echo: Echo::default(),
             notices: Vec::new(),
             keep: None,
+            forgets_signatures: false,
         };
         let flow = self.flows.open("flow".into(), "test", None);
         match self.pipeline.begin(inbound, flow, &self.settings, &KeyOptions::default(), None).await {
@@ -472,6 +475,7 @@ async fn tokens_are_counted_of_the_request_as_it_is_built() {
         let inbound = Inbound {
             conversation: conversation.clone(),
             keep: None,
+            forgets_signatures: false,
             delivery: Delivery::Whole,
             echo: Echo::default(),
             notices: Vec::new(),

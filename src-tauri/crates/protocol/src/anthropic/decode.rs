@@ -13,6 +13,7 @@ use crate::conversation::{Block, Conversation, JsonObject, Message, Role, Sampli
 use crate::reading;
 use crate::reading::content::{ContentOf, reminder};
 use crate::reading::notes::{Fault, Notes};
+use crate::reading::number::within;
 use std::sync::Arc;
 
 /// What the decoded request is for.
@@ -47,8 +48,8 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
     conversation.sampling = Sampling {
         max_tokens: max_tokens(request.max_tokens, purpose)?,
         stop_sequences: stop_sequences(request.stop_sequences.unwrap_or_default())?,
-        temperature: within(request.temperature, 2.0, "temperature")?,
-        top_p: within(request.top_p, 1.0, "top_p")?,
+        temperature: within(request.temperature, 2.0, "temperature", "Input should be")?,
+        top_p: within(request.top_p, 1.0, "top_p", "Input should be")?,
         effort: None,
     };
     if let Some(system) = request.system {
@@ -99,7 +100,7 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
         repeat: Arc::new(repeat),
         ..Echo::default()
     };
-    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None })
+    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None, forgets_signatures: false })
 }
 
 /// Fields that are known and have no counterpart upstream.
@@ -155,15 +156,6 @@ fn stop_sequences(list: Vec<String>) -> Result<Vec<String>, Fault> {
             Err(Fault::invalid(format!("stop_sequences[{index}]"), "each stop sequence must contain non-whitespace"))
         }
         None => Ok(list),
-    }
-}
-
-fn within(value: Option<f64>, most: f64, path: &str) -> Result<Option<f64>, Fault> {
-    match value {
-        Some(value) if !(0.0..=most).contains(&value) => {
-            Err(Fault::invalid(path, format!("Input should be between 0 and {most}")))
-        }
-        other => Ok(other),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn image(source: Option<Source>) -> Result<Block, Fault> {
         Some("base64") => {
             let media_type = required(source.media_type, "image.source.base64.media_type")?;
             let data = required(source.data, "image.source.base64.data")?;
-            Ok(Block::Image(Image { media_type, data: base64(data, ".image.source.base64.data")? }))
+            Ok(Block::Image(Image { media_type, data: base64(data) }))
         }
         Some("url") => {
             let url = required(source.url, "image.source.url.url")?;
@@ -45,7 +45,7 @@ pub(super) fn document(block: WireBlock, at: At, list: &mut BlockList) -> Result
         Some("base64") => {
             let media_type = media_type.unwrap_or_else(|| "application/pdf".to_owned());
             let data = required(source.data, "document.source.base64.data")?;
-            let data = base64(data, ".document.source.base64.data")?;
+            let data = base64(data);
             list.blocks.push(Block::Document(Document { name, media_type, data }));
         }
         Some("text") => {

@@ -4,8 +4,9 @@ use super::MAX_STOP_SEQUENCES;
 use super::schema::json_schema;
 use super::values::Present;
 use super::wire::{Config, ThinkingConfig};
-use crate::conversation::{Block, Conversation, Effort, OutputFormat, Thinking};
+use crate::conversation::{Conversation, Effort, OutputFormat, Thinking};
 use crate::reading::notes::{Fault, Notes};
+use crate::reading::number::within;
 use serde_json::{Value, json};
 
 const AT: &str = "generationConfig";
@@ -20,8 +21,9 @@ pub(super) fn apply(config: Config, into: &mut Conversation, notes: &mut Notes) 
     }
     modalities(config.modalities.unwrap_or_default())?;
     into.sampling.stop_sequences = stop_sequences(config.stop_sequences.unwrap_or_default())?;
-    into.sampling.temperature = within(config.temperature.map(|real| real.0), 2.0, "temperature")?;
-    into.sampling.top_p = within(config.top_p.map(|real| real.0), 1.0, "topP")?;
+    into.sampling.temperature =
+        within(config.temperature.map(|real| real.0), 2.0, &path("temperature"), "Input should be")?;
+    into.sampling.top_p = within(config.top_p.map(|real| real.0), 1.0, &path("topP"), "Input should be")?;
     into.sampling.max_tokens = match config.max_tokens.map(|count| count.0) {
         Some(count) if count < 1 => {
             return Err(Fault::invalid(path("maxOutputTokens"), "max_output_tokens must be positive."));
@@ -29,7 +31,7 @@ pub(super) fn apply(config: Config, into: &mut Conversation, notes: &mut Notes) 
         other => other.map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
     };
     let form = config.json_schema.or(config.schema).map(json_schema);
-    output_format(config.mime_type, form, into, notes)?;
+    output_format(config.mime_type, form, into)?;
     match config.thinking {
         Some(wish) => thinking(wish, into, notes),
         None => Ok(false),
@@ -87,22 +89,8 @@ fn stop_sequences(list: Vec<String>) -> Result<Vec<String>, Fault> {
     }
 }
 
-fn within(value: Option<f64>, most: f64, field: &str) -> Result<Option<f64>, Fault> {
-    match value {
-        Some(value) if !(0.0..=most).contains(&value) => {
-            Err(Fault::invalid(path(field), format!("Input should be between 0 and {most}")))
-        }
-        other => Ok(other),
-    }
-}
-
 /// A schema alone asks for JSON, too.
-fn output_format(
-    mime_type: Option<String>,
-    schema: Option<Value>,
-    into: &mut Conversation,
-    notes: &mut Notes,
-) -> Result<(), Fault> {
+fn output_format(mime_type: Option<String>, schema: Option<Value>, into: &mut Conversation) -> Result<(), Fault> {
     match (mime_type.as_deref(), schema) {
         (None | Some("" | "text/plain"), None) => {}
         (Some("text/plain"), Some(_)) => {
@@ -117,21 +105,13 @@ fn output_format(
         }
         (Some("text/x.enum"), schema) => {
             let values = schema.as_ref().and_then(|schema| schema.get("enum")).and_then(Value::as_array);
-            let values: Vec<&str> = values.into_iter().flatten().filter_map(Value::as_str).collect();
+            let values: Vec<String> =
+                values.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
             if values.is_empty() {
                 let words = "text/x.enum needs a response schema with `enum` values";
                 return Err(Fault::invalid(path("responseSchema"), words));
             }
-            notes.add(
-                "format_as_instruction",
-                path("responseMimeType"),
-                "the listed values are asked for in the system text",
-            );
-            let text = format!(
-                "Answer with exactly one of the following values and nothing else: no quotes, no Markdown, no explanation.\n{}",
-                values.join("\n")
-            );
-            into.system.push(Block::Text { text, cache: false });
+            into.output_format = Some(OutputFormat::OneOf { values });
         }
         (Some(_), _) => {
             let words = "Allowed mime types are text/plain, application/json and text/x.enum";

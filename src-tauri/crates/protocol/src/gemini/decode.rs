@@ -76,7 +76,7 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
         delivery: Some(delivery),
         ..Echo::default()
     };
-    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None })
+    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None, forgets_signatures: false })
 }
 
 /// Everything but the head. True when thoughts are to be shown.

@@ -6,8 +6,7 @@ use crate::reading::notes::Fault;
 
 /// An image by its URL. Some clients put documents there, too; the media type tells.
 pub(crate) fn image(url: String, path: &str) -> Result<Block, Fault> {
-    if let Some(inline) = data_url(&url, path) {
-        let (media_type, data) = inline?;
+    if let Some((media_type, data)) = data_url(&url) {
         return Ok(inline_block(None, media_type, data));
     }
     let scheme = url.split("://").next().unwrap_or_default();
@@ -18,16 +17,13 @@ pub(crate) fn image(url: String, path: &str) -> Result<Block, Fault> {
 }
 
 /// A file whose content came with the request: a data URL, or base64 whose type the name tells.
-pub(crate) fn file(name: Option<String>, data: String, path: &str) -> Result<Block, Fault> {
-    let (media_type, data) = match data_url(&data, path) {
-        Some(inline) => inline?,
-        None => (String::new(), base64(data, path)?),
-    };
+pub(crate) fn file(name: Option<String>, data: String) -> Block {
+    let (media_type, data) = data_url(&data).unwrap_or_else(|| (String::new(), base64(data)));
     let media_type = match media_type.as_str() {
         "" | "application/octet-stream" => of_name(name.as_deref()).to_owned(),
         _ => media_type,
     };
-    Ok(inline_block(name.filter(|name| !name.is_empty()), media_type, data))
+    inline_block(name.filter(|name| !name.is_empty()), media_type, data)
 }
 
 /// Why an uploaded file is refused.

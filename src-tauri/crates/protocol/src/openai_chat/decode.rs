@@ -116,5 +116,5 @@ fn build(head: &RequestHead, mut request: Request, mut notes: Notes) -> Result<I
         repeat: Arc::new(repeat),
         ..Echo::default()
     };
-    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None })
+    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None, forgets_signatures: true })
 }

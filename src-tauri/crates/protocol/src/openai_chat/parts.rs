@@ -55,7 +55,7 @@ impl Part for WirePart {
                     return Err(media::uploaded_file(".file.file_id"));
                 }
                 let data = required(file.file_data, "file.file_data")?;
-                list.blocks.push(media::file(Some(loose(file.filename)), data, ".file.file_data")?);
+                list.blocks.push(media::file(Some(loose(file.filename)), data));
             }
             "input_audio" => {
                 return Err(Fault::unsupported(".input_audio", "Audio input is not available here; send it as text"));

@@ -6,6 +6,7 @@ use crate::conversation::{Conversation, OutputFormat, Sampling, Thinking};
 use crate::openai::effort;
 use crate::reading::loose::{Either, Loose};
 use crate::reading::notes::{Fault, Notes};
+use crate::reading::number::within;
 use serde_json::Value;
 
 /// Limits and sampling wishes.
@@ -23,8 +24,8 @@ pub(super) fn sampling(
     Ok(Sampling {
         max_tokens,
         stop_sequences: stop_sequences(stop, notes)?,
-        temperature: within(temperature, 2.0, "temperature")?,
-        top_p: within(top_p, 1.0, "top_p")?,
+        temperature: within(temperature, 2.0, "temperature", "Expected a value")?,
+        top_p: within(top_p, 1.0, "top_p", "Expected a value")?,
         effort: None,
     })
 }
@@ -42,15 +43,6 @@ fn stop_sequences(stop: Option<Texts>, notes: &mut Notes) -> Result<Vec<String>,
         notes.add("empty_stop_dropped", "stop", "an empty stop sequence was left out");
     }
     Ok(list)
-}
-
-fn within(value: Option<f64>, most: f64, path: &str) -> Result<Option<f64>, Fault> {
-    match value {
-        Some(value) if !(0.0..=most).contains(&value) => {
-            Err(Fault::invalid(path, format!("Expected a value between 0 and {most}")))
-        }
-        other => Ok(other),
-    }
 }
 
 /// Several answers to one request would be several requests upstream, each paid for.

@@ -143,7 +143,7 @@ fn image(part: WirePart, at: At, list: &mut BlockList) -> Result<(), Fault> {
 
 fn file(part: WirePart) -> Result<Block, Fault> {
     if let Some(data) = text(part.file_data) {
-        return media::file(text(part.filename), data, ".file_data");
+        return Ok(media::file(text(part.filename), data));
     }
     if part.file_url.is_some() {
         let message = "File URLs are not fetched here; send the content inline as `file_data`";

@@ -148,7 +148,14 @@ fn build(
         repeat: Arc::new(repeat),
         ..Echo::default()
     };
-    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: keep.map(Value::Array) })
+    Ok(Inbound {
+        conversation,
+        delivery,
+        echo,
+        notices: notes.finish(),
+        keep: keep.map(Value::Array),
+        forgets_signatures: false,
+    })
 }
 
 /// The items of this request with their paths. References become what they refer to; what an answer that is continued

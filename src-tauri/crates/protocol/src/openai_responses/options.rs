@@ -5,6 +5,7 @@ use crate::codec::RequestHead;
 use crate::conversation::{Conversation, JsonObject, OutputFormat, Sampling, Thinking};
 use crate::openai::{effort, session};
 use crate::reading::notes::{Fault, Notes};
+use crate::reading::number::within;
 use serde_json::{Value, json};
 
 /// Held in the echo and never repeated: what the client wants to be included in the answer.
@@ -67,8 +68,8 @@ pub(super) fn apply(
             Some(0) => return Err(Fault::invalid("max_output_tokens", "Expected a value >= 1")),
             limit => limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
         },
-        temperature: within(request.temperature, 2.0, "temperature")?,
-        top_p: within(request.top_p, 1.0, "top_p")?,
+        temperature: within(request.temperature, 2.0, "temperature", "Expected a value")?,
+        top_p: within(request.top_p, 1.0, "top_p", "Expected a value")?,
         ..Sampling::default()
     };
     into.parallel_tools = request.parallel_tool_calls;
@@ -82,15 +83,6 @@ pub(super) fn apply(
     }
     into.session = named(request, head);
     request.reasoning.as_ref().map_or(Ok(false), |reasoning| shown(reasoning, into, notes))
-}
-
-fn within(value: Option<f64>, most: f64, path: &str) -> Result<Option<f64>, Fault> {
-    match value {
-        Some(value) if !(0.0..=most).contains(&value) => {
-            Err(Fault::invalid(path, format!("Expected a value between 0 and {most}")))
-        }
-        other => Ok(other),
-    }
 }
 
 /// A thread of a session (a sub-agent's, say) is a conversation of its own. An answer that continues another one without

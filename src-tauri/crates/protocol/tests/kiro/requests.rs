@@ -229,7 +229,12 @@ fn many_tools_are_sent_all_and_noticed_with_their_number_and_size() {
 fn the_form_of_the_answer_is_asked_for_in_the_system_text() {
     let schema = json!({ "type": "object", "properties": { "a": { "type": "integer" } } });
     let format = OutputFormat::JsonSchema { name: None, schema: schema.clone(), strict: true };
-    for (format, words) in [(format, schema.to_string()), (OutputFormat::JsonObject, "one JSON object".to_owned())] {
+    let values = OutputFormat::OneOf { values: vec!["yes".to_owned(), "no".to_owned()] };
+    for (format, words) in [
+        (format, schema.to_string()),
+        (OutputFormat::JsonObject, "one JSON object".to_owned()),
+        (values, "exactly one of the following values".to_owned()),
+    ] {
         let say = Block::Text { text: "q".to_owned(), cache: false };
         let conversation = Conversation {
             messages: vec![Message { role: Role::User, content: vec![say] }],

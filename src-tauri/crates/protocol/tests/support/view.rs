@@ -72,6 +72,7 @@ fn conversation_json(conversation: &Conversation) -> Value {
     if let Some(format) = output_format {
         shown["output_format"] = match format {
             OutputFormat::JsonObject => json!("json_object"),
+            OutputFormat::OneOf { values } => json!({ "one_of": values }),
             OutputFormat::JsonSchema { name, schema, strict } => {
                 json!({ "name": name, "schema": schema, "strict": strict })
             }

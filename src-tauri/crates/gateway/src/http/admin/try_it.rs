@@ -66,6 +66,7 @@ pub(super) async fn ask(
         echo: echo.clone(),
         notices: Vec::new(),
         keep: None,
+        forgets_signatures: false,
     };
     let flow = parts.flows.open(request_id, "try", None);
     let mut exchange = parts.pipeline.begin(inbound, flow, &settings, &KeyOptions::default(), None).await.map_err(

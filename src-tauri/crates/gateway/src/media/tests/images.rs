@@ -188,3 +188,24 @@ async fn a_history_of_pictures_is_decoded_once() {
     assert_eq!(results[0], results[1]);
     assert_eq!(media.works.gallery.judged(), 15);
 }
+
+fn broken() -> Block {
+    Block::Image(Image { media_type: "image/png".to_owned(), data: "not base64 at all!".to_owned() })
+}
+
+#[tokio::test]
+async fn broken_base64_is_a_note_in_the_history_and_beside_words_and_a_refusal_only_alone() {
+    let media = Media::default();
+    let history = talk(vec![user(vec![broken()]), model("I cannot see it."), user(vec![text("go on")])]);
+    let beside = talk(vec![user(vec![text("what is this?"), broken()])]);
+    for conversation in [history, beside] {
+        let prepared = media.prepare(conversation, wishes()).await;
+        assert!(prepared.refused.is_none(), "{:?}", prepared.refused);
+        assert_eq!(codes(&prepared), ["image_dropped"]);
+        assert!(words(&prepared.conversation).contains("not valid base64"), "{}", words(&prepared.conversation));
+        assert!(pictures(&prepared.conversation).is_empty());
+    }
+    let alone = media.prepare(talk(vec![user(vec![broken()])]), wishes()).await;
+    let refused = alone.refused.expect("there is nothing else to answer");
+    assert_eq!((refused.class, refused.code), (FailureClass::InvalidRequest, "image_unreadable"));
+}

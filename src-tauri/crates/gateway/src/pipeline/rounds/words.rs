@@ -55,8 +55,8 @@ pub(super) fn form_is_wrong(conversation: &mut Conversation, said: Vec<Block>, p
     ask(
         conversation,
         format!(
-            "Your answer does not have the required form: {problem}. Write the whole answer again, corrected, as bare JSON \
-             and nothing else."
+            "Your answer does not have the required form: {problem}. Write the whole answer again, corrected, in exactly that \
+             form and nothing else."
         ),
     );
 }

@@ -71,6 +71,11 @@ fn form(format: &OutputFormat) -> String {
     const ONLY: &str = "and nothing else: no Markdown, no code fence, no explanation before or after it.";
     match format {
         OutputFormat::JsonObject => format!("When you answer, write one JSON object {ONLY}"),
+        OutputFormat::OneOf { values } => format!(
+            "When you answer, write exactly one of the following values and nothing else: no quotes, no Markdown, no \
+             explanation.\n{}",
+            values.join("\n")
+        ),
         OutputFormat::JsonSchema { schema, .. } => {
             format!("When you answer, write one JSON value {ONLY} It must be valid against this JSON Schema:\n{schema}")
         }

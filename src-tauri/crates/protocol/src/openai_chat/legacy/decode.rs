@@ -144,5 +144,5 @@ fn build(head: &RequestHead, request: Request, mut notes: Notes) -> Result<Inbou
         repeat: Arc::new(repeat(request.stream_options, &mut notes)),
         ..Echo::default()
     };
-    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None })
+    Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None, forgets_signatures: false })
 }
