@@ -6,6 +6,7 @@
 pub mod account;
 mod admin_event;
 mod background;
+mod browser;
 mod catalog;
 pub mod client_key;
 pub mod clock;
@@ -29,6 +30,7 @@ pub mod upstream;
 mod wiring;
 
 pub use admin_event::AdminEvent;
+pub use browser::{AddressError, Browser, BrowserError, BrowserKind, Desktop, SignInPages};
 pub use catalog::{Decider, ModelTrace, TracedCandidate, TracedRule};
 pub use credential::{StoreChoice, StoreKind as StoreName, StoreState as StoreCondition, VaultKeySource};
 pub use error::{FieldProblem, OpenError, Problem, ProblemCode};

@@ -1,5 +1,6 @@
 //! What a face hands over when it opens a gateway.
 
+use crate::browser::Desktop;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{StoreChoice, VaultKeySource};
 use crate::error::OpenError;
@@ -31,6 +32,8 @@ pub struct Options {
     pub ui: Option<Arc<dyn UiAssets>>,
     /// Where logs go.
     pub log: LogChoice,
+    /// The screen and the browsers of this machine; by default none, so that nothing is ever opened.
+    pub desktop: Desktop,
 }
 
 impl Default for Options {
@@ -44,6 +47,7 @@ impl Default for Options {
             demo: None,
             ui: None,
             log: LogChoice::File,
+            desktop: Desktop::default(),
         }
     }
 }
@@ -62,11 +66,11 @@ impl std::fmt::Debug for Options {
 
 impl Options {
     /// Reads `KIRO_PROXY_DATA_DIR`, `KIRO_PROXY_ENDPOINTS`, `KIRO_PROXY_VAULT_KEY` and, from `names`, every
-    /// `KIRO_PROXY__<SECTION>__<FIELD>` through `env`.
+    /// `KIRO_PROXY__<SECTION>__<FIELD>` through `env`, and what the desktop is known by.
     ///
     /// The environment cannot be listed through `env`, so the names of all settings are asked for one by one.
     pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, OpenError> {
-        let mut options = Self::default();
+        let mut options = Self { desktop: Desktop::from_env(env), ..Self::default() };
         if let Some(path) = env("KIRO_PROXY_DATA_DIR").filter(|path| !path.is_empty()) {
             options.data_dir = Some(PathBuf::from(path));
         }

@@ -3,6 +3,7 @@
 use crate::account::{Book, Leases, Roster, Tokens, installation_machine_id};
 use crate::admin_event::{AdminEvent, Announcer};
 use crate::background;
+use crate::browser::{BrowserError, Browsers, SignInPages};
 use crate::catalog::Catalog;
 use crate::client_key::Keys;
 use crate::clock::{Clock, Timestamp};
@@ -66,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) flows: Arc<Flows>,
     pub(crate) kept: Arc<Kept>,
+    pub(crate) browsers: Arc<Browsers>,
     pub(crate) machine_id: String,
     /// Ends everything that is not an answer.
     pub(crate) stop: CancellationToken,
@@ -117,6 +119,9 @@ impl Gateway {
         follow_network(&http, &now.network).await;
         let names = AgentNames::default();
         let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let pages = SignInPages::new(options.endpoints.clone());
+        let browsers = Arc::new(Browsers::new(options.desktop.clone(), pages, tasks.clone(), stop.clone()));
         let tokens = Arc::new(Tokens::new(
             credentials.clone(),
             Arc::new(HttpIdentity::new(Arc::clone(&http), names.clone())),
@@ -173,8 +178,9 @@ impl Gateway {
                 pipeline,
                 flows,
                 kept,
+                browsers,
                 machine_id,
-                stop: CancellationToken::new(),
+                stop,
                 cut: CancellationToken::new(),
                 tasks,
                 budget: Budget::default(),
@@ -405,6 +411,12 @@ impl Gateway {
     /// What changes, from now on.
     pub fn events(&self) -> broadcast::Receiver<AdminEvent> {
         self.parts.announcer.subscribe()
+    }
+
+    /// Opens a sign-in page in a browser of this machine: `browser` is a [`BrowserKind`](crate::BrowserKind)'s id, by
+    /// default the one in which links open.
+    pub async fn open_page(&self, url: &url::Url, browser: Option<&str>, private: bool) -> Result<(), BrowserError> {
+        self.parts.browsers.open(url, browser, private).await
     }
 
     /// The settings now.

@@ -1,6 +1,7 @@
 //! The admin API: one router for every face, and its OpenAPI document.
 
 mod accounts;
+mod browsers;
 mod events;
 mod extract;
 mod flows;
@@ -45,6 +46,7 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(models::test))
         .routes(routes!(try_it::ask))
         .routes(routes!(flows::list))
+        .routes(routes!(browsers::list))
         .routes(routes!(events::events))
 }
 
