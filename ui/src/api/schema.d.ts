@@ -72,6 +72,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/browsers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers of the machine the gateway runs on. Looked up anew each time. */
+        get: operations["listBrowsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -419,6 +436,29 @@ export interface components {
          * @enum {string}
          */
         AuthMethod: "social" | "idc" | "externalIdp" | "apiKey";
+        /**
+         * @description A browser we know by name.
+         * @enum {string}
+         */
+        BrowserKind: "chrome" | "chromium" | "firefox" | "edge" | "brave" | "opera" | "vivaldi";
+        /** @description The browsers of this machine. */
+        BrowserList: {
+            /** @description At most one of a kind, in a fixed order. */
+            browsers: components["schemas"]["BrowserView"][];
+            /** @description Whether a window can appear on this machine's screen. Without one no browser is ever opened here. */
+            display: boolean;
+        };
+        /** @description One browser. */
+        BrowserView: {
+            /** @description Whether links open in it, as far as the system tells. */
+            default: boolean;
+            /** @description Which one. */
+            id: components["schemas"]["BrowserKind"];
+            /** @description Its name for people. */
+            name: string;
+            /** @description Whether it can be told to open a private window. */
+            private: boolean;
+        };
         /** @description A key as lists show it: everything but its text. */
         ClientKey: {
             /** @description When it was made. */
@@ -1457,6 +1497,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBrowsers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrowserList"];
                 };
             };
         };
