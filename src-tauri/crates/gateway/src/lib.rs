@@ -20,6 +20,7 @@ mod http;
 mod kept;
 mod media;
 mod options;
+pub mod owner;
 mod pipeline;
 pub mod settings;
 mod status;

@@ -18,6 +18,8 @@ use utoipa::ToSchema;
 pub struct Options {
     /// Where all state lives; `None` is the platform's usual place.
     pub data_dir: Option<PathBuf>,
+    /// Where logins of other programs are looked for; `None` is this user's home.
+    pub home: Option<PathBuf>,
     /// Settings that hold for this run only, weakest first.
     pub overrides: Vec<Override>,
     /// Where secrets are kept.
@@ -40,6 +42,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             data_dir: None,
+            home: None,
             overrides: Vec::new(),
             store: StoreChoice::Auto,
             endpoints: None,

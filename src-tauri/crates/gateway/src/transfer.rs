@@ -6,7 +6,6 @@
 //! databases, and saving (`account::Book`).
 
 mod json;
-mod moment;
 mod normal;
 mod text;
 

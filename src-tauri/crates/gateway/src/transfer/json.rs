@@ -3,7 +3,8 @@
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use super::{Companion, Raw, Reject, base_name, moment};
+use super::{Companion, Raw, Reject, base_name};
+use crate::owner::{moment, registration};
 
 type Object = Map<String, Value>;
 
@@ -125,28 +126,6 @@ fn flat(object: &Object) -> Result<Raw, Reject> {
     })
 }
 
-/// The client registration in a file, if it is one: id, secret, end, scopes.
-pub(super) struct Registration {
-    pub(super) client_id: String,
-    pub(super) client_secret: SecretString,
-    pub(super) expires_at: Option<crate::clock::Timestamp>,
-    pub(super) for_kiro: bool,
-}
-
-pub(super) fn registration(content: &str) -> Option<Registration> {
-    let value: Value = serde_json::from_str(content.trim_start_matches('\u{feff}')).ok()?;
-    let object = value.as_object()?;
-    let scopes = object.get("scopes").and_then(Value::as_array);
-    Some(Registration {
-        client_id: text(object, &["clientId"]).ok()??,
-        client_secret: SecretString::from(text(object, &["clientSecret"]).ok()??),
-        expires_at: object.get("expiresAt").and_then(moment::parse),
-        for_kiro: scopes.is_some_and(|scopes| {
-            scopes.iter().any(|scope| scope.as_str().is_some_and(|scope| scope.starts_with("codewhisperer:")))
-        }),
-    })
-}
-
 /// Files that the content points to.
 pub(super) fn wanted(content: &str) -> Vec<String> {
     let Ok(value) = serde_json::from_str::<Value>(content) else { return Vec::new() };
@@ -163,7 +142,7 @@ pub(super) fn wanted(content: &str) -> Vec<String> {
         .flat_map(|object| {
             let pointer = text(object, &["token_path", "tokenPath"]).ok().flatten();
             let hash = text(object, &["clientIdHash"]).ok().flatten();
-            let hash = hash.filter(|hash| super::normal::is_hash(hash)).map(|hash| format!("{hash}.json"));
+            let hash = hash.filter(|hash| registration::is_hash(hash)).map(|hash| format!("{hash}.json"));
             pointer.into_iter().chain(hash)
         })
         .collect()

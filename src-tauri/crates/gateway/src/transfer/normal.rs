@@ -2,16 +2,16 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::json::{Registration, registration};
 use super::{Companion, ImportContext, Raw, Reject, base_name, fingerprint};
 use crate::account::{Account, AccountId, AuthMethod, NewAccount, Provider, Wishes, arn_region, normal_machine_id};
 use crate::credential::Secrets;
+use crate::owner::LONGEST_SECRET;
+use crate::owner::registration::{self, Registration, is_hash};
+use crate::owner::words::{self, Clues};
 use crate::upstream::identity::hosts;
 
 /// Shorter ones were cut by whoever copied them.
 const SHORTEST_REFRESH_TOKEN: usize = 100;
-/// No token of any provider comes near this.
-const LONGEST_SECRET: usize = 64 * 1024;
 /// Start page of AWS Builder ID.
 const BUILDER_START: &str = "https://view.awsapps.com/start";
 /// Profiles that some programs fill in for an account whose own profile they do not know: the shared one of Google and
@@ -102,11 +102,6 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
     })
 }
 
-/// A client registration's file name is 40 hex digits; anything else could be a path.
-pub(super) fn is_hash(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
 /// Kiro IDE keeps the client of an AWS account in a file of its own.
 fn find_registration(raw: &mut Raw, companions: &[Companion]) -> Result<(), Reject> {
     let Some(hash) = raw.client_id_hash.as_deref() else { return Ok(()) };
@@ -120,11 +115,11 @@ fn find_registration(raw: &mut Raw, companions: &[Companion]) -> Result<(), Reje
     let named = companions
         .iter()
         .find(|companion| base_name(&companion.name).eq_ignore_ascii_case(&name))
-        .and_then(|companion| registration(&companion.content));
+        .and_then(|companion| registration::parse(&companion.content));
     let found: Registration = match named {
         Some(found) => found,
         None => {
-            let mut others = companions.iter().filter_map(|companion| registration(&companion.content));
+            let mut others = companions.iter().filter_map(|companion| registration::parse(&companion.content));
             let Some(found) = others.find(|found| found.for_kiro) else { return Ok(()) };
             raw.warnings.push("registration found by scope scan");
             found
@@ -138,53 +133,29 @@ fn find_registration(raw: &mut Raw, companions: &[Companion]) -> Result<(), Reje
 
 /// What the file says wins; a word we do not know is refused. Only when it says nothing the fields decide.
 fn method(raw: &Raw) -> Result<AuthMethod, Reject> {
-    match raw.auth_method.as_deref().map(plain).as_deref() {
-        Some("social" | "google" | "github") => Ok(AuthMethod::Social),
-        Some("idc" | "builderid" | "iam" | "iamsso" | "awsidc" | "enterprise") => Ok(AuthMethod::Idc),
-        Some("externalidp" | "azuread" | "entra") => Ok(AuthMethod::ExternalIdp),
-        Some("apikey") => Ok(AuthMethod::ApiKey),
-        Some(_) => Err(Reject::new("auth_method_unknown", "the sign-in method is not one that Kiro Proxy knows")),
-        // Before the next rule: a directory's client may have a secret too.
-        None if raw.token_endpoint.is_some() || raw.issuer_url.is_some() => Ok(AuthMethod::ExternalIdp),
-        None if raw.api_key.as_ref().is_some_and(is_key) => Ok(AuthMethod::ApiKey),
-        None if raw.client_id.is_some() && raw.client_secret.is_some() => Ok(AuthMethod::Idc),
-        None if raw.client_id_hash.is_some() => Ok(AuthMethod::Idc),
-        None => match raw.provider.as_deref().and_then(named_provider) {
-            Some(Provider::BuilderId | Provider::Enterprise | Provider::Internal) => Ok(AuthMethod::Idc),
-            Some(Provider::AzureAd) => Ok(AuthMethod::ExternalIdp),
-            Some(Provider::Google | Provider::Github) | None => Ok(AuthMethod::Social),
-        },
-    }
+    let clues = Clues {
+        said: raw.auth_method.as_deref(),
+        provider: raw.provider.as_deref(),
+        directory: raw.token_endpoint.is_some() || raw.issuer_url.is_some(),
+        key: raw.api_key.as_ref().is_some_and(is_key),
+        client: (raw.client_id.is_some() && raw.client_secret.is_some()) || raw.client_id_hash.is_some(),
+    };
+    words::method(clues)
+        .ok_or_else(|| Reject::new("auth_method_unknown", "the sign-in method is not one that Kiro Proxy knows"))
 }
 
 fn is_key(secret: &SecretString) -> bool {
     secret.expose_secret().starts_with("ksk_")
 }
 
-fn plain(text: &str) -> String {
-    text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect()
-}
-
-fn named_provider(text: &str) -> Option<Provider> {
-    match plain(text).as_str() {
-        "google" => Some(Provider::Google),
-        "github" => Some(Provider::Github),
-        "builderid" | "awsbuilderid" => Some(Provider::BuilderId),
-        "enterprise" | "awsidc" | "iamsso" | "idc" => Some(Provider::Enterprise),
-        "internal" => Some(Provider::Internal),
-        "azuread" | "entra" | "microsoft" => Some(Provider::AzureAd),
-        _ => None,
-    }
-}
-
 fn provider(method: AuthMethod, raw: &Raw) -> Option<Provider> {
-    let named = raw.provider.as_deref().and_then(named_provider);
+    let named = raw.provider.as_deref().and_then(words::provider);
     match method {
-        AuthMethod::Social => named.or(raw.auth_method.as_deref().and_then(named_provider)),
+        AuthMethod::Social => named.or(raw.auth_method.as_deref().and_then(words::provider)),
         AuthMethod::ExternalIdp => named,
         AuthMethod::ApiKey => None,
         AuthMethod::Idc => {
-            let said_builder = raw.auth_method.as_deref().map(plain).as_deref() == Some("builderid");
+            let said_builder = raw.auth_method.as_deref().map(words::plain).as_deref() == Some("builderid");
             // Without a start page, a profile or another region only Builder ID is left.
             let elsewhere = raw.start_url.as_deref().is_some_and(|url| url.trim_end_matches('/') != BUILDER_START)
                 || raw.profile_arn.as_deref().is_some_and(|arn| !SHARED_ARNS.contains(&arn))

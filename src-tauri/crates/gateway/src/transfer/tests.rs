@@ -182,7 +182,7 @@ fn every_trap_of_the_fixture_is_avoided() {
             }
             "expiresAt variants" => {
                 for value in trap["values"].as_array().expect("values") {
-                    let at = moment::parse(value).map(Timestamp::to_rfc3339);
+                    let at = crate::owner::moment::parse(value).map(Timestamp::to_rfc3339);
                     assert_eq!(at.as_deref(), Some("2026-11-23T10:00:00Z"), "{value}");
                 }
                 continue;

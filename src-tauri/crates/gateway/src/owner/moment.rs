@@ -7,10 +7,10 @@ use time::format_description::well_known::Iso8601;
 use crate::clock::Timestamp;
 
 /// Above this a number means milliseconds; as seconds it would be the year 5138.
-const SECONDS_END: i64 = 100_000_000_000;
+pub(super) const SECONDS_END: i64 = 100_000_000_000;
 
 /// The moment, with fractions of a second dropped; `None` when it is no time.
-pub(super) fn parse(value: &Value) -> Option<Timestamp> {
+pub(crate) fn parse(value: &Value) -> Option<Timestamp> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)).and_then(from_number),
         Value::String(text) => parse_text(text.trim()),
