@@ -120,7 +120,7 @@ fn flow(object: &Object) -> Option<String> {
 }
 
 /// State values are JSON: a text is in quotes.
-fn quoted(value: &String) -> Option<String> {
+fn quoted(value: &str) -> Option<String> {
     match serde_json::from_str(value).ok()? {
         Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         _ => None,

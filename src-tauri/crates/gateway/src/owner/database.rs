@@ -46,15 +46,14 @@ pub(super) struct Wanted<'a> {
 /// The values that are there, from both tables; `None` when there is no database or it has no such tables.
 pub(super) fn read(path: &Path, wanted: Wanted<'_>) -> Result<Option<(Values, Values)>, OwnerError> {
     let Some(path) = real(path)? else { return Ok(None) };
-    for _ in 0..READS {
+    for read in 1..=READS {
         let before = Stamp::of(&path);
-        let way = match Way::into(&path)? {
-            Some(way) => way,
-            None => return Ok(None),
-        };
+        let Some(way) = Way::into(&path)? else { return Ok(None) };
         let result = way.open(&path).and_then(|(connection, _copy)| select(&connection, wanted));
         let result = match result {
             Err(Failed::NeedsRepair) => copied(&path).and_then(|(connection, _copy)| select(&connection, wanted)),
+            // Its log or index went away after we looked: the owner has just closed it.
+            Err(Failed::CannotOpen) if read < READS => continue,
             other => other,
         };
         if way.has_locks() || before == Stamp::of(&path) {
@@ -212,6 +211,7 @@ enum Failed {
     Busy,
     TooLarge,
     NeedsRepair,
+    CannotOpen,
     Refused(String),
 }
 
@@ -227,6 +227,7 @@ impl Failed {
             Self::NeedsRepair => {
                 OwnerError::Malformed { path, detail: "its owner crashed while writing and it cannot be repaired" }
             }
+            Self::CannotOpen => OwnerError::Unreadable { path, reason: "SQLite cannot open it".to_owned() },
             Self::Refused(reason) => OwnerError::Unreadable { path, reason },
         }
     }
@@ -248,12 +249,10 @@ impl From<rusqlite::Error> for Failed {
             Some(ErrorCode::TooBig) => Self::TooLarge,
             Some(ErrorCode::OperationInterrupted) => Self::Because("reading it took too long"),
             Some(ErrorCode::ReadOnly) => Self::NeedsRepair,
-            Some(
-                code @ (ErrorCode::CannotOpen
-                | ErrorCode::PermissionDenied
-                | ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure),
-            ) => Self::Refused(format!("SQLite says {code:?}")),
+            Some(ErrorCode::CannotOpen) => Self::CannotOpen,
+            Some(code @ (ErrorCode::PermissionDenied | ErrorCode::DiskFull | ErrorCode::SystemIoFailure)) => {
+                Self::Refused(format!("SQLite says {code:?}"))
+            }
             Some(_) | None => Self::Because("its tables are not those of the program"),
         }
     }
