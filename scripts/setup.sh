@@ -2,7 +2,7 @@
 # Installs what is missing and says so first. Groups:
 #   build   compiler, Rust, Node: enough for the headless gateway and the UI
 #   window  libraries of the desktop app
-#   test    virtual display, keyring, browser driver, Python, test runners
+#   test    virtual display, keyring, a browser, browser drivers, Python, test runners
 source "$(dirname "$0")/lib.sh"
 node_wanted=20.19.0
 rust_wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
@@ -65,7 +65,7 @@ cargo_tool() { has "$1" || { say "Installing $2 (built from source, some minutes
 
 group_test() {
   system_packages xvfb xauth dbus dbus-x11 gnome-keyring libsecret-tools webkit2gtk-driver xdotool x11-utils imagemagick \
-    fonts-dejavu-core librsvg2-bin python3 python3-venv
+    fonts-dejavu-core librsvg2-bin python3 python3-venv chromium chromium-driver
   cargo_tool cargo-nextest cargo-nextest
   cargo_tool cargo-deny cargo-deny
 }

@@ -3,25 +3,28 @@
 use crate::demo::InProcessDemo;
 use crate::launch::{HIDDEN, Start};
 use crate::shell::{Phase, Refusal, Shell};
+use crate::tray::accounts::{Accounts, Choice};
 use crate::tray::tauri::Tray;
-use crate::tray::{self, TrayAction};
+use crate::tray::{self, Click, TrayAction};
 use crate::window::Change;
-use crate::{bridge, window};
-use axum::body::Body;
-use http::{Method, Request, StatusCode, header};
-use http_body_util::BodyExt as _;
+use crate::{admin, bridge, sign_in, window};
+use http::{Method, StatusCode};
 use kiro_gateway::{AdminEvent, Gateway};
-use serde_json::{Value, json};
+use serde::Deserialize as _;
+use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 use tauri::{AppHandle, Manager as _, RunEvent, WindowEvent};
 use tauri_plugin_autostart::{MacosLauncher, ManagerExt as _};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tower::ServiceExt as _;
+
+/// How old the tray's figures may look.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// Runs the app until a person quits it; answers the exit code.
 pub(crate) fn run(start: Start) -> tauri::Result<i32> {
-    let shell = Arc::new(Shell::new(start.locale.clone()));
+    let shell = Arc::new(Shell::new(start.locale.clone(), start.options.endpoints.as_ref()));
     let app = tauri::Builder::default()
         // First, as the plugin asks: a second launch ends before it touches anything.
         .plugin(tauri_plugin_single_instance::init(|app, arguments, _| {
@@ -41,6 +44,12 @@ pub(crate) fn run(start: Start) -> tauri::Result<i32> {
                 _ => return,
             };
             let shell = shell_of(window.app_handle());
+            if sign_in::is_ours(window.label()) {
+                if change == Change::Closed {
+                    shell.sign_ins.closed(window.label());
+                }
+                return;
+            }
             if change == Change::Closed {
                 shell.bridge.cancel_all();
             }
@@ -51,7 +60,7 @@ pub(crate) fn run(start: Start) -> tauri::Result<i32> {
         .setup(move |app| {
             let app = app.handle();
             let clicked = app.clone();
-            if let Some(tray) = Tray::build(app, shell_of(app).menu(), move |action| act(&clicked, action)) {
+            if let Some(tray) = Tray::build(app, shell_of(app).menu(), move |click| on_click(&clicked, click)) {
                 shell_of(app).has_tray(tray);
             }
             tauri::async_runtime::spawn(quit_on_signal(app.clone()));
@@ -105,6 +114,8 @@ async fn live(app: AppHandle, start: Start) {
         }
     };
     let events = gateway.events();
+    read_accounts(&shell, &gateway).await;
+    sign_in::forget_profiles(&gateway);
     let settings = gateway.settings();
     shell.phase.send_replace(Phase::Open(gateway.clone()));
     shell.redraw();
@@ -126,15 +137,68 @@ fn report(refusal: &Refusal) {
 
 async fn follow(app: AppHandle, gateway: Gateway, mut events: broadcast::Receiver<AdminEvent>) {
     let shell = shell_of(&app);
+    let mut ageing = tokio::time::interval(FRESH);
+    ageing.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let settings_changed = match events.recv().await {
-            Ok(AdminEvent::Settings { .. }) | Err(RecvError::Lagged(_)) => true,
-            Ok(AdminEvent::Status { .. } | AdminEvent::Accounts | AdminEvent::Keys | AdminEvent::Flows { .. }) => false,
-            Err(RecvError::Closed) => return,
+        let event = tokio::select! {
+            event = events.recv() => event,
+            _ = ageing.tick() => Ok(AdminEvent::Accounts),
         };
-        if settings_changed {
-            follow_login_setting(&app, &gateway).await;
+        match event {
+            Ok(AdminEvent::Settings { .. }) => follow_login_setting(&app, &gateway).await,
+            Ok(AdminEvent::Accounts) => read_accounts(&shell, &gateway).await,
+            Ok(AdminEvent::Status { .. } | AdminEvent::Keys | AdminEvent::Flows { .. }) => {}
+            // Some events were missed: whatever they told is looked up.
+            Err(RecvError::Lagged(_)) => {
+                follow_login_setting(&app, &gateway).await;
+                read_accounts(&shell, &gateway).await;
+            }
+            Err(RecvError::Closed) => return,
         }
+        shell.redraw();
+    }
+}
+
+/// Looks up the accounts for the tray.
+async fn read_accounts(shell: &Shell, gateway: &Gateway) {
+    let (status, answer) = admin::call(gateway, Method::GET, "/api/accounts", None).await;
+    match Accounts::deserialize(&answer) {
+        Ok(accounts) => shell.has_accounts(accounts),
+        Err(error) => tracing::error!(%error, %status, "the accounts cannot be shown in the tray"),
+    }
+}
+
+fn on_click(app: &AppHandle, click: Click) {
+    match click {
+        Click::Do(action) => act(app, action),
+        Click::Use(choice) => {
+            let app = app.clone();
+            tauri::async_runtime::spawn(async move {
+                let shell = shell_of(&app);
+                let Some(gateway) = shell.gateway() else { return };
+                use_account(&gateway, choice).await;
+                read_accounts(&shell, &gateway).await;
+                // Also when it was refused: the click turned a mark, and it has to turn back.
+                shell.redraw();
+            });
+        }
+    }
+}
+
+async fn use_account(gateway: &Gateway, choice: Choice) {
+    let account = match choice {
+        Choice::Automatic => None,
+        Choice::Account(id) => Some(id),
+    };
+    admin::ask(gateway, Method::PUT, "/api/accounts/only", Some(json!({ "account": account }))).await;
+}
+
+/// One account after the other: gentle, and each answer shows at once.
+async fn refresh_quota(shell: &Shell, gateway: &Gateway) {
+    let accounts = shell.accounts();
+    for id in accounts.ids() {
+        admin::ask(gateway, Method::GET, &format!("/api/accounts/{id}/usage?fresh=true"), None).await;
+        read_accounts(shell, gateway).await;
         shell.redraw();
     }
 }
@@ -154,8 +218,16 @@ pub(crate) fn act(app: &AppHandle, action: TrayAction) {
                 // The click turned the check mark; when the setting could not be saved it has to turn back.
                 shell.redraw();
             }
+            (TrayAction::RefreshQuota, Some(gateway)) => refresh_quota(&shell, &gateway).await,
             (TrayAction::Quit, gateway) => quit(&app, &shell, gateway).await,
-            (TrayAction::Start | TrayAction::Stop | TrayAction::CopyAddress | TrayAction::AtLogin, None) => {}
+            (
+                TrayAction::Start
+                | TrayAction::Stop
+                | TrayAction::CopyAddress
+                | TrayAction::AtLogin
+                | TrayAction::RefreshQuota,
+                None,
+            ) => {}
         }
     });
 }
@@ -202,9 +274,9 @@ async fn toggle_login_setting(gateway: &Gateway) {
     let wanted = !gateway.settings().startup.at_login;
     // Twice, since somebody may save another setting in between.
     for _ in 0..2 {
-        let (_, current) = admin(gateway, Method::GET, None).await;
+        let (_, current) = admin::call(gateway, Method::GET, "/api/settings", None).await;
         let change = json!({ "revision": current["revision"], "patch": { "startup": { "atLogin": wanted } } });
-        let (status, answer) = admin(gateway, Method::PATCH, Some(change)).await;
+        let (status, answer) = admin::call(gateway, Method::PATCH, "/api/settings", Some(change)).await;
         if status != StatusCode::CONFLICT {
             if !status.is_success() {
                 tracing::warn!(%answer, "the setting startup.atLogin cannot be saved");
@@ -212,23 +284,6 @@ async fn toggle_login_setting(gateway: &Gateway) {
             return;
         }
     }
-}
-
-async fn admin(gateway: &Gateway, method: Method, body: Option<Value>) -> (StatusCode, Value) {
-    let body = body.map(|body| body.to_string()).unwrap_or_default();
-    let request = Request::builder()
-        .method(method)
-        .uri("/api/settings")
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Body::from(body));
-    let Ok(request) = request else { return (StatusCode::BAD_REQUEST, Value::Null) };
-    let answer = match gateway.admin_router().oneshot(request).await {
-        Ok(answer) => answer,
-        Err(never) => match never {},
-    };
-    let status = answer.status();
-    let body = answer.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
 /// Makes the system's autostart entry say what the setting says. A saved "yes" also renews the entry: the program may

@@ -1,12 +1,16 @@
 //! The desktop app: reads the command line and the environment once, then hands over. No decisions live here.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+mod admin;
 mod bridge;
 mod clipboard;
 mod demo;
 mod integration;
 mod launch;
+mod notices;
+mod save;
 mod shell;
+mod sign_in;
 mod tray;
 mod window;
 mod words;

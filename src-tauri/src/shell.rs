@@ -2,12 +2,16 @@
 
 use crate::bridge::Bridge;
 use crate::clipboard::Clipboard;
+use crate::save::{self, SaveRequest};
+use crate::sign_in::SignIns;
+use crate::tray::accounts::Accounts;
 use crate::tray::tauri::Tray;
 use crate::tray::{self, Menu, View};
 use crate::window::Closing;
 use crate::words::Words;
 use axum::Json;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
@@ -16,8 +20,12 @@ use kiro_gateway::{Gateway, OpenError, Problem, ProblemCode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::watch;
+use url::Url;
+
+/// Exports of many accounts are the longest texts that are saved.
+const MAX_SAVED: usize = 16 * 1024 * 1024;
 
 /// How far the gateway is.
 #[derive(Clone)]
@@ -72,19 +80,24 @@ pub(crate) struct Shell {
     pub(crate) bridge: Bridge,
     pub(crate) clipboard: Arc<Clipboard>,
     pub(crate) window: Closing,
+    pub(crate) sign_ins: SignIns,
     tray: OnceLock<Tray>,
+    accounts: Mutex<Accounts>,
     locale: Option<String>,
     quitting: AtomicBool,
 }
 
 impl Shell {
-    pub(crate) fn new(locale: Option<String>) -> Self {
+    /// `stand_in` is where all traffic goes when it is redirected.
+    pub(crate) fn new(locale: Option<String>, stand_in: Option<&Url>) -> Self {
         Self {
             phase: watch::Sender::new(Phase::Opening),
             bridge: Bridge::default(),
             clipboard: Arc::default(),
             window: Closing::default(),
+            sign_ins: SignIns::new(stand_in),
             tray: OnceLock::new(),
+            accounts: Mutex::default(),
             locale,
             quitting: AtomicBool::new(false),
         }
@@ -111,10 +124,27 @@ impl Shell {
             Phase::Failed(_) => tray::menu(View::Failed, &Words::choose(Language::System, locale)),
             Phase::Open(gateway) => {
                 let (status, settings) = (gateway.status(), gateway.settings());
-                let view = View::Open { status: &status, at_login: settings.startup.at_login };
+                let accounts = self.accounts();
+                let view = View::Open { status: &status, at_login: settings.startup.at_login, accounts: &accounts };
                 tray::menu(view, &Words::choose(settings.look.language, locale))
             }
         }
+    }
+
+    /// The accounts as they were told last.
+    pub(crate) fn accounts(&self) -> Accounts {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers the accounts for the tray.
+    pub(crate) fn has_accounts(&self, accounts: Accounts) {
+        *self.accounts.lock().unwrap_or_else(PoisonError::into_inner) = accounts;
+    }
+
+    /// Words in the person's language.
+    pub(crate) fn words(&self) -> Words {
+        let language = self.gateway().map_or(Language::System, |gateway| gateway.settings().look.language);
+        Words::choose(language, self.locale.as_deref())
     }
 
     /// Hands over the tray once it is built.
@@ -143,7 +173,10 @@ impl Shell {
             Err(_) => Phase::Opening,
         };
         let clipboard = Arc::clone(&self.clipboard);
-        let own = Router::new().route("/shell/clipboard", post(move |Json(text)| put(clipboard, text)));
+        let own = Router::new()
+            .route("/shell/clipboard", post(move |Json(text)| put(clipboard, text)))
+            .route("/shell/save", post(async |Json(request): Json<SaveRequest>| save::save(request).await))
+            .layer(DefaultBodyLimit::max(MAX_SAVED));
         match phase {
             Phase::Open(gateway) => own.fallback_service(gateway.admin_router()),
             Phase::Failed(refusal) => own.fallback(async move || unavailable(&refusal)),
@@ -189,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_wait_for_the_gateway_and_learn_why_there_is_none() {
-        let shell = Shell::new(None);
+        let shell = Shell::new(None, None);
         let error = OpenError::Locked { path: PathBuf::from("/data"), holder: Some(42) };
         let asking = async { get(shell.router().await, "/api/status").await };
         let failing = async {
@@ -206,7 +239,7 @@ mod tests {
 
     #[test]
     fn quitting_begins_once() {
-        let shell = Shell::new(None);
+        let shell = Shell::new(None, None);
         assert!(shell.begin_quitting());
         assert!(!shell.begin_quitting());
     }

@@ -1,8 +1,10 @@
 //! What the tray shows for a state, as plain values, and what a click on it means. [`tauri`] draws it.
 
+pub(crate) mod accounts;
 pub(crate) mod tauri;
 
 use crate::words::Words;
+use accounts::{Accounts, Choice, ChoiceItem};
 use kiro_gateway::{ListenerState, Status, StoreCondition};
 
 /// The four icons. They differ in shape and colour.
@@ -26,13 +28,39 @@ pub(crate) enum TrayAction {
     Stop,
     CopyAddress,
     AtLogin,
+    /// Asks how much every account has left.
+    RefreshQuota,
     Quit,
 }
 
+/// What was clicked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Click {
+    /// One of the fixed items.
+    Do(TrayAction),
+    /// Who answers from now on.
+    Use(Choice),
+}
+
+impl Click {
+    /// The meaning of a menu item.
+    pub(crate) fn parse(id: &str) -> Option<Self> {
+        match id {
+            ATTENTION | MORE_ACCOUNTS => Some(Self::Do(TrayAction::Open)),
+            id => TrayAction::parse(id).map(Self::Do).or_else(|| Choice::parse(id).map(Self::Use)),
+        }
+    }
+}
+
+/// The id of the line about accounts that wait for a person.
+const ATTENTION: &str = "attention";
+/// The id of the line for accounts that are not shown.
+const MORE_ACCOUNTS: &str = "more-accounts";
+
 impl TrayAction {
-    /// In the order of the menu.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Open, Self::Start, Self::Stop, Self::CopyAddress, Self::AtLogin, Self::Quit];
+    /// In the order of the menu; the last but one is in the accounts' own menu.
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Open, Self::Start, Self::Stop, Self::CopyAddress, Self::AtLogin, Self::RefreshQuota, Self::Quit];
 
     /// The id of its menu item.
     pub(crate) fn id(self) -> &'static str {
@@ -42,6 +70,7 @@ impl TrayAction {
             Self::Stop => "stop",
             Self::CopyAddress => "copy-address",
             Self::AtLogin => "start-at-login",
+            Self::RefreshQuota => "refresh-quota",
             Self::Quit => "quit",
         }
     }
@@ -62,6 +91,8 @@ pub(crate) enum View<'a> {
         status: &'a Status,
         /// The setting "start at login".
         at_login: bool,
+        /// As they were told last.
+        accounts: &'a Accounts,
     },
     /// The gateway cannot be opened.
     Failed,
@@ -71,11 +102,28 @@ pub(crate) enum View<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Menu {
     pub(crate) icon: Icon,
-    /// The first line of the menu, which cannot be clicked; also the tooltip where there are tooltips.
+    /// The first line of the menu, which cannot be clicked.
     pub(crate) headline: String,
+    /// At most five short lines, where there are tooltips.
+    pub(crate) tooltip: String,
+    /// The line about accounts that wait for a person; a click opens the window.
+    pub(crate) attention: Option<String>,
+    /// The accounts' own menu.
+    pub(crate) accounts: AccountsMenu,
     /// One per action, in the order of [`TrayAction::ALL`]. All are always there: a menu that changes under the pointer
     /// makes people click the wrong thing.
     pub(crate) items: Vec<Item>,
+}
+
+/// The accounts' own menu: who answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AccountsMenu {
+    pub(crate) title: String,
+    /// False while there is no account.
+    pub(crate) enabled: bool,
+    pub(crate) choices: Vec<ChoiceItem>,
+    /// The line for those that are not shown.
+    pub(crate) more: Option<String>,
 }
 
 /// One line that can be clicked.
@@ -91,17 +139,52 @@ pub(crate) struct Item {
 /// The tray for a view.
 pub(crate) fn menu(view: View<'_>, words: &Words) -> Menu {
     let items = TrayAction::ALL.into_iter().map(|action| item(action, view, words)).collect();
-    Menu { icon: icon(view), headline: headline(view, words), items }
+    let none = Accounts::default();
+    let accounts = accounts_of(view).unwrap_or(&none);
+    let headline = headline(view, words);
+    let attention = accounts.attention(words).map(|text| format!("▲ {text}"));
+    Menu {
+        icon: icon(view),
+        tooltip: tooltip(view, &headline, accounts, words),
+        headline,
+        attention,
+        accounts: AccountsMenu {
+            title: words.tray("accounts"),
+            enabled: !accounts.is_empty(),
+            choices: accounts.choices(words),
+            more: accounts.more(words),
+        },
+        items,
+    }
+}
+
+fn accounts_of(view: View<'_>) -> Option<&Accounts> {
+    match view {
+        View::Open { accounts, .. } => Some(accounts),
+        View::Opening | View::Failed => None,
+    }
+}
+
+/// State and address, who answers, what is left, and what is wrong.
+fn tooltip(view: View<'_>, headline: &str, accounts: &Accounts, words: &Words) -> String {
+    let usable = match view {
+        View::Open { status, .. } => status.accounts.usable,
+        View::Opening | View::Failed => 0,
+    };
+    let mut lines = vec![headline.to_owned()];
+    lines.extend(accounts.summary(usable, words));
+    lines.extend(accounts.attention(words));
+    lines.join("\n")
 }
 
 fn icon(view: View<'_>) -> Icon {
     match view {
         View::Opening => Icon::Off,
         View::Failed => Icon::Attention,
-        View::Open { status, .. } => match status.state {
+        View::Open { status, accounts, .. } => match status.state {
             ListenerState::Failed => Icon::Attention,
             ListenerState::Stopped | ListenerState::Starting => Icon::Off,
-            ListenerState::Running if needs_attention(status) => Icon::Attention,
+            ListenerState::Running if needs_attention(status) || accounts.needing_attention() > 0 => Icon::Attention,
             ListenerState::Running if status.in_flight > 0 => Icon::Busy,
             ListenerState::Running => Icon::Ready,
             ListenerState::Stopping => Icon::Busy,
@@ -147,6 +230,9 @@ fn item(action: TrayAction, view: View<'_>, words: &Words) -> Item {
         TrayAction::AtLogin => {
             let on = matches!(view, View::Open { at_login: true, .. });
             ("startAtLogin", status.is_some(), Some(on))
+        }
+        TrayAction::RefreshQuota => {
+            ("accounts.refresh", accounts_of(view).is_some_and(|accounts| !accounts.is_empty()), None)
         }
         TrayAction::Quit => ("quit", true, None),
     };

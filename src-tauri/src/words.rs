@@ -38,6 +38,17 @@ impl Words {
             .iter()
             .fold(self.tray(name), |text, (placeholder, value)| text.replace(&format!("{{{placeholder}}}"), value))
     }
+
+    /// The text of `tray.<name>` with its `{placeholder}`s filled in, when there is such a word.
+    pub(crate) fn find(&self, name: &str, values: &[(&str, &str)]) -> Option<String> {
+        self.catalogue.get(format!("tray.{name}")).map(|_| self.tray_with(name, values))
+    }
+
+    /// The words for an account's state, as the window has them; a state without words needs attention.
+    pub(crate) fn state_of_account(&self, kind: &str) -> String {
+        let text = self.catalogue.get(format!("account.{kind}")).and_then(Value::as_str);
+        text.map_or_else(|| self.tray("attention.state"), str::to_owned)
+    }
 }
 
 /// A broken catalogue gives names instead of words; the build's tests refuse it before that.

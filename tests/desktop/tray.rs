@@ -1,9 +1,10 @@
 //! The app without a window: its icon and menu over D-Bus, as a panel uses them, and how it starts and ends.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use kiro_desktop_tests::{
-    Entry, Home, TrayHost, app_binary, close_window, is_healthy, until, visible_windows, window_is_gone,
+    Admin, Entry, Home, TrayHost, app_binary, close_window, is_healthy, until, visible_windows, window_is_gone,
 };
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -148,5 +149,47 @@ async fn without_a_screen_the_app_says_what_to_use_instead() -> Result<()> {
     let refused = tokio::time::timeout(Duration::from_secs(20), refused).await??;
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8(refused.stderr)?.contains("kiro-proxy serve"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_tray_says_who_answers_and_changes_it() -> Result<()> {
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let mut app = home.launch(&["--hidden"])?;
+    let admin = Admin::of(&home).await?;
+    let in_menu = |entry: &Entry| entry.parent.as_deref() == Some("Accounts");
+    tray.wait_for("no account yet", |entry| entry.label == "Accounts" && !entry.enabled).await?;
+
+    let demo = admin.post("/api/accounts/demo", json!({})).await?;
+    let label = demo["label"].as_str().context("a label")?.to_owned();
+    let is_demo = |chosen: bool| {
+        let label = label.clone();
+        move |entry: &Entry| in_menu(entry) && entry.label.contains(&label) && entry.checked == Some(chosen)
+    };
+    let shown = tray.wait_for("the account, not chosen", is_demo(false)).await?;
+    tray.wait_for("automatic is chosen", |entry| {
+        in_menu(entry) && entry.label == "Automatic" && entry.checked == Some(true)
+    })
+    .await?;
+
+    tray.click(&shown.label).await?;
+    tray.wait_for("the account is chosen", is_demo(true)).await?;
+    assert_eq!(admin.get("/api/accounts").await?["only"], demo["id"]);
+    let entries = tray.entries().await?;
+    let chosen = entries.iter().filter(|entry| in_menu(entry) && entry.checked == Some(true)).count();
+    assert_eq!(chosen, 1, "{entries:#?}");
+
+    tray.click("Automatic").await?;
+    tray.wait_for("the account is not chosen", is_demo(false)).await?;
+    assert_eq!(admin.get("/api/accounts").await?["only"], Value::Null);
+
+    let path = format!("/api/accounts/{}", demo["id"].as_str().context("an id")?);
+    admin.call(reqwest::Method::DELETE, &path, None).await?;
+    tray.wait_for("no account again", |entry| entry.label == "Accounts" && !entry.enabled).await?;
+    assert!(!tray.entries().await?.iter().any(|entry| entry.label.contains(&label)));
+
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
     Ok(())
 }

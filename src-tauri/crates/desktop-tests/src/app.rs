@@ -43,6 +43,18 @@ impl Home {
         self.dir.path().join("data")
     }
 
+    /// A folder of this person's own.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.dir.path().join(name);
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// Where programs are found.
+    pub fn path_variable(&self) -> String {
+        std::env::var("PATH").unwrap_or_default()
+    }
+
     /// What the desktop starts at login.
     pub fn autostart_entries(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.dir.path().join(".config/autostart"));

@@ -4,14 +4,20 @@
 //! [`until`] and its kin wait for something to become true and give up at a deadline.
 #![expect(clippy::disallowed_methods, reason = "the edge of a test program: environment, helper tasks and deadlines")]
 
+mod admin;
 mod app;
 mod bus;
 mod display;
+mod notifications;
+mod stand_in;
 mod tray;
 mod window;
 
+pub use admin::{Admin, Login};
 pub use app::{App, Home, app_binary, gateway_binary};
-pub use display::{close_window, visible_windows, window_is_gone};
+pub use display::{Key, close_window, press, visible_windows, visible_windows_titled, window_is_gone};
+pub use notifications::{Notifications, Shown};
+pub use stand_in::{Page, StandIn};
 pub use tray::{Entry, TrayHost};
 pub use window::Window;
 

@@ -79,10 +79,12 @@ trait Menu {
     fn event(&self, id: i32, event: &str, data: &Value<'_>, timestamp: u32) -> zbus::Result<()>;
 }
 
-/// One line of the menu.
+/// One line of the menu, or of a menu inside it.
 #[derive(Debug, Clone)]
 pub struct Entry {
     id: i32,
+    /// The line whose own menu this line is in.
+    pub parent: Option<String>,
     /// Without mnemonics.
     pub label: String,
     /// Whether it can be clicked.
@@ -124,23 +126,11 @@ impl TrayHost {
         Ok(MenuProxy::builder(&self.bus).destination(bus)?.path(path)?.build().await?)
     }
 
-    /// The lines of the menu, without separators.
+    /// The lines of the menu and of the menus inside it, without separators, from the top.
     pub async fn entries(&mut self) -> Result<Vec<Entry>> {
         let (_, root) = self.menu().await?.get_layout(0, -1, &[]).await?;
         let mut entries = Vec::new();
-        for child in root.2 {
-            let (id, properties, _): Node = child.try_into()?;
-            let text = |name: &str| properties.get(name).and_then(|value| value.downcast_ref::<String>().ok());
-            let Some(label) = text("label") else { continue };
-            let enabled = properties.get("enabled").and_then(|value| value.downcast_ref::<bool>().ok()).unwrap_or(true);
-            let on = properties.get("toggle-state").and_then(|value| value.downcast_ref::<i32>().ok()) == Some(1);
-            entries.push(Entry {
-                id,
-                label: label.replace('_', ""),
-                enabled,
-                checked: text("toggle-type").map(|_| on),
-            });
-        }
+        collect(root.2, None, &mut entries)?;
         Ok(entries)
     }
 
@@ -190,6 +180,20 @@ impl TrayHost {
         };
         tokio::time::timeout(PATIENCE, shown).await.with_context(|| format!("the icon never shows {state}"))?
     }
+}
+
+fn collect(children: Vec<OwnedValue>, parent: Option<&str>, entries: &mut Vec<Entry>) -> Result<()> {
+    for child in children {
+        let (id, properties, inside): Node = child.try_into()?;
+        let text = |name: &str| properties.get(name).and_then(|value| value.downcast_ref::<String>().ok());
+        let Some(label) = text("label").map(|label| label.replace('_', "")) else { continue };
+        let enabled = properties.get("enabled").and_then(|value| value.downcast_ref::<bool>().ok()).unwrap_or(true);
+        let on = properties.get("toggle-state").and_then(|value| value.downcast_ref::<i32>().ok()) == Some(1);
+        let checked = text("toggle-type").map(|_| on);
+        entries.push(Entry { id, parent: parent.map(str::to_owned), label: label.clone(), enabled, checked });
+        collect(inside, Some(&label), entries)?;
+    }
+    Ok(())
 }
 
 fn pixels(file: &Path) -> Result<Vec<u8>> {
