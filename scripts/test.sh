@@ -26,10 +26,12 @@ ui() { (cd ui && npm run --silent check && npm test --silent); }
 generated() { scripts/gen.sh check; }
 lints() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
 headless_lints() { cargo clippy --quiet --all-targets -- -D warnings; }
-# keychain_real needs sessions of its own and has a step of its own.
+# keychain_real needs sessions of its own, endurance needs minutes: both have steps of their own.
 rust_tests() {
-  cargo nextest run --no-fail-fast --status-level slow -E 'not binary(keychain_real)' && cargo nextest run -p kiro-bench --status-level slow
+  cargo nextest run --no-fail-fast --status-level slow -E 'not (binary(keychain_real) or binary(endurance))' && cargo nextest run -p kiro-bench --status-level slow
 }
+# One after the other: each test takes all cores. The figures they print belong into docs/reliability.md.
+endurance() { cargo nextest run -p kiro-cli --test endurance --test-threads 1 --no-capture; }
 desktop() {
   cargo build --quiet -p kiro-proxy-desktop -p kiro-cli &&
     scripts/with-desktop.sh cargo nextest run -p kiro-proxy-desktop -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all
@@ -55,6 +57,7 @@ if $linux; then step "lints" lints; else step "lints (headless)" headless_lints;
 step "Rust tests" rust_tests
 if [ "$mode" = all ]; then
   step "real clients" tests/clients/run.sh
+  if $linux; then step "endurance" endurance; else skip "endurance" "kills and shares files as on Linux"; fi
   if $linux; then
     step "keychain" keychain
     step "desktop" desktop

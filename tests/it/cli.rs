@@ -15,14 +15,14 @@ use crate::harness::{PATIENCE, ask, client, fresh_login, raw_status};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kiro-proxy");
 
 /// A folder of its own with a vault key, and nothing of the environment but the path.
-struct Home {
+pub struct Home {
     dir: TempDir,
     upstream: Option<String>,
     vault: bool,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let dir = TempDir::with_prefix("kp-").unwrap();
         let key = dir.path().join("vault.key");
         let bytes: Vec<u8> =
@@ -54,27 +54,38 @@ impl Home {
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> Output {
+    pub async fn run(&self, arguments: &[&str]) -> Output {
         finish(self.command(arguments)).await
     }
 
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub async fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(arguments).await;
         assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{arguments:?} printed no JSON: {}", text(&output.stdout)))
     }
 
-    async fn serve(&self, arguments: &[&str]) -> Serving {
+    pub async fn serve(&self, arguments: &[&str]) -> Serving {
         let mut all = vec!["serve", "--port", "0"];
         all.extend(arguments);
         Serving::start(self.command(&all)).await
     }
 
-    fn login(&self, name: &str, family: Family) -> String {
-        let path = self.dir.path().join(format!("{name}.json"));
-        std::fs::write(&path, fresh_login(name, family).to_string()).unwrap();
+    pub fn login(&self, name: &str, family: Family) -> String {
+        self.write(&format!("{name}.json"), &fresh_login(name, family))
+    }
+
+    /// A file in the folder; answers its path.
+    pub fn write(&self, name: &str, content: &Value) -> String {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, content.to_string()).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// The same home with its traffic sent to a stand-in.
+    pub fn upstream(mut self, url: &str) -> Self {
+        self.upstream = Some(url.to_owned());
+        self
     }
 }
 
@@ -96,16 +107,16 @@ async fn finish(mut command: Command) -> Output {
     tokio::time::timeout(PATIENCE, command.output()).await.expect("the program ends").expect("the program starts")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A program that said that it is ready.
-struct Serving {
-    child: Child,
+pub struct Serving {
+    pub child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     said: Vec<String>,
-    address: String,
+    pub address: String,
 }
 
 impl Serving {
@@ -147,14 +158,14 @@ impl Serving {
     }
 
     #[cfg(unix)]
-    async fn stop(mut self) -> Option<i32> {
+    pub async fn stop(mut self) -> Option<i32> {
         self.signal(rustix::process::Signal::TERM);
         while let Ok(Some(_)) = self.lines.next_line().await {}
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("stops").unwrap().code()
     }
 }
 
-async fn question(address: &str, key: &str, text: &str) -> (StatusCode, Value) {
+pub async fn question(address: &str, key: &str, text: &str) -> (StatusCode, Value) {
     let request = client().post(format!("{address}/v1/messages")).bearer_auth(key).json(&ask(text));
     let answer = request.send().await.expect("an answer");
     (answer.status(), answer.json().await.expect("JSON"))

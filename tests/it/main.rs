@@ -20,6 +20,7 @@ mod failures;
 mod guard;
 mod harness;
 mod kept;
+mod kills;
 mod models;
 mod protocols;
 mod refresh;

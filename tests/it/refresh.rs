@@ -1,23 +1,26 @@
 //! Tokens: one refresh however many wait, a rotated token is saved before it is used, and one forced refresh when the service forgot one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use kiro_gateway::StoreChoice;
-use kiro_simulator::{Family, Faults, Script, Target};
+use kiro_gateway::clock::{Clock as _, ManualClock, SystemClock};
+use kiro_simulator::{AccountSeed, Family, Faults, Script, Target};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
-use crate::harness::{Plan, World, ask, eventually, expired_login, fresh_login};
+use crate::harness::{Plan, World, ask, eventually, expired_login, fresh_login, login};
 
 fn refreshes(world: &World) -> usize {
     world.control.journal().iter().filter(|e| matches!(e.operation.as_str(), "RefreshToken" | "CreateToken")).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_requests_on_an_expired_token_make_one_refresh() {
+async fn a_thousand_requests_on_an_expired_token_make_one_refresh() {
     let world = Arc::new(Plan::default().accounts(vec![expired_login("social", Family::Social)]).start().await);
     let mut running = tokio::task::JoinSet::new();
-    for n in 0..200 {
+    for n in 0..1_000 {
         let world = Arc::clone(&world);
         running.spawn(async move {
             let (status, reply) = world.send(&ask(&format!("SAY: number {n}"))).await;
@@ -95,6 +98,83 @@ async fn a_rotated_refresh_token_survives_a_restart() {
     world.control.expire_tokens();
     let (status, reply) = world.send(&ask("SAY: two")).await;
     assert_eq!(status, StatusCode::OK, "{reply}");
+    world.assert_no_violations();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_takes_long_holds_up_no_other_account() {
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let (ours, ends) = (Arc::clone(&clock), clock.now().plus(Duration::from_secs(1800)).to_rfc3339());
+    let soon = login(&AccountSeed::new("social", Family::Social), &ends);
+    let world = Plan::default()
+        .accounts(vec![soon, fresh_login("builderid", Family::BuilderId)])
+        .options(move |options| options.clock = ours)
+        .start()
+        .await;
+    let world = Arc::new(world);
+    // What the accounts are offered is known before it matters how long anything takes.
+    let (status, reply) = world.send(&ask("SAY: first")).await;
+    assert_eq!(status, StatusCode::OK, "{reply}");
+    let held = Faults { hold_after: true, ..Faults::default() };
+    world.control.enqueue(
+        Target::Account("social".into()),
+        Script { operation: "RefreshToken".into(), faults: held, ..Script::default() },
+    );
+    clock.advance(Duration::from_secs(1800));
+    let mut running = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let world = Arc::clone(&world);
+        running.spawn(async move { (n, world.send(&ask(&format!("SAY: number {n}"))).await) });
+    }
+    let mut answered = 0;
+    while let Some(done) = running.join_next().await {
+        let (n, (status, reply)) = done.expect("answered");
+        assert_eq!(status, StatusCode::OK, "{reply}");
+        assert_eq!(reply["content"][0]["text"], format!("number {n}"));
+        answered += 1;
+        if answered == 16 {
+            // Two at most wait for the account whose refresh is held.
+            assert_eq!(refreshes(&world), 1);
+            world.control.release();
+        }
+    }
+    assert_eq!(refreshes(&world), 1);
+    world.assert_no_violations();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_hang_up_at_any_moment_of_a_refresh_lose_no_token() {
+    let world = Plan::default().accounts(vec![expired_login("social", Family::Social)]).start().await;
+    let body = ask("SAY: never read").to_string();
+    let request = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        world.key,
+        body.len()
+    );
+    let authority = world.url.strip_prefix("http://").expect("a URL").to_owned();
+    for round in 0..60 {
+        world.control.expire_tokens();
+        let before = refreshes(&world);
+        let mut socket = tokio::net::TcpStream::connect(&authority).await.expect("connects");
+        socket.write_all(request.as_bytes()).await.expect("sent");
+        match round % 3 {
+            // At once.
+            0 => {}
+            // While the refresh is on its way.
+            1 => eventually("a refresh", || refreshes(&world) > before).await,
+            // After a number of turns of the scheduler.
+            _ => {
+                for _ in 0..round * 7 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        drop(socket);
+    }
+    let (status, reply) = world.send(&ask("SAY: still here")).await;
+    assert_eq!(status, StatusCode::OK, "{reply}");
+    let refused = world.control.counters().refreshes_refused;
+    assert_eq!(refused, 0, "a used token was sent");
     world.assert_no_violations();
 }
 

@@ -21,6 +21,7 @@ fn status(state: ListenerState) -> Status {
         accounts: AccountCounts { total: 1, usable: 1, demo: 0 },
         store: StoreStatus { kind: StoreName::Keychain, state: StoreCondition::Ready },
         problem: None,
+        refreshes: Default::default(),
         simulated: false,
     }
 }

@@ -4,6 +4,7 @@
 //! called (`upstream/identity`) and what a request does with a lease (`dispatch`).
 
 mod book;
+mod intent;
 mod lease;
 mod machine;
 mod roster;
@@ -16,12 +17,13 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 
 pub use book::{Added, Book, BookError, NewAccount};
+pub use intent::CutShort;
 pub use lease::{Census, Lease, Leases, Outcome};
 pub use machine::{installation_machine_id, normal_machine_id};
 pub use roster::{Roster, RosterError};
 pub use selection::{LeaseRequest, NoAccount};
 pub use state::{AccountState, Signal};
-pub use token::{AccessToken, TokenError, Tokens};
+pub use token::{AccessToken, TokenError, TokenParts, Tokens};
 
 /// Names an account. Random, never reused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -110,7 +112,7 @@ pub struct Stopped {
     pub at: Timestamp,
 }
 
-/// The two ways an account stops for good.
+/// The ways an account stops until a person acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum StoppedKind {
@@ -118,6 +120,8 @@ pub enum StoppedKind {
     NeedsLogin,
     /// The upstream suspended it.
     Suspended,
+    /// The program that shares the login has signed in as somebody else.
+    OwnerSwitched,
 }
 
 /// What we know about an account, without any secret.
@@ -199,6 +203,22 @@ pub struct Link {
     pub owner: LinkOwner,
     /// Absolute path of the file.
     pub path: String,
+    /// Whether tokens that were rotated here are written into the owner's file. A person's wish; off unless said.
+    #[serde(default)]
+    pub write_back: bool,
+    /// Since when the owner's file has a refresh token that was used up here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverged_at: Option<Timestamp>,
+    /// When the owner was seen with another login; the account is stopped since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched_at: Option<Timestamp>,
+}
+
+impl Link {
+    /// A link to a file that was not looked at yet.
+    pub fn new(owner: LinkOwner, path: impl Into<String>) -> Self {
+        Self { owner, path: path.into(), write_back: false, diverged_at: None, switched_at: None }
+    }
 }
 
 /// Programs whose logins can be shared.
@@ -256,6 +276,9 @@ pub enum ProxyChoice {
 }
 
 impl Account {
+    /// The region of what does not say otherwise.
+    pub(crate) const FIRST_REGION: &'static str = "us-east-1";
+
     /// Whether its answers are made up on this machine.
     pub fn is_demo(&self) -> bool {
         match self.origin {
@@ -277,7 +300,7 @@ impl Account {
 
     /// Region of the data plane: the ARN's fourth field wins, then what was recorded, then the first region.
     pub fn data_region(&self) -> &str {
-        self.profile_arn.as_deref().and_then(arn_region).or(self.api_region.as_deref()).unwrap_or("us-east-1")
+        self.profile_arn.as_deref().and_then(arn_region).or(self.api_region.as_deref()).unwrap_or(Self::FIRST_REGION)
     }
 }
 

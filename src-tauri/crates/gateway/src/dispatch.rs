@@ -141,6 +141,7 @@ impl Dispatcher {
             let error = match self.call(account, &ladder[rung], &token, order, trail).await {
                 Ok(bytes) => {
                     self.remember_rung(account, rung);
+                    self.tokens.accepted(&account.id, &token);
                     return Verdict::Connected(bytes);
                 }
                 Err(error) => error,

@@ -46,7 +46,7 @@ pub use options::{
 };
 pub use settings::Settings;
 pub use settings::store::{OverrideView, SettingsView};
-pub use status::{AccountCounts, ListenerState, Status, StoreStatus};
+pub use status::{AccountCounts, ListenerState, RefreshStatus, Status, StoreStatus};
 pub use wiring::Gateway;
 
 /// The version shown in `status` and sent to nobody else.

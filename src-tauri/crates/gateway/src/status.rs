@@ -44,6 +44,18 @@ pub struct StoreStatus {
     pub state: StoreState,
 }
 
+/// Refresh tokens that are at risk, and what refreshes that were cut short have cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshStatus {
+    /// Accounts whose newest refresh token is in memory only, because the store would not take it.
+    pub unsaved: usize,
+    /// Refreshes that ended before their answer was safe, on this machine so far.
+    pub cut_short: u64,
+    /// Logins that this cost: the unavoidable window between the service's commit and the arrival of its answer.
+    pub logins_lost: u64,
+}
+
 /// The gateway at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +78,8 @@ pub struct Status {
     pub accounts: AccountCounts,
     /// The secret store.
     pub store: StoreStatus,
+    /// Refreshes of the accounts' logins.
+    pub refreshes: RefreshStatus,
     /// Why the listener is not running although it should.
     pub problem: Option<Problem>,
     /// True when answers come from the demo account now.

@@ -1,6 +1,6 @@
 //! The composition root: builds every part once, in order, and takes them down in the opposite order.
 
-use crate::account::{Book, Leases, Roster, Tokens, installation_machine_id};
+use crate::account::{Book, CutShort, Leases, Roster, TokenParts, Tokens, installation_machine_id};
 use crate::admin_event::{AdminEvent, Announcer};
 use crate::background;
 use crate::browser::{BrowserError, Browsers, SignInPages};
@@ -24,7 +24,7 @@ use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
 use crate::settings::store::SettingsStore;
 use crate::settings::{NetworkSettings, Settings};
-use crate::status::{AccountCounts, ListenerState, Status, StoreStatus};
+use crate::status::{AccountCounts, ListenerState, RefreshStatus, Status, StoreStatus};
 use crate::telemetry::Telemetry;
 use crate::tokens::calibration::Calibration;
 use crate::upstream::http::{Http, extra_roots};
@@ -122,14 +122,15 @@ impl Gateway {
         let stop = CancellationToken::new();
         let pages = SignInPages::new(options.endpoints.clone());
         let browsers = Arc::new(Browsers::new(options.desktop.clone(), pages, tasks.clone(), stop.clone()));
-        let tokens = Arc::new(Tokens::new(
-            credentials.clone(),
-            Arc::new(HttpIdentity::new(Arc::clone(&http), names.clone())),
-            Arc::clone(&roster),
-            Arc::clone(&leases),
-            Arc::clone(&clock),
-            tasks.clone(),
-        ));
+        let tokens = Arc::new(Tokens::new(TokenParts {
+            credentials: credentials.clone(),
+            identity: Arc::new(HttpIdentity::new(Arc::clone(&http), names.clone())),
+            roster: Arc::clone(&roster),
+            leases: Arc::clone(&leases),
+            clock: Arc::clone(&clock),
+            tracker: tasks.clone(),
+            dir: Arc::clone(&dir),
+        }));
         let book = Book { roster, leases, tokens, credentials: credentials.clone() };
         let kept = Arc::new(Kept::new(Arc::clone(&dir), credentials.clone(), Arc::clone(&clock)));
         kept.follow(&now.responses).await;
@@ -243,6 +244,8 @@ impl Gateway {
                 let background = self.parts.stop.child_token();
                 let run = background::run(Arc::clone(&self.parts.pipeline), background.clone());
                 self.parts.tasks.spawn(run);
+                let tokens = Arc::clone(&self.parts.book.tokens);
+                self.parts.tasks.spawn(tokens.keep_fresh(background.clone()));
                 tracing::info!(addresses = ?server.addresses(), "clients can connect");
                 self.change(|door| {
                     door.state = ListenerState::Running;
@@ -403,9 +406,16 @@ impl Gateway {
             in_flight: parts.flows.in_flight(),
             accounts: AccountCounts { total: census.total, usable: census.usable, demo: census.demo },
             store: StoreStatus { kind: credentials.kind(), state: credentials.state() },
+            refreshes: self.refreshes(),
             problem: door.problem.clone(),
             simulated: census.simulated,
         }
+    }
+
+    fn refreshes(&self) -> RefreshStatus {
+        let tokens = &self.parts.book.tokens;
+        let CutShort { refreshes, logins_lost } = tokens.cut_short();
+        RefreshStatus { unsaved: tokens.unsaved().len(), cut_short: refreshes, logins_lost }
     }
 
     /// What changes, from now on.

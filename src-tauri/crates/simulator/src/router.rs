@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::delivery::Ended;
 use crate::host::{Host, Plane};
@@ -219,10 +220,15 @@ async fn dispatch(call: &Call) -> Outcome {
                 Operation::GenerateAssistantResponse | Operation::SendMessage => chat::answer(call, &caller).await,
                 other => match scripted(call, &caller.id).await {
                     Scripted::Done(outcome) => outcome,
-                    Scripted::Left(answer) if other == Operation::InvokeMcp => {
-                        mcp::answer(call, &caller, &answer).into()
+                    Scripted::Left(answer, hold) => {
+                        let outcome = if other == Operation::InvokeMcp {
+                            mcp::answer(call, &caller, &answer).into()
+                        } else {
+                            operations::answer(call, &caller).into()
+                        };
+                        hold.wait().await;
+                        outcome
                     }
-                    Scripted::Left(_) => operations::answer(call, &caller).into(),
                 },
             }
         }
@@ -233,7 +239,11 @@ async fn dispatch(call: &Call) -> Outcome {
             }
             match scripted(call, &account).await {
                 Scripted::Done(outcome) => outcome,
-                Scripted::Left(_) => Outcome::Answer(identity::answer(call)),
+                Scripted::Left(_, hold) => {
+                    let response = identity::answer(call);
+                    hold.wait().await;
+                    Outcome::Answer(response)
+                }
             }
         }
     }
@@ -243,23 +253,41 @@ async fn dispatch(call: &Call) -> Outcome {
 enum Scripted {
     /// Nothing.
     Done(Outcome),
-    /// The operation itself, with this wish.
-    Left(Answer),
+    /// The operation itself, with this wish, and what its answer waits for.
+    Left(Answer, Hold),
+}
+
+/// Holds something back until a test releases it.
+struct Hold(Option<watch::Receiver<u64>>);
+
+impl Hold {
+    fn new(call: &Call, wanted: bool) -> Self {
+        Self(wanted.then(|| call.state.release.subscribe()))
+    }
+
+    async fn wait(self) {
+        if let Some(mut released) = self.0 {
+            // An error means that the stand-in is gone.
+            let _ = released.changed().await;
+        }
+    }
 }
 
 /// Takes and applies a script for an operation that does not stream.
 async fn scripted(call: &Call, account: &str) -> Scripted {
     let Some(script) = call.state.memory().take_script(call.operation.name(), account, None) else {
-        return Scripted::Left(Answer::Normal);
+        return Scripted::Left(Answer::Normal, Hold(None));
     };
     call.note(|entry| entry.scripted = true);
     tokio::time::sleep(Duration::from_millis(script.faults.headers_after_ms)).await;
     if script.faults.refuse {
         return Scripted::Done(Outcome::Abort);
     }
+    let after = Hold::new(call, script.faults.hold_after);
+    Hold::new(call, script.faults.hold_before).wait().await;
     match plain(call, &script) {
         Some(response) => Scripted::Done(Outcome::Answer(response)),
-        None => Scripted::Left(script.answer),
+        None => Scripted::Left(script.answer, after),
     }
 }
 

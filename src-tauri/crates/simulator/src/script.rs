@@ -100,6 +100,10 @@ pub struct Faults {
     pub no_close: bool,
     /// The connection is reset before any byte of an answer.
     pub refuse: bool,
+    /// Nothing is done until [`crate::Control::release`]; not for chat answers.
+    pub hold_before: bool,
+    /// Everything is done, and nothing is answered until [`crate::Control::release`]; not for chat answers.
+    pub hold_after: bool,
 }
 
 /// A message put into the answer.

@@ -82,7 +82,7 @@ impl Book {
             // A new sign-in always counts: it is what the person just did. A file counts only for an account that waits for
             // a new sign-in. Neither ends a suspension.
             let waits = known.stopped.as_ref().is_some_and(|stopped| match stopped.kind {
-                StoppedKind::NeedsLogin => true,
+                StoppedKind::NeedsLogin | StoppedKind::OwnerSwitched => true,
                 StoppedKind::Suspended => false,
             });
             let signed_in = match account.origin {
@@ -94,9 +94,8 @@ impl Book {
             }
             account.keep_from(known);
         }
-        self.credentials.save(&SecretId::account(&account.id), &secrets).await?;
+        self.tokens.install(&account.id, &secrets).await?;
         let account = self.roster.add(account)?;
-        self.tokens.forget(&account.id);
         self.leases.forget(&account.id);
         self.leases.signal(&account.id, Signal::LoggedIn)?;
         if let Some((token, expires_at)) = access {
@@ -110,7 +109,7 @@ impl Book {
     pub async fn remove(&self, id: &AccountId) -> Result<bool, BookError> {
         let Some(account) = self.roster.remove(id)? else { return Ok(false) };
         self.leases.forget(id);
-        self.tokens.forget(id);
+        self.tokens.remove(id);
         self.credentials.delete(&SecretId::account(id)).await?;
         tracing::info!(account = %account.id, "account removed");
         Ok(true)

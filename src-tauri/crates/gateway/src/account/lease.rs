@@ -207,6 +207,7 @@ impl Leases {
         let stopped = match &after {
             AccountState::NeedsLogin { reason } => Some((StoppedKind::NeedsLogin, reason)),
             AccountState::Suspended { reason } => Some((StoppedKind::Suspended, reason)),
+            AccountState::OwnerSwitched { reason } => Some((StoppedKind::OwnerSwitched, reason)),
             AccountState::Ready { .. }
             | AccountState::CoolingDown { .. }
             | AccountState::Probing { .. }
@@ -274,6 +275,7 @@ fn initial(account: &Account) -> AccountState {
         (Some(stopped), true) => match stopped.kind {
             StoppedKind::NeedsLogin => AccountState::NeedsLogin { reason: stopped.reason.clone() },
             StoppedKind::Suspended => AccountState::Suspended { reason: stopped.reason.clone() },
+            StoppedKind::OwnerSwitched => AccountState::OwnerSwitched { reason: stopped.reason.clone() },
         },
         (None, true) => AccountState::READY,
     }

@@ -145,7 +145,7 @@ fn why_none<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> NoAccount {
             AccountState::Ready { .. } | AccountState::Probing { .. } => NoAccount::Busy,
             AccountState::CoolingDown { until, .. } => NoAccount::CoolingDown { until: *until },
             AccountState::Exhausted { until } => NoAccount::Exhausted { until: *until },
-            AccountState::NeedsLogin { .. } => NoAccount::NeedsLogin,
+            AccountState::NeedsLogin { .. } | AccountState::OwnerSwitched { .. } => NoAccount::NeedsLogin,
             AccountState::Suspended { .. } => NoAccount::Suspended,
             AccountState::Disabled => NoAccount::Disabled,
         })

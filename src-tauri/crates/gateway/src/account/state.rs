@@ -56,6 +56,11 @@ pub enum AccountState {
         /// The upstream's words.
         reason: String,
     },
+    /// The program that shares the login has signed in as somebody else.
+    OwnerSwitched {
+        /// What is different.
+        reason: String,
+    },
     /// A person switched it off.
     Disabled,
 }
@@ -89,7 +94,12 @@ pub enum Signal {
         /// The upstream's words.
         reason: String,
     },
-    /// A person signed in again.
+    /// The program that shares the login has signed in as somebody else.
+    OwnerSwitched {
+        /// What is different.
+        reason: String,
+    },
+    /// A person signed in again, or the owner of a shared login did.
     LoggedIn,
     /// A person says that the suspension is over.
     Restored,
@@ -122,8 +132,12 @@ impl AccountState {
             },
             Signal::GrantRejected { reason } => match self {
                 // A login does not end a suspension, so the suspension stays in view.
-                Self::Suspended { .. } => self,
+                Self::Suspended { .. } | Self::OwnerSwitched { .. } => self,
                 _ => Self::NeedsLogin { reason },
+            },
+            Signal::OwnerSwitched { reason } => match self {
+                Self::Suspended { .. } => self,
+                _ => Self::OwnerSwitched { reason },
             },
             Signal::LoggedIn => match self {
                 Self::Suspended { .. } => self,
@@ -170,6 +184,7 @@ impl AccountState {
             | Self::Exhausted { .. }
             | Self::NeedsLogin { .. }
             | Self::Suspended { .. }
+            | Self::OwnerSwitched { .. }
             | Self::Disabled => false,
         }
     }

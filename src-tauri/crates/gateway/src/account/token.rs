@@ -1,24 +1,31 @@
 //! Access tokens: in memory only, bought once for everybody who waits, and never handed out before the refresh token that
-//! came with them is safe.
+//! came with them is safe (`docs/reliability.md` has the whole protocol).
 //!
 //! The purchase runs as its own task: a client that leaves does not take a rotated refresh token with it. Leaves out: the
-//! HTTP call (`upstream/identity`) and the timer that asks ahead of expiry (`background`), which simply calls `access`.
+//! HTTP call (`upstream/identity`).
 
 mod cell;
+mod commit;
+mod lock;
 mod purchase;
+mod rescue;
+mod schedule;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+use super::intent::{CutShort, Intents};
 use super::{Account, AccountId, AuthMethod, Leases, Roster};
 use crate::clock::{Clock, Timestamp};
-use crate::credential::{Credentials, SecretId, StoreError, StoreState};
+use crate::credential::{Credentials, SecretId, Secrets, StoreError, StoreState};
+use crate::data_dir::DataDir;
 use crate::upstream::identity::Identity;
-use cell::{Cell, Look};
+use cell::{Cell, Look, Pace};
 
 /// A bearer for the upstream. Cheap to clone; `Debug` hides the text.
 #[derive(Debug, Clone)]
@@ -80,6 +87,24 @@ pub struct Tokens {
     cells: Mutex<HashMap<AccountId, Arc<Cell>>>,
 }
 
+/// What the tokens of accounts are made from.
+pub struct TokenParts {
+    /// Where refresh tokens are.
+    pub credentials: Credentials,
+    /// The token endpoints.
+    pub identity: Arc<dyn Identity>,
+    /// The accounts.
+    pub roster: Arc<Roster>,
+    /// Their conditions.
+    pub leases: Arc<Leases>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Purchases run on it, so that a stop waits for one that is under way.
+    pub tracker: TaskTracker,
+    /// Where intents are kept.
+    pub dir: Arc<DataDir>,
+}
+
 /// What a purchase needs.
 struct Parts {
     credentials: Credentials,
@@ -88,6 +113,9 @@ struct Parts {
     leases: Arc<Leases>,
     clock: Arc<dyn Clock>,
     tracker: TaskTracker,
+    intents: Arc<Intents>,
+    /// A purchase ended or a token came in: the schedule looks again.
+    changed: Notify,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -97,16 +125,15 @@ impl std::fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Purchases run on `tracker`, so that a stop waits for one that is under way.
-    pub fn new(
-        credentials: Credentials,
-        identity: Arc<dyn Identity>,
-        roster: Arc<Roster>,
-        leases: Arc<Leases>,
-        clock: Arc<dyn Clock>,
-        tracker: TaskTracker,
-    ) -> Self {
-        let parts = Parts { credentials, identity, roster, leases, clock, tracker };
+    /// Reads what the last run left open.
+    pub fn new(parts: TokenParts) -> Self {
+        let TokenParts { credentials, identity, roster, leases, clock, tracker, dir } = parts;
+        let intents = Arc::new(Intents::open(&dir));
+        for id in intents.all_pending() {
+            tracing::warn!(account = %id, "the last refresh of this account was cut short; its token is tried once more");
+        }
+        let changed = Notify::new();
+        let parts = Parts { credentials, identity, roster, leases, clock, tracker, intents, changed };
         Self { parts: Arc::new(parts), cells: Mutex::new(HashMap::new()) }
     }
 
@@ -126,10 +153,10 @@ impl Tokens {
             Look::Fresh(token) => Ok(token),
             Look::Due(token) => {
                 // A failure matters once the old token has expired; until then it is in the log.
-                let _ = purchase::start(&self.parts, &cell, account);
+                let _ = purchase::start(&self.parts, &cell, &account.id);
                 Ok(token)
             }
-            Look::Expired => purchase::wait(purchase::start(&self.parts, &cell, account)).await,
+            Look::Expired => purchase::wait(purchase::start(&self.parts, &cell, &account.id)).await,
         }
     }
 
@@ -144,24 +171,93 @@ impl Tokens {
         self.access(account).await
     }
 
+    /// A new token although the present one may be good, because a person asks. A purchase that is under way is shared, and
+    /// an earlier failure does not hold it back.
+    pub async fn force(&self, account: &Account) -> Result<AccessToken, TokenError> {
+        if account.method == AuthMethod::ApiKey {
+            return Err(TokenError::NeedsLogin("an API key cannot be refreshed".into()));
+        }
+        let cell = self.cell(&account.id);
+        cell.end_pause();
+        purchase::wait(purchase::start(&self.parts, &cell, &account.id)).await
+    }
+
+    /// The upstream accepted this token: the generation of the login that it came with has worked, and the one before it is
+    /// let go. Cheap when that is known already.
+    pub fn accepted(&self, id: &AccountId, token: &AccessToken) {
+        let cell = self.cell(id);
+        if token.expires_at.is_none() || cell.generation() != Some(token.generation) || !cell.is_unproven() {
+            return;
+        }
+        let (parts, id) = (Arc::clone(&self.parts), id.clone());
+        self.parts.tracker.spawn(async move { commit::confirm(&parts, &cell, &id).await });
+    }
+
     /// Puts in a token that came with an import, so that the first request needs no purchase.
     pub fn seed(&self, id: &AccountId, token: SecretString, expires_at: Timestamp) {
         let now = self.parts.clock.now();
-        self.cell(id).put(token, Some(expires_at), now);
+        if expires_at > now {
+            self.cell(id).put(token, Some(expires_at.since(now)), Pace::Ahead, now);
+            self.parts.changed.notify_waiters();
+        }
     }
 
     /// When the token in memory expires, if there is one.
     pub fn expires_at(&self, id: &AccountId) -> Option<Timestamp> {
-        self.cell(id).expires_at()
+        self.cell(id).expires_at(self.parts.clock.now())
     }
 
-    /// Drops what is known about an account that was removed or signed in anew.
+    /// What refreshes that were cut short have cost on this machine.
+    pub fn cut_short(&self) -> CutShort {
+        self.parts.intents.cut_short()
+    }
+
+    /// Saves the secrets of an account that is new or signed in anew. A refresh of the login before it may still be under
+    /// way: it can neither overwrite these secrets nor end the new login.
+    pub(crate) async fn install(&self, id: &AccountId, secrets: &Secrets) -> Result<(), StoreError> {
+        let old = self.cell(id);
+        let _saving = old.saving.lock().await;
+        let mut secrets = secrets.clone();
+        if secrets.proxy_credentials.is_none()
+            && let Ok(Some(known)) = self.parts.credentials.load(&SecretId::account(id)).await
+        {
+            // A new sign-in changes nothing about how the account reaches the network.
+            secrets.proxy_credentials = known.proxy_credentials;
+        }
+        self.parts.credentials.save(&SecretId::account(id), &secrets).await?;
+        self.drop_cell(id);
+        self.parts.intents.close(id).await;
+        Ok(())
+    }
+
+    /// Drops what is known about an account that was signed in anew elsewhere.
     pub fn forget(&self, id: &AccountId) {
-        self.cells.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.drop_cell(id);
+        self.parts.changed.notify_waiters();
     }
 
-    /// Accounts whose rotated refresh token is in memory only, because the store would not take it. Anything but zero is a
-    /// reason for alarm: a crash now would cost the login.
+    /// Drops everything about an account that was removed.
+    pub(crate) fn remove(&self, id: &AccountId) {
+        self.drop_cell(id);
+        if let Err(error) = self.parts.intents.forget(id) {
+            tracing::debug!(account = %id, %error, "the record of the account's refreshes could not be removed");
+        }
+    }
+
+    fn drop_cell(&self, id: &AccountId) {
+        let cell = self.cells.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        if let Some(cell) = cell {
+            cell.retire();
+        }
+    }
+
+    /// Whether the account's newest refresh token is in memory only, because the store would not take it: a crash now would
+    /// cost the login.
+    pub fn is_unsaved(&self, id: &AccountId) -> bool {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner).get(id).is_some_and(|cell| cell.is_unsaved())
+    }
+
+    /// All accounts of which [`Self::is_unsaved`] is true.
     pub fn unsaved(&self) -> Vec<AccountId> {
         let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
         cells.iter().filter(|(_, cell)| cell.is_unsaved()).map(|(id, _)| id.clone()).collect()
@@ -176,7 +272,7 @@ impl Tokens {
         let key = secrets
             .and_then(|secrets| secrets.api_key)
             .ok_or_else(|| TokenError::NeedsLogin("the account's API key is not in the store".into()))?;
-        Ok(cell.put(key, None, self.parts.clock.now()))
+        Ok(cell.put(key, None, Pace::Ahead, self.parts.clock.now()))
     }
 
     fn cell(&self, id: &AccountId) -> Arc<Cell> {

@@ -82,6 +82,7 @@ fn state_name(state: &AccountState) -> &'static str {
         AccountState::Exhausted { .. } => "exhausted",
         AccountState::NeedsLogin { .. } => "needs_login",
         AccountState::Suspended { .. } => "suspended",
+        AccountState::OwnerSwitched { .. } => "owner_switched",
         AccountState::Disabled => "disabled",
     }
 }

@@ -2,7 +2,7 @@
 
 use super::rounds::Rounds;
 use super::*;
-use crate::account::{AccountState, LeaseRequest, Leases, Tokens, test_account};
+use crate::account::{AccountState, LeaseRequest, Leases, TokenParts, Tokens, test_account};
 use crate::admin_event::Announcer;
 use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::credential::{Credentials, SecretId, Secrets};
@@ -66,17 +66,18 @@ impl House {
         let root = tempfile::tempdir().expect("a folder");
         let dir = Arc::new(DataDir::open(Some(root.path().join("data"))).expect("opened"));
         let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
-        let roster = Arc::new(Roster::open(dir).expect("opened"));
+        let roster = Arc::new(Roster::open(Arc::clone(&dir)).expect("opened"));
         let leases = Arc::new(Leases::new(Arc::clone(&roster), clock.clone(), 100));
         let credentials = Credentials::in_memory();
-        let tokens = Arc::new(Tokens::new(
-            credentials.clone(),
-            Arc::new(Renewing),
-            Arc::clone(&roster),
-            Arc::clone(&leases),
-            clock.clone(),
-            TaskTracker::new(),
-        ));
+        let tokens = Arc::new(Tokens::new(TokenParts {
+            credentials: credentials.clone(),
+            identity: Arc::new(Renewing),
+            roster: Arc::clone(&roster),
+            leases: Arc::clone(&leases),
+            clock: clock.clone(),
+            tracker: TaskTracker::new(),
+            dir,
+        }));
         for name in accounts {
             let account = roster.add(test_account(name)).expect("added");
             let end = clock.now().plus(Duration::from_secs(24 * 3600));

@@ -43,6 +43,13 @@ pub enum IdentityError {
     /// The grant is gone: only a new sign-in helps.
     #[error("{0}")]
     Dead(String),
+    /// The endpoint does not take this refresh token. Before the grant is called dead, a rotation by somebody else and a
+    /// wrong region must be ruled out: both are answered with the same words (kiro-upstream §5.7).
+    #[error("{0}")]
+    Rejected(String),
+    /// Sent, but no whole answer came back: the refresh token may have been exchanged already.
+    #[error("{0}")]
+    Unanswered(String),
     /// Worth trying again later; says nothing about the grant.
     #[error("{message}")]
     Transient {
@@ -54,7 +61,7 @@ pub enum IdentityError {
 }
 
 impl IdentityError {
-    fn transient(message: impl Into<String>) -> Self {
+    pub(crate) fn transient(message: impl Into<String>) -> Self {
         Self::Transient { message: message.into(), retry_after: None }
     }
 }
@@ -110,7 +117,8 @@ impl HttpIdentity {
 
     async fn call(&self, account: &Account, secrets: &Secrets) -> Result<Refreshed, IdentityError> {
         let response = self.request(account, secrets).await?.timeout(DEADLINE).send().await.map_err(|error| {
-            IdentityError::transient(format!("the token endpoint cannot be reached: {}", plain(&error)))
+            let words = format!("the token endpoint cannot be reached: {}", plain(&error));
+            if error.is_connect() { IdentityError::transient(words) } else { IdentityError::Unanswered(words) }
         })?;
         let status = response.status();
         let retry_after = response
@@ -221,10 +229,10 @@ fn with_offline_access(scopes: &str) -> String {
 
 /// The kind of failure without the URL, whose query could carry what it should not.
 fn plain(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
+    if error.is_connect() {
         "no connection"
+    } else if error.is_timeout() {
+        "no answer in time"
     } else {
         "the connection broke"
     }
@@ -235,10 +243,11 @@ async fn read_capped(mut response: reqwest::Response) -> Result<Vec<u8>, Identit
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() <= LONGEST_ANSWER => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err(IdentityError::transient("the token endpoint's answer is far too long")),
+            Ok(Some(_)) => return Err(IdentityError::Unanswered("the token endpoint's answer is far too long".into())),
             Ok(None) => return Ok(body),
             Err(error) => {
-                return Err(IdentityError::transient(format!("the token endpoint's answer is cut: {}", plain(&error))));
+                let words = format!("the token endpoint's answer is cut: {}", plain(&error));
+                return Err(IdentityError::Unanswered(words));
             }
         }
     }

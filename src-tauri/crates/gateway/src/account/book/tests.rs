@@ -3,7 +3,7 @@ use secrecy::ExposeSecret;
 use tokio_util::task::TaskTracker;
 
 use super::*;
-use crate::account::{AccountState, test_account};
+use crate::account::{AccountState, TokenParts, test_account};
 use crate::clock::{Clock, ManualClock};
 use crate::credential::{CredentialStore, MemoryStore, StoreKind, StoreState};
 use crate::data_dir::DataDir;
@@ -47,18 +47,19 @@ impl CredentialStore for Full {
 fn book(store: Arc<dyn CredentialStore>) -> (tempfile::TempDir, Book) {
     let root = tempfile::tempdir().expect("temp dir");
     let dir = Arc::new(DataDir::open(Some(root.path().join("state"))).expect("opens"));
-    let roster = Arc::new(Roster::open(dir).expect("opens"));
+    let roster = Arc::new(Roster::open(Arc::clone(&dir)).expect("opens"));
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(1_000)));
     let leases = Arc::new(Leases::new(Arc::clone(&roster), Arc::clone(&clock), 2));
     let credentials = Credentials::new(store);
-    let tokens = Tokens::new(
-        credentials.clone(),
-        Arc::new(NoIdentity),
-        Arc::clone(&roster),
-        Arc::clone(&leases),
+    let tokens = Tokens::new(TokenParts {
+        credentials: credentials.clone(),
+        identity: Arc::new(NoIdentity),
+        roster: Arc::clone(&roster),
+        leases: Arc::clone(&leases),
         clock,
-        TaskTracker::new(),
-    );
+        tracker: TaskTracker::new(),
+        dir,
+    });
     (root, Book { roster, leases, tokens: Arc::new(tokens), credentials })
 }
 

@@ -88,6 +88,7 @@ proptest! {
             AccountState::Exhausted { until } => prop_assert_eq!(state.next(Signal::Tick, until), AccountState::READY),
             AccountState::Ready { failures } => prop_assert!(failures < FAILURES_TO_COOL),
             AccountState::Probing { .. } | AccountState::NeedsLogin { .. } | AccountState::Suspended { .. }
+            | AccountState::OwnerSwitched { .. }
             | AccountState::Disabled => {}
         }
     }

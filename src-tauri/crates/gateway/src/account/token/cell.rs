@@ -1,4 +1,7 @@
 //! What is known about one account's token. All decisions under one short lock, none across an await.
+//!
+//! A token's age is the longer of what the wall clock and the monotonic clock say since it was issued: the first counts
+//! sleep, the second survives a clock that is set back. Its end is never compared with the wall clock alone.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -38,6 +41,25 @@ pub(super) enum Gate {
     Buy(watch::Sender<Option<Answer>>, Waiting),
 }
 
+/// When the next token is bought, as part of this one's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// At about 80 %: the login is ours alone.
+    Ahead,
+    /// Close to the end: another program shares the login and should go first.
+    Late,
+}
+
+impl Pace {
+    /// The random part keeps many accounts from refreshing in one second.
+    fn share(self) -> f64 {
+        match self {
+            Self::Ahead => rand::random_range(0.75..0.85),
+            Self::Late => rand::random_range(0.92..0.97),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Inside {
     token: Option<Held>,
@@ -46,14 +68,33 @@ struct Inside {
     failures: u32,
     pause: Option<(Instant, TokenError)>,
     unsaved: Option<Secrets>,
+    /// The newest generation of secrets in the store has worked somewhere.
+    proven: bool,
+    retired: bool,
 }
 
 struct Held {
     token: AccessToken,
-    /// When to buy the next one: at about 80 % of its life.
-    due_at: Option<Timestamp>,
+    issued_at: Timestamp,
+    issued: Instant,
+    /// `None` for what does not expire.
+    life: Option<Life>,
+}
+
+/// Ages, counted from the moment of issue.
+#[derive(Clone, Copy)]
+struct Life {
+    /// When to buy the next one.
+    due: Duration,
     /// Last moment at which it is handed out.
-    usable_until: Option<Timestamp>,
+    usable: Duration,
+    whole: Duration,
+}
+
+impl Held {
+    fn age(&self, now: Timestamp) -> Duration {
+        now.since(self.issued_at).max(self.issued.elapsed())
+    }
 }
 
 #[derive(Default)]
@@ -69,11 +110,13 @@ impl Cell {
     }
 
     pub(super) fn look(&self, now: Timestamp) -> Look {
-        match &self.inside().token {
-            None => Look::Expired,
-            Some(held) if held.usable_until.is_some_and(|until| now >= until) => Look::Expired,
-            Some(held) if held.due_at.is_some_and(|due| now >= due) => Look::Due(held.token.clone()),
-            Some(held) => Look::Fresh(held.token.clone()),
+        let inside = self.inside();
+        let Some(held) = &inside.token else { return Look::Expired };
+        let age = held.age(now);
+        match held.life {
+            Some(life) if age >= life.usable => Look::Expired,
+            Some(life) if age >= life.due => Look::Due(held.token.clone()),
+            Some(_) | None => Look::Fresh(held.token.clone()),
         }
     }
 
@@ -85,31 +128,48 @@ impl Cell {
         }
     }
 
-    pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        self.inside().token.as_ref().and_then(|held| held.token.expires_at)
+    pub(super) fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let inside = self.inside();
+        let held = inside.token.as_ref()?;
+        let life = held.life?;
+        let (age, whole) = (held.age(now), life.whole);
+        Some(if age <= whole { now.plus(whole - age) } else { now.minus(age - whole) })
     }
 
-    pub(super) fn put(&self, secret: SecretString, expires_at: Option<Timestamp>, now: Timestamp) -> AccessToken {
+    /// How long until the next token should be bought; zero when it is time, `None` when there is nothing to buy or
+    /// somebody is at it.
+    pub(super) fn due_in(&self, now: Timestamp) -> Option<Duration> {
+        let inside = self.inside();
+        if inside.running.as_ref().is_some_and(is_running) {
+            return None;
+        }
+        let due = match &inside.token {
+            None => Duration::ZERO,
+            Some(held) => held.life?.due.saturating_sub(held.age(now)),
+        };
+        let pause = inside.pause.as_ref().map_or(Duration::ZERO, |(until, _)| until.duration_since(Instant::now()));
+        Some(due.max(pause))
+    }
+
+    /// Publishes a token that lives for `life` from now; `None` does not expire.
+    pub(super) fn put(&self, secret: SecretString, life: Option<Duration>, pace: Pace, now: Timestamp) -> AccessToken {
         let mut inside = self.inside();
         inside.generation += 1;
+        let expires_at = life.map(|life| now.plus(life));
         let token = AccessToken { secret: Arc::new(secret), expires_at, generation: inside.generation };
-        let life = expires_at.map(|at| at.since(now));
-        // Jitter by generation and address would repeat; a random part keeps many accounts from refreshing in one second.
-        let early = rand::random_range(0.75..0.85);
-        let due_at = life.map(|life| now.plus(life.mul_f64(early)));
-        let usable_until = expires_at.zip(life).map(|(at, life)| at.minus(MARGIN.min(life / 10)));
-        inside.token = Some(Held { token: token.clone(), due_at, usable_until });
+        let life = life.map(|whole| {
+            let usable = whole.saturating_sub(MARGIN.min(whole / 10));
+            Life { due: whole.mul_f64(pace.share()).min(usable), usable, whole }
+        });
+        inside.token = Some(Held { token: token.clone(), issued_at: now, issued: Instant::now(), life });
         token
     }
 
     /// Joins the purchase that is under way, or makes the caller the buyer.
     pub(super) fn gate(&self) -> Gate {
         let mut inside = self.inside();
-        if let Some(running) = &inside.running {
-            // A sender that is gone without an answer means that the buyer was cut down: the next caller buys.
-            if running.borrow().is_some() || running.has_changed().is_ok() {
-                return Gate::Wait(running.clone());
-            }
+        if let Some(running) = inside.running.as_ref().filter(|running| is_running(running)) {
+            return Gate::Wait(running.clone());
         }
         if let Some((until, error)) = &inside.pause
             && Instant::now() < *until
@@ -119,6 +179,13 @@ impl Cell {
         let (sender, receiver) = watch::channel(None);
         inside.running = Some(receiver.clone());
         Gate::Buy(sender, receiver)
+    }
+
+    /// Forgets that the last purchase failed, because a person asks or something outside changed.
+    pub(super) fn end_pause(&self) {
+        let mut inside = self.inside();
+        inside.pause = None;
+        inside.failures = 0;
     }
 
     /// Ends a purchase: with the bought token already put, or with a failure that holds for a while.
@@ -154,4 +221,39 @@ impl Cell {
     pub(super) fn is_unsaved(&self) -> bool {
         self.inside().unsaved.is_some()
     }
+
+    pub(super) fn set_unproven(&self, unproven: bool) {
+        self.inside().proven = !unproven;
+    }
+
+    /// Whether the newest generation in the store still has to prove itself; it counts as proven afterwards.
+    pub(super) fn take_unproven(&self) -> bool {
+        !std::mem::replace(&mut self.inside().proven, true)
+    }
+
+    /// The generation of the token in use.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.inside().token.as_ref().map(|held| held.token.generation)
+    }
+
+    /// Whether [`Self::take_unproven`] would answer true.
+    pub(super) fn is_unproven(&self) -> bool {
+        !self.inside().proven
+    }
+
+    /// The account was removed or signed in anew: whatever is still under way must leave its secrets alone.
+    pub(super) fn retire(&self) {
+        let mut inside = self.inside();
+        inside.retired = true;
+        inside.unsaved = None;
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.inside().retired
+    }
+}
+
+/// A sender that is gone without an answer means that the buyer was cut down: the next caller buys.
+fn is_running(running: &Waiting) -> bool {
+    running.borrow().is_some() || running.has_changed().is_ok()
 }

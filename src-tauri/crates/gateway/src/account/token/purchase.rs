@@ -1,33 +1,39 @@
-//! Buying an access token: load, ask, save what was rotated, publish. One at a time per account, on its own task.
+//! Buying an access token: one at a time per account, on its own task, under the lock that other processes know too.
+//!
+//! The order that makes a kill harmless: intent on disk, token sent, answer saved and synced, token published, waiters woken,
+//! intent closed. What is left open by a kill is looked at by the next purchase.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::watch;
 
-use super::cell::{Answer, Cell, Gate, Waiting};
-use super::{AccessToken, Parts, TokenError};
-use crate::account::{Account, Signal};
+use super::cell::{Answer, Cell, Gate, Look, Waiting};
+use super::commit::{Base, commit};
+use super::{Parts, TokenError, lock, rescue};
+use crate::account::intent::{Intent, TokenMark};
+use crate::account::{Account, AccountId, Signal};
 use crate::credential::{SecretId, Secrets};
-use crate::upstream::identity::{IdentityError, Refreshed};
-
-/// Life of a token whose endpoint does not tell: the shortest that any of them gives.
-const UNTOLD_LIFE: Duration = Duration::from_secs(60 * 60);
-/// First pause before the store is asked again to take a rotated token; doubles up to a minute.
-const SAVE_AGAIN: Duration = Duration::from_secs(1);
+use crate::upstream::identity::IdentityError;
 
 /// Joins or starts a purchase. Synchronous on purpose: once this returns, the purchase no longer depends on the caller.
-pub(super) fn start(parts: &Arc<Parts>, cell: &Arc<Cell>, account: &Account) -> Result<Waiting, TokenError> {
+pub(super) fn start(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) -> Result<Waiting, TokenError> {
     match cell.gate() {
         Gate::Wait(waiting) => Ok(waiting),
         Gate::Failed(error) => Err(error),
         Gate::Buy(sender, waiting) => {
-            let (parts, cell, account) = (Arc::clone(parts), Arc::clone(cell), account.clone());
+            let (parts, cell, id) = (Arc::clone(parts), Arc::clone(cell), id.clone());
             let tracker = parts.tracker.clone();
             tracker.spawn(async move {
-                let answer = buy(&parts, &cell, &account).await;
-                cell.finish(&answer);
-                sender.send_replace(Some(answer));
+                let bought = buy(&parts, &cell, &id).await;
+                cell.finish(&bought.answer);
+                sender.send_replace(Some(bought.answer));
+                parts.changed.notify_waiters();
+                if bought.settled {
+                    parts.intents.close(&id).await;
+                }
+                drop(bought.lock);
             });
             Ok(waiting)
         }
@@ -44,90 +50,144 @@ pub(super) async fn wait(started: Result<watch::Receiver<Option<Answer>>, TokenE
     }
 }
 
-async fn buy(parts: &Arc<Parts>, cell: &Arc<Cell>, account: &Account) -> Answer {
-    let id = SecretId::account(&account.id);
-    let secrets = match cell.unsaved() {
-        Some(secrets) => secrets,
-        None => parts
-            .credentials
-            .load(&id)
-            .await?
-            .ok_or_else(|| TokenError::NeedsLogin("the account's secrets are not in the store".into()))?,
+/// How a purchase ended, and what is still held.
+struct Bought {
+    answer: Answer,
+    /// Nothing that was sent is in the air any more.
+    settled: bool,
+    lock: Option<lock::Held>,
+}
+
+async fn buy(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) -> Bought {
+    let lock = match hold(parts, id).await {
+        Ok(lock) => lock,
+        Err(error) => return Bought { answer: Err(error), settled: false, lock: None },
     };
-    match parts.identity.refresh(account, &secrets).await {
-        Ok(refreshed) => Ok(keep(parts, cell, account, &id, secrets, refreshed).await),
-        Err(IdentityError::Dead(reason)) => {
-            tracing::warn!(account = %account.id, reason, "the refresh grant was rejected");
-            if let Err(error) = parts.leases.signal(&account.id, Signal::GrantRejected { reason: reason.clone() }) {
-                tracing::error!(account = %account.id, %error, "cannot save that the account needs a new sign-in");
-            }
-            Err(TokenError::NeedsLogin(reason))
-        }
-        Err(IdentityError::Transient { message, retry_after }) => {
-            tracing::warn!(account = %account.id, reason = message, "no new token now");
-            Err(TokenError::Transient { message, retry_after })
-        }
-    }
+    let (answer, settled) = trade(parts, cell, id).await;
+    Bought { answer, settled, lock }
 }
 
-/// Saves what was rotated, then publishes the access token.
-async fn keep(
-    parts: &Arc<Parts>,
-    cell: &Arc<Cell>,
-    account: &Account,
-    id: &SecretId,
-    mut secrets: Secrets,
-    refreshed: Refreshed,
-) -> AccessToken {
-    let now = parts.clock.now();
-    let removed = parts.roster.get(&account.id).is_none();
-    if let Some(refresh_token) = refreshed.refresh_token
-        && !removed
-    {
-        secrets.refresh_token = Some(refresh_token);
-        // The old token is dead from here on: what is in memory is the truth until the store has it.
-        let _saving = cell.saving.lock().await;
-        cell.set_unsaved(Some(secrets.clone()));
-        match parts.credentials.save(id, &secrets).await {
-            Ok(()) => cell.set_unsaved(None),
-            Err(error) => {
-                tracing::error!(account = %account.id, %error, "a rotated refresh token could not be saved; it is kept in memory and saving is tried again");
-                save_again(parts, cell, account, id);
-            }
-        }
-    }
-    if let Some(arn) = refreshed.profile_arn
-        && account.profile_arn.as_deref() != Some(arn.as_str())
-        && let Err(error) = parts.roster.update(&account.id, |account| account.profile_arn = Some(arn))
-    {
-        tracing::warn!(account = %account.id, %error, "the profile of the account could not be saved");
-    }
-    let life = refreshed.expires_in.unwrap_or(UNTOLD_LIFE);
-    tracing::info!(account = %account.id, life_seconds = life.as_secs(), "access token refreshed");
-    cell.put(refreshed.access_token, Some(now.plus(life)), now)
-}
-
-/// Keeps offering the newest secrets to the store until it takes them or the account is gone.
-fn save_again(parts: &Arc<Parts>, cell: &Arc<Cell>, account: &Account, id: &SecretId) {
-    let tracker = parts.tracker.clone();
-    let (parts, cell, account_id, id) = (Arc::clone(parts), Arc::clone(cell), account.id.clone(), id.clone());
-    tracker.clone().spawn(async move {
-        let mut pause = SAVE_AGAIN;
-        loop {
-            if !tracker.is_closed() {
-                tokio::time::sleep(pause).await;
-            }
-            pause = (pause * 2).min(Duration::from_secs(60));
-            let _saving = cell.saving.lock().await;
-            let Some(secrets) = cell.unsaved() else { return };
-            let gone = parts.roster.get(&account_id).is_none();
-            if gone || parts.credentials.save(&id, &secrets).await.is_ok() {
-                cell.set_unsaved(None);
-                tracing::info!(account = %account_id, gone, "no unsaved refresh token any more");
-            } else if tracker.is_closed() {
-                tracing::error!(account = %account_id, "stopping with a refresh token that could not be saved: the account will need a new sign-in");
-                return;
-            }
-        }
+/// The login's lock: beside the owner's file for a shared one, in the data directory otherwise and where the owner's folder
+/// takes no file. A place that cannot hold a lock costs the protection against another process, not the account.
+async fn hold(parts: &Parts, id: &AccountId) -> Result<Option<lock::Held>, TokenError> {
+    let link = parts.roster.get(id).and_then(|account| account.link.clone());
+    let shared = link.map(|link| lock::beside(Path::new(&link.path)));
+    let own = parts.intents.lock_file(id).inspect_err(|error| {
+        tracing::warn!(account = %id, %error, "the lock of this account cannot be used");
     });
+    for path in shared.into_iter().chain(own) {
+        match lock::take(path).await {
+            Ok(lock) => return Ok(Some(lock)),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                return Err(TokenError::transient(error.to_string()));
+            }
+            Err(error) => tracing::warn!(account = %id, %error, "this lock of the account cannot be used"),
+        }
+    }
+    Ok(None)
+}
+
+/// Trades the refresh token, and says whether nothing is in the air afterwards.
+async fn trade(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) -> (Answer, bool) {
+    let Some(account) = parts.roster.get(id) else {
+        return (Err(TokenError::NeedsLogin("the account was removed".into())), true);
+    };
+    let secrets = match current(parts, cell, id).await {
+        Ok(secrets) => secrets,
+        Err(error) => return (Err(error), false),
+    };
+    let Some(token) = secrets.refresh_token.clone() else {
+        return (refuse(parts, cell, id, "the account has no refresh token".into()), true);
+    };
+    let cut_short = parts.intents.pending(id).filter(|open| open.token == TokenMark::of(&token));
+    if let Err(error) = begin(parts, cell, id, &token).await {
+        return (Err(error), false);
+    }
+    match parts.identity.refresh(&account, &secrets).await {
+        Ok(refreshed) => commit(parts, cell, Base { account, secrets }, refreshed).await,
+        Err(IdentityError::Rejected(reason)) => match rescue::other_ways(parts, cell, &account, &secrets).await {
+            Some(Ok((base, refreshed))) => commit(parts, cell, base, refreshed).await,
+            Some(Err(error)) => after(error, parts, cell, id),
+            None => (give_up(parts, cell, id, reason, cut_short).await, true),
+        },
+        Err(error) => after(error, parts, cell, id),
+    }
+}
+
+/// What an error of the token endpoint means once nothing else is left to try.
+fn after(error: IdentityError, parts: &Parts, cell: &Cell, id: &AccountId) -> (Answer, bool) {
+    match error {
+        IdentityError::Dead(reason) | IdentityError::Rejected(reason) => (refuse(parts, cell, id, reason), true),
+        IdentityError::Unanswered(message) => {
+            tracing::warn!(account = %id, reason = message, "a refresh got no whole answer");
+            // The token may be used up: the intent stays open, so that a refusal of the next try is explained.
+            (Err(TokenError::transient(message)), false)
+        }
+        IdentityError::Transient { message, retry_after } => {
+            tracing::warn!(account = %id, reason = message, "no new token now");
+            (Err(TokenError::Transient { message, retry_after }), true)
+        }
+    }
+}
+
+/// The secrets as they are now: in memory when the store has not taken them yet.
+pub(super) async fn current(parts: &Parts, cell: &Cell, id: &AccountId) -> Result<Secrets, TokenError> {
+    if let Some(secrets) = cell.unsaved() {
+        return Ok(secrets);
+    }
+    let found = parts.credentials.load(&SecretId::account(id)).await?;
+    found.ok_or_else(|| TokenError::NeedsLogin("the account's secrets are not in the store".into()))
+}
+
+/// Puts the intent on disk. A disk that takes no intent will take no token either: as long as the present access token is
+/// good, nothing is traded.
+pub(super) async fn begin(parts: &Parts, cell: &Cell, id: &AccountId, token: &SecretString) -> Result<(), TokenError> {
+    let now = parts.clock.now();
+    let Err(error) = parts.intents.begin(id, token, now).await else { return Ok(()) };
+    match cell.look(now) {
+        Look::Fresh(_) | Look::Due(_) => {
+            Err(TokenError::transient(format!("nothing can be written ({error}), so the refresh waits")))
+        }
+        Look::Expired => {
+            tracing::error!(account = %id, %error, "refreshing although nothing can be written: the login is at risk until the disk works again");
+            Ok(())
+        }
+    }
+}
+
+/// The grant is gone. A refresh that was cut short before is the likely reason and is named.
+async fn give_up(parts: &Parts, cell: &Cell, id: &AccountId, reason: String, cut_short: Option<Intent>) -> Answer {
+    let reason = match cut_short {
+        None => reason,
+        Some(open) => {
+            parts.intents.lost(id).await;
+            format!(
+                "{reason}. A refresh begun at {} ended before its answer was safe; the sign-in service takes neither the \
+                 token from before it nor an older one",
+                open.at.to_rfc3339()
+            )
+        }
+    };
+    refuse(parts, cell, id, reason)
+}
+
+fn refuse(parts: &Parts, cell: &Cell, id: &AccountId, reason: String) -> Answer {
+    // A sign-in that came meanwhile has its own grant: the end of the old one says nothing about it.
+    if !cell.is_retired() {
+        tracing::warn!(account = %id, reason, "the refresh grant was rejected");
+        if let Err(error) = parts.leases.signal(id, Signal::GrantRejected { reason: reason.clone() }) {
+            tracing::error!(account = %id, %error, "cannot save that the account needs a new sign-in");
+        }
+    }
+    Err(TokenError::NeedsLogin(reason))
+}
+
+/// The account and the secrets that a refresh is made with.
+pub(super) async fn refresh_with(
+    parts: &Parts,
+    account: Arc<Account>,
+    secrets: Secrets,
+) -> Result<(Base, crate::upstream::identity::Refreshed), IdentityError> {
+    let refreshed = parts.identity.refresh(&account, &secrets).await?;
+    Ok((Base { account, secrets }, refreshed))
 }

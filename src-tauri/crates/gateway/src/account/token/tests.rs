@@ -1,146 +1,15 @@
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use futures_util::future::{BoxFuture, join_all};
-use tokio::sync::Semaphore;
+use futures_util::future::join_all;
 
 use super::*;
 use crate::account::{AccountState, test_account};
-use crate::clock::ManualClock;
-use crate::credential::{CredentialStore, MemoryStore, Secrets, StoreKind, StoreState};
-use crate::data_dir::DataDir;
-use crate::upstream::identity::{IdentityError, Refreshed};
+use crate::credential::{CredentialStore, Secrets};
+use crate::upstream::identity::IdentityError;
+use house::{Trouble, house};
 
-/// A token endpoint that rotates: only the last refresh token it gave out is good.
-struct FakeIdentity {
-    calls: AtomicUsize,
-    /// Lets an answer out; a test holds it back by taking the permits.
-    gate: Semaphore,
-    good: Mutex<String>,
-    failures: Mutex<VecDeque<IdentityError>>,
-    life: Mutex<Duration>,
-}
-
-impl Identity for FakeIdentity {
-    fn refresh<'a>(
-        &'a self,
-        _account: &'a Account,
-        secrets: &'a Secrets,
-    ) -> BoxFuture<'a, Result<Refreshed, IdentityError>> {
-        Box::pin(async move {
-            let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
-            let _open = self.gate.acquire().await.expect("never closed");
-            if let Some(failure) = self.failures.lock().expect("lock").pop_front() {
-                return Err(failure);
-            }
-            let sent = secrets.refresh_token.as_ref().map(|token| token.expose_secret().to_owned());
-            let mut good = self.good.lock().expect("lock");
-            if sent.as_deref() != Some(good.as_str()) {
-                return Err(IdentityError::Dead("invalid_grant".into()));
-            }
-            *good = format!("refresh-{}", call + 1);
-            Ok(Refreshed {
-                access_token: SecretString::from(format!("access-{call}")),
-                refresh_token: Some(SecretString::from(good.clone())),
-                expires_in: Some(*self.life.lock().expect("lock")),
-                profile_arn: Some("arn:aws:codewhisperer:us-east-1:111122223333:profile/P".into()),
-            })
-        })
-    }
-}
-
-/// Memory that refuses to save a number of times.
-#[derive(Default)]
-struct StubbornStore {
-    inner: MemoryStore,
-    refusals: AtomicUsize,
-}
-
-impl CredentialStore for StubbornStore {
-    fn kind(&self) -> StoreKind {
-        StoreKind::Memory
-    }
-    fn state(&self) -> StoreState {
-        StoreState::Ready
-    }
-    fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
-        self.inner.load(id)
-    }
-    fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
-        self.inner.load_previous(id)
-    }
-    fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
-        self.inner.confirm(id)
-    }
-    fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
-        let refuse = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        if refuse {
-            Err(StoreError::Failed(StoreKind::Memory, "disk full".into()))
-        } else {
-            self.inner.save(id, secrets)
-        }
-    }
-    fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
-        self.inner.delete(id)
-    }
-}
-
-struct House {
-    _root: tempfile::TempDir,
-    clock: Arc<ManualClock>,
-    identity: Arc<FakeIdentity>,
-    store: Arc<StubbornStore>,
-    roster: Arc<Roster>,
-    leases: Arc<Leases>,
-    tracker: TaskTracker,
-    tokens: Arc<Tokens>,
-    account: Arc<Account>,
-}
-
-async fn house() -> House {
-    let root = tempfile::tempdir().expect("temp dir");
-    let dir = Arc::new(DataDir::open(Some(root.path().join("state"))).expect("opens"));
-    let roster = Arc::new(Roster::open(dir).expect("opens"));
-    let clock = Arc::new(ManualClock::new(Timestamp(1_000_000_000)));
-    let leases = Arc::new(Leases::new(Arc::clone(&roster), clock.clone(), 2));
-    let identity = Arc::new(FakeIdentity {
-        calls: AtomicUsize::new(0),
-        gate: Semaphore::new(1),
-        good: Mutex::new("refresh-1".into()),
-        failures: Mutex::default(),
-        life: Mutex::new(Duration::from_secs(3600)),
-    });
-    let store = Arc::new(StubbornStore::default());
-    let credentials = Credentials::new(store.clone());
-    let tracker = TaskTracker::new();
-    let tokens = Arc::new(Tokens::new(
-        credentials.clone(),
-        identity.clone(),
-        Arc::clone(&roster),
-        Arc::clone(&leases),
-        clock.clone(),
-        tracker.clone(),
-    ));
-    let account = roster.add(test_account("one")).expect("adds");
-    let secrets = Secrets { refresh_token: Some(SecretString::from("refresh-1")), ..Secrets::default() };
-    credentials.save(&SecretId::account(&account.id), &secrets).await.expect("saves");
-    House { _root: root, clock, identity, store, roster, leases, tracker, tokens, account }
-}
-
-impl House {
-    fn calls(&self) -> usize {
-        self.identity.calls.load(Ordering::SeqCst)
-    }
-
-    fn stored(&self) -> String {
-        let secrets = self.store.inner.load(&SecretId::account(&self.account.id)).expect("loads").expect("there");
-        secrets.refresh_token.expect("a token").expose_secret().to_owned()
-    }
-
-    fn good(&self) -> String {
-        self.identity.good.lock().expect("lock").clone()
-    }
-}
+pub(super) mod house;
+mod safety;
 
 #[tokio::test]
 async fn a_thousand_callers_share_one_refresh() {
@@ -185,8 +54,7 @@ async fn a_caller_that_leaves_does_not_take_the_rotated_token_with_it() {
         }
     }
     drop(hold);
-    house.tracker.close();
-    house.tracker.wait().await;
+    house.settle().await;
     assert_eq!(house.stored(), house.good());
     assert_eq!(house.tokens.access(&house.account).await.expect("a token").expose(), "access-1");
     assert_eq!(house.calls(), 1);
@@ -208,8 +76,8 @@ async fn a_token_that_is_due_is_used_while_the_next_one_is_bought() {
 async fn trouble_on_the_way_keeps_the_old_token_until_it_expires() {
     let house = house().await;
     house.tokens.access(&house.account).await.expect("a token");
-    let trouble = || IdentityError::Transient { message: "no connection".into(), retry_after: None };
-    house.identity.failures.lock().expect("lock").extend([trouble(), trouble()]);
+    let trouble = || Trouble::Before(IdentityError::transient("no connection"));
+    house.identity.troubles.lock().expect("lock").extend([trouble(), trouble()]);
     house.clock.advance(Duration::from_secs(3300));
     assert_eq!(house.tokens.access(&house.account).await.expect("old").expose(), "access-1");
     while house.calls() < 2 {
@@ -225,14 +93,14 @@ async fn trouble_on_the_way_keeps_the_old_token_until_it_expires() {
     house.tokens.access(&house.account).await.expect_err("pausing");
     assert_eq!(house.calls(), before);
     tokio::time::advance(Duration::from_secs(120)).await;
-    house.identity.failures.lock().expect("lock").clear();
+    house.identity.troubles.lock().expect("lock").clear();
     house.tokens.access(&house.account).await.expect("a token");
 }
 
 #[tokio::test]
 async fn a_rejected_grant_asks_for_a_new_sign_in_and_says_so_in_the_roster() {
     let house = house().await;
-    *house.identity.good.lock().expect("lock") = "another".into();
+    house.identity.set_good("refresh-another");
     let error = house.tokens.access(&house.account).await.expect_err("rejected");
     assert!(matches!(error, TokenError::NeedsLogin(_)), "{error}");
     assert!(matches!(house.leases.state(&house.account), AccountState::NeedsLogin { .. }));
@@ -261,8 +129,7 @@ async fn a_rotated_token_that_cannot_be_saved_is_used_kept_and_saved_later() {
     assert_eq!(house.tokens.unsaved(), std::slice::from_ref(&house.account.id));
     // The next refresh uses the token in memory, not the dead one in the store.
     house.tokens.refresh_rejected(&house.account, &token).await.expect("the chain goes on");
-    house.tracker.close();
-    house.tracker.wait().await;
+    house.settle().await;
     assert_eq!(house.tokens.unsaved(), []);
     assert_eq!(house.stored(), house.good());
 }
@@ -270,7 +137,7 @@ async fn a_rotated_token_that_cannot_be_saved_is_used_kept_and_saved_later() {
 #[tokio::test]
 async fn another_account_is_not_held_up() {
     let house = house().await;
-    let other = house.roster.add(test_account("two")).expect("adds");
+    let other = house.add(test_account("two"), "other-1").await;
     house.tokens.seed(&other.id, SecretString::from("seeded"), house.clock.now().plus(Duration::from_secs(600)));
     let _hold = house.identity.gate.acquire().await.expect("open");
     let stuck = house.tokens.access(&house.account);

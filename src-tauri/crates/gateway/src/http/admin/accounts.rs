@@ -40,6 +40,10 @@ pub(super) struct AccountView {
     pub(super) state: AccountState,
     /// When the access token in memory ends.
     pub(super) token_expires_at: Option<Timestamp>,
+    /// When a new access token is bought; null for an API key, for an account that is stopped, and while it happens.
+    pub(super) next_refresh_at: Option<Timestamp>,
+    /// Whether its newest refresh token is in memory only, because the store would not take it.
+    pub(super) unsaved: bool,
     /// When it was added.
     pub(super) added_at: Timestamp,
 }
@@ -66,6 +70,8 @@ fn view(gateway: &Gateway, account: &Account) -> AccountView {
         demo: account.is_demo(),
         state: book.leases.state(account),
         token_expires_at: book.tokens.expires_at(&account.id),
+        next_refresh_at: book.tokens.next_refresh_at(&account.id),
+        unsaved: book.tokens.is_unsaved(&account.id),
         added_at: account.added_at,
     }
 }

@@ -12,22 +12,21 @@ use crate::account::AuthMethod;
 /// Longest part of an endpoint's own words that we repeat.
 const LONGEST_WORDS: usize = 200;
 
-/// Names under which the endpoints say that the grant or the client registration is gone.
-const DEAD: [&str; 13] = [
-    "invalid_grant",
+/// Names under which the endpoints say that a new sign-in is needed, whatever token is sent.
+const DEAD: [&str; 8] = [
     "invalid_client",
     "unauthorized_client",
     "interaction_required",
     "consent_required",
     "login_required",
-    "expired_token",
-    "ExpiredTokenException",
-    "InvalidTokenException",
     "ExpiredClientException",
     "InvalidClientException",
-    "InvalidGrantException",
     "UnauthorizedClientException",
 ];
+
+/// Names under which they refuse this refresh token.
+const REJECTED: [&str; 5] =
+    ["invalid_grant", "expired_token", "ExpiredTokenException", "InvalidTokenException", "InvalidGrantException"];
 
 /// Token answers: camelCase from AWS and Kiro, snake_case from directories.
 #[derive(Deserialize)]
@@ -72,16 +71,18 @@ pub(super) fn judge(
     let told = describe(status, name, words);
 
     let client_gone = words.contains("Client is expired");
-    if status.is_client_error()
-        && status != StatusCode::TOO_MANY_REQUESTS
-        && (name.is_some_and(|name| DEAD.contains(&name)) || client_gone)
-    {
-        return Err(IdentityError::Dead(told));
+    if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS {
+        if name.is_some_and(|name| DEAD.contains(&name)) || client_gone {
+            return Err(IdentityError::Dead(told));
+        }
+        if name.is_some_and(|name| REJECTED.contains(&name)) {
+            return Err(IdentityError::Rejected(told));
+        }
     }
     // Kiro's own service answers 401 without a name when the refresh token is gone. A 403 page in HTML is its CDN's word,
     // not its own, and passes.
     if method == AuthMethod::Social && status == StatusCode::UNAUTHORIZED {
-        return Err(IdentityError::Dead(told));
+        return Err(IdentityError::Rejected(told));
     }
     if method == AuthMethod::Social && status == StatusCode::FORBIDDEN && !structured {
         return Err(IdentityError::Transient {
@@ -95,9 +96,9 @@ pub(super) fn judge(
 fn token(body: &[u8]) -> Result<Refreshed, IdentityError> {
     // The parser's own message could quote the body.
     let token: Token = serde_json::from_slice(body)
-        .map_err(|_| IdentityError::transient("the token endpoint answered 200 without a token"))?;
+        .map_err(|_| IdentityError::Unanswered("the token endpoint answered 200 without a token".into()))?;
     if token.access_token.is_empty() {
-        return Err(IdentityError::transient("the token endpoint answered 200 with an empty token"));
+        return Err(IdentityError::Unanswered("the token endpoint answered 200 with an empty token".into()));
     }
     let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     Ok(Refreshed {

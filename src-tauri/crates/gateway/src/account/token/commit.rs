@@ -1,0 +1,127 @@
+//! Making what a refresh brought safe: saved and synced first, published after. A store that refuses never costs the token:
+//! it is used from memory, offered again and again, and said to be at risk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Parts;
+use super::cell::{Answer, Cell, Pace};
+use crate::account::{Account, AccountId};
+use crate::credential::{SecretId, Secrets};
+use crate::upstream::identity::Refreshed;
+
+/// Life of a token whose endpoint does not tell: the shortest that any of them gives.
+const UNTOLD_LIFE: Duration = Duration::from_secs(60 * 60);
+/// First pause before the store is asked again to take a rotated token; doubles up to a minute.
+const SAVE_AGAIN: Duration = Duration::from_secs(1);
+
+/// What was sent, and for whom.
+pub(super) struct Base {
+    pub(super) account: Arc<Account>,
+    pub(super) secrets: Secrets,
+}
+
+/// Saves what was rotated, then publishes the access token. Also says whether everything is safe.
+pub(super) async fn commit(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base, refreshed: Refreshed) -> (Answer, bool) {
+    let Base { account, mut secrets } = base;
+    let now = parts.clock.now();
+    let mut safe = true;
+    if let Some(refresh_token) = refreshed.refresh_token {
+        secrets.refresh_token = Some(refresh_token);
+        safe = save(parts, cell, &account.id, secrets).await;
+    }
+    if !cell.is_retired() {
+        learn(parts, &account, refreshed.profile_arn);
+    }
+    let life = refreshed.expires_in.unwrap_or(UNTOLD_LIFE);
+    // The owner of a shared login goes first when it runs.
+    let pace = if account.link.is_some() { Pace::Late } else { Pace::Ahead };
+    tracing::info!(account = %account.id, life_seconds = life.as_secs(), "access token refreshed");
+    (Ok(cell.put(refreshed.access_token, Some(life), pace, now)), safe)
+}
+
+/// Brings rotated secrets into the store. Whether they are there afterwards.
+async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, secrets: Secrets) -> bool {
+    let _saving = cell.saving.lock().await;
+    // Removed, or signed in anew while this refresh was under way: the chain of tokens it belongs to has ended.
+    if cell.is_retired() || parts.roster.get(id).is_none() {
+        return true;
+    }
+    // The old token is dead from here on: what is in memory is the truth until the store has it.
+    cell.set_unsaved(Some(secrets.clone()));
+    match parts.credentials.save(&SecretId::account(id), &secrets).await {
+        Ok(()) => {
+            cell.set_unsaved(None);
+            cell.set_unproven(true);
+            true
+        }
+        Err(error) => {
+            tracing::error!(account = %id, %error, "a rotated refresh token could not be saved; it is kept in memory and saving is tried again");
+            save_again(parts, cell, id);
+            false
+        }
+    }
+}
+
+/// The newest generation in the store has worked: the one before it is not needed any more.
+pub(super) async fn confirm(parts: &Parts, cell: &Cell, id: &AccountId) {
+    // Under the lock of saving, so that no newer generation is confirmed by an older one's success.
+    let _saving = cell.saving.lock().await;
+    if cell.is_unsaved() || cell.is_retired() || !cell.take_unproven() {
+        return;
+    }
+    if let Err(error) = parts.credentials.confirm(&SecretId::account(id)).await {
+        tracing::debug!(account = %id, %error, "the previous generation of the login could not be removed");
+        cell.set_unproven(true);
+    }
+}
+
+/// What a refresh tells about the account beside the token.
+fn learn(parts: &Parts, account: &Account, profile_arn: Option<String>) {
+    let Some(known) = parts.roster.get(&account.id) else { return };
+    let arn = profile_arn.filter(|arn| known.profile_arn.as_ref() != Some(arn));
+    let region = account.oidc_region.clone().filter(|region| known.oidc_region.as_ref() != Some(region));
+    if arn.is_none() && region.is_none() {
+        return;
+    }
+    let learned = parts.roster.update(&account.id, |account| {
+        if arn.is_some() {
+            account.profile_arn = arn;
+        }
+        if region.is_some() {
+            account.oidc_region = region;
+        }
+    });
+    if let Err(error) = learned {
+        tracing::warn!(account = %account.id, %error, "what was learned of the account could not be saved");
+    }
+}
+
+/// Keeps offering the newest secrets to the store until it takes them or the account is gone.
+fn save_again(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) {
+    let tracker = parts.tracker.clone();
+    let (parts, cell, id) = (Arc::clone(parts), Arc::clone(cell), id.clone());
+    tracker.clone().spawn(async move {
+        let mut pause = SAVE_AGAIN;
+        loop {
+            if !tracker.is_closed() {
+                tokio::time::sleep(pause).await;
+            }
+            pause = (pause * 2).min(Duration::from_secs(60));
+            let _saving = cell.saving.lock().await;
+            let Some(secrets) = cell.unsaved() else { return };
+            let gone = parts.roster.get(&id).is_none();
+            if gone || parts.credentials.save(&SecretId::account(&id), &secrets).await.is_ok() {
+                cell.set_unsaved(None);
+                cell.set_unproven(true);
+                parts.intents.close(&id).await;
+                tracing::info!(account = %id, gone, "no unsaved refresh token any more");
+                return;
+            }
+            if tracker.is_closed() {
+                tracing::error!(account = %id, "stopping with a refresh token that could not be saved: the account will need a new sign-in");
+                return;
+            }
+        }
+    });
+}
