@@ -224,7 +224,12 @@ impl Tokens {
             // A new sign-in changes nothing about how the account reaches the network.
             secrets.proxy_credentials = known.proxy_credentials;
         }
-        self.parts.credentials.save(&SecretId::account(id), &secrets).await?;
+        // Before the new secrets can be seen in the store: a refresh of the old login must not take them for its own.
+        old.set_retired(true);
+        if let Err(error) = self.parts.credentials.save(&SecretId::account(id), &secrets).await {
+            old.set_retired(false);
+            return Err(error);
+        }
         self.drop_cell(id);
         self.parts.intents.close(id).await;
         Ok(())

@@ -248,6 +248,10 @@ impl Cell {
         inside.unsaved = None;
     }
 
+    pub(super) fn set_retired(&self, retired: bool) {
+        self.inside().retired = retired;
+    }
+
     pub(super) fn is_retired(&self) -> bool {
         self.inside().retired
     }

@@ -33,17 +33,27 @@ async fn previous_generation(
     account: &Arc<Account>,
     tried: &mut Vec<TokenMark>,
 ) -> Option<Way> {
-    let found = parts.credentials.load_previous(&SecretId::account(&account.id)).await.ok().flatten()?;
+    let found = {
+        let _saving = cell.saving.lock().await;
+        if cell.is_retired() {
+            return None;
+        }
+        parts.credentials.load_previous(&SecretId::account(&account.id)).await.ok().flatten()?
+    };
     tracing::info!(account = %account.id, "trying the previous generation of this login once");
     try_once(parts, cell, account, found, tried).await
 }
 
 /// A lost race: somebody put a newer token into the store.
 async fn newer_in_store(parts: &Parts, cell: &Cell, account: &Arc<Account>, tried: &mut Vec<TokenMark>) -> Option<Way> {
-    if cell.is_unsaved() {
-        return None;
-    }
-    let found = parts.credentials.load(&SecretId::account(&account.id)).await.ok().flatten()?;
+    let found = {
+        // Never the token of a sign-in that came meanwhile: it is another login's to trade.
+        let _saving = cell.saving.lock().await;
+        if cell.is_retired() || cell.is_unsaved() {
+            return None;
+        }
+        parts.credentials.load(&SecretId::account(&account.id)).await.ok().flatten()?
+    };
     try_once(parts, cell, account, found, tried).await
 }
 

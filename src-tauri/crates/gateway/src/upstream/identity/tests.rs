@@ -154,15 +154,21 @@ async fn judged(
 #[tokio::test]
 async fn dead_grants_are_told_from_trouble_that_passes() {
     use AuthMethod::{ExternalIdp, Idc, Social};
-    let dead = [
+    let rejected = [
         (Idc, 400, r#"{"error":"invalid_grant","error_description":"Invalid refresh token provided"}"#),
         (Idc, 400, r#"{"__type":"com.amazonaws.ssooidc#ExpiredTokenException","message":"expired"}"#),
-        (Idc, 401, r#"{"error":"invalid_client","error_description":"Client is expired"}"#),
-        (Idc, 400, r#"{"__type":"InvalidClientException"}"#),
         (Social, 401, ""),
         (Social, 401, r#"{"message":"Invalid refresh token"}"#),
         (Social, 400, r#"{"error":"invalid_grant"}"#),
         (ExternalIdp, 400, r#"{"error":"invalid_grant","error_description":"AADSTS70008"}"#),
+    ];
+    for (method, status, body) in rejected {
+        let error = judged(method, status, Vec::new(), body).await;
+        assert!(matches!(error, IdentityError::Rejected(_)), "{status} {body}: {error:?}");
+    }
+    let dead = [
+        (Idc, 401, r#"{"error":"invalid_client","error_description":"Client is expired"}"#),
+        (Idc, 400, r#"{"__type":"InvalidClientException"}"#),
         (ExternalIdp, 400, r#"{"error":"interaction_required"}"#),
     ];
     for (method, status, body) in dead {
@@ -173,8 +179,6 @@ async fn dead_grants_are_told_from_trouble_that_passes() {
         (Social, 403, "<html>blocked</html>"),
         (Social, 429, ""),
         (Social, 500, r#"{"error":"invalid_grant"}"#),
-        (Social, 200, "{}"),
-        (Social, 200, "not json planted-secret"),
         (Idc, 400, r#"{"error":"slow_down"}"#),
         (Idc, 429, r#"{"__type":"SlowDownException"}"#),
         (Idc, 400, "not json"),
@@ -184,6 +188,11 @@ async fn dead_grants_are_told_from_trouble_that_passes() {
     for (method, status, body) in passes {
         let error = judged(method, status, Vec::new(), body).await;
         assert!(matches!(error, IdentityError::Transient { .. }), "{status} {body}: {error:?}");
+    }
+    // The token may have been exchanged: nobody can tell.
+    for body in ["{}", "not json planted-secret", r#"{"accessToken":""}"#] {
+        let error = judged(Social, 200, Vec::new(), body).await;
+        assert!(matches!(error, IdentityError::Unanswered(_)), "{body}: {error:?}");
     }
     let asked = judged(Social, 429, vec![("retry-after", "17")], "").await;
     assert!(
