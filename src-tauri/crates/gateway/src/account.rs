@@ -6,6 +6,7 @@
 mod book;
 mod intent;
 mod lease;
+mod link;
 mod machine;
 mod roster;
 mod selection;
@@ -19,6 +20,7 @@ use crate::clock::Timestamp;
 pub use book::{Added, Book, BookError, NewAccount};
 pub use intent::CutShort;
 pub use lease::{Census, Lease, Leases, Outcome};
+pub use link::{LinkError, Seen};
 pub use machine::{installation_machine_id, normal_machine_id};
 pub use roster::{Roster, RosterError};
 pub use selection::{LeaseRequest, NoAccount};
@@ -212,12 +214,15 @@ pub struct Link {
     /// When the owner was seen with another login; the account is stopped since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub switched_at: Option<Timestamp>,
+    /// What the owner's file said when it was looked at last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
 }
 
 impl Link {
     /// A link to a file that was not looked at yet.
     pub fn new(owner: LinkOwner, path: impl Into<String>) -> Self {
-        Self { owner, path: path.into(), write_back: false, diverged_at: None, switched_at: None }
+        Self { owner, path: path.into(), write_back: false, diverged_at: None, switched_at: None, seen: None }
     }
 }
 

@@ -35,6 +35,10 @@ pub enum ProblemCode {
     UpstreamFailed,
     /// This face has no demo account to offer.
     DemoUnavailable,
+    /// The account shares its login with no other program.
+    NotLinked,
+    /// The login of the program that an account shares it with cannot be used (params: `reason`).
+    OwnerUnusable,
     /// The gateway is stopping.
     Stopping,
     /// A fault of ours.
@@ -96,9 +100,11 @@ impl Problem {
         match self.code {
             ProblemCode::InvalidRequest => StatusCode::BAD_REQUEST,
             ProblemCode::InvalidFields | ProblemCode::NothingToImport => StatusCode::UNPROCESSABLE_ENTITY,
-            ProblemCode::RevisionConflict | ProblemCode::PortInUse | ProblemCode::PortUnavailable => {
-                StatusCode::CONFLICT
-            }
+            ProblemCode::RevisionConflict
+            | ProblemCode::PortInUse
+            | ProblemCode::PortUnavailable
+            | ProblemCode::NotLinked
+            | ProblemCode::OwnerUnusable => StatusCode::CONFLICT,
             ProblemCode::NotFound => StatusCode::NOT_FOUND,
             ProblemCode::NoAccount
             | ProblemCode::StoreUnavailable

@@ -207,6 +207,7 @@ impl Gateway {
         }
         parts.tasks.spawn(self.clone().follow_settings());
         parts.tasks.spawn(self.clone().tell_status());
+        parts.tasks.spawn(Arc::clone(&parts.book.tokens).watch_owners(parts.stop.clone()));
         parts.tasks.spawn(Arc::clone(&parts.kept).run(parts.stop.clone()));
         tracing::info!(version = crate::VERSION, "opened");
     }

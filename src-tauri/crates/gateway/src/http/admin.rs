@@ -6,6 +6,7 @@ mod events;
 mod extract;
 mod flows;
 mod keys;
+mod links;
 mod models;
 mod settings;
 mod status;
@@ -38,6 +39,7 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(accounts::demo))
         .routes(routes!(accounts::import))
         .routes(routes!(accounts::remove))
+        .routes(routes!(links::change))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke, keys::change))
         .routes(routes!(keys::reveal))

@@ -83,5 +83,5 @@ pub fn places_of(bases: &Bases) -> Vec<Link> {
             }
         }
     }
-    places.into_iter().map(|(owner, path)| Link { owner, path: path.to_string_lossy().into_owned() }).collect()
+    places.into_iter().map(|(owner, path)| Link::new(owner, path.to_string_lossy())).collect()
 }

@@ -22,7 +22,7 @@ fn cases(kind: &str) -> Vec<Value> {
 }
 
 fn link(owner: LinkOwner, path: &Path) -> Link {
-    Link { owner, path: path.to_str().expect("text").to_owned() }
+    Link::new(owner, path.to_str().expect("text"))
 }
 
 fn exposed(secret: &Option<SecretString>) -> Option<&str> {

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -64,6 +64,8 @@ impl Pace {
 struct Inside {
     token: Option<Held>,
     generation: u64,
+    /// The token that the upstream refused last.
+    rejected: Option<Arc<SecretString>>,
     running: Option<Waiting>,
     failures: u32,
     pause: Option<(Instant, TokenError)>,
@@ -123,9 +125,27 @@ impl Cell {
     /// Drops the token if it is still the one of that generation.
     pub(super) fn reject(&self, generation: u64) {
         let mut inside = self.inside();
-        if inside.token.as_ref().is_some_and(|held| held.token.generation == generation) {
-            inside.token = None;
+        if inside.token.as_ref().is_some_and(|held| held.token.generation == generation)
+            && let Some(held) = inside.token.take()
+        {
+            inside.rejected = Some(held.token.secret);
         }
+    }
+
+    /// Drops the token, whichever it is.
+    pub(super) fn drop_token(&self) {
+        self.inside().token = None;
+    }
+
+    /// Whether the upstream refused this very token.
+    pub(super) fn was_rejected(&self, token: &SecretString) -> bool {
+        self.inside().rejected.as_ref().is_some_and(|known| known.expose_secret() == token.expose_secret())
+    }
+
+    /// Whether this very token is the one in use.
+    pub(super) fn holds(&self, token: &SecretString) -> bool {
+        let inside = self.inside();
+        inside.token.as_ref().is_some_and(|held| held.token.expose() == token.expose_secret())
     }
 
     pub(super) fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {

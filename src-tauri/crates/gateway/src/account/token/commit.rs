@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Parts;
 use super::cell::{Answer, Cell, Pace};
+use super::{Parts, shared};
 use crate::account::{Account, AccountId};
 use crate::credential::{SecretId, Secrets};
+use crate::owner::OwnerLogin;
 use crate::upstream::identity::Refreshed;
 
 /// Life of a token whose endpoint does not tell: the shortest that any of them gives.
@@ -19,21 +20,27 @@ const SAVE_AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Base {
     pub(super) account: Arc<Account>,
     pub(super) secrets: Secrets,
+    /// What the owner of a shared login had before.
+    pub(super) owner: Option<Box<OwnerLogin>>,
 }
 
 /// Saves what was rotated, then publishes the access token. Also says whether everything is safe.
 pub(super) async fn commit(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base, refreshed: Refreshed) -> (Answer, bool) {
-    let Base { account, mut secrets } = base;
+    let Base { account, mut secrets, owner } = base;
     let now = parts.clock.now();
+    let life = refreshed.expires_in.unwrap_or(UNTOLD_LIFE);
     let mut safe = true;
-    if let Some(refresh_token) = refreshed.refresh_token {
-        secrets.refresh_token = Some(refresh_token);
+    if let Some(new) = refreshed.refresh_token {
+        secrets.refresh_token = Some(new.clone());
         safe = save(parts, cell, &account.id, secrets).await;
+        if account.link.is_some() && !cell.is_retired() {
+            shared::hand_back(parts, &account.id, owner.as_deref(), &new, &refreshed.access_token, now.plus(life))
+                .await;
+        }
     }
     if !cell.is_retired() {
         learn(parts, &account, refreshed.profile_arn);
     }
-    let life = refreshed.expires_in.unwrap_or(UNTOLD_LIFE);
     // The owner of a shared login goes first when it runs.
     let pace = if account.link.is_some() { Pace::Late } else { Pace::Ahead };
     tracing::info!(account = %account.id, life_seconds = life.as_secs(), "access token refreshed");
@@ -41,7 +48,7 @@ pub(super) async fn commit(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base, ref
 }
 
 /// Brings rotated secrets into the store. Whether they are there afterwards.
-async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, secrets: Secrets) -> bool {
+pub(super) async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, secrets: Secrets) -> bool {
     let _saving = cell.saving.lock().await;
     // Removed, or signed in anew while this refresh was under way: the chain of tokens it belongs to has ended.
     if cell.is_retired() || parts.roster.get(id).is_none() {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::cell::{Answer, Cell, Gate, Look, Waiting};
 use super::commit::{Base, commit};
+use super::shared::{self, Shared};
 use super::{Parts, TokenError, lock, rescue};
 use crate::account::intent::{Intent, TokenMark};
 use crate::account::{Account, AccountId, Signal};
@@ -69,7 +70,7 @@ async fn buy(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) -> Bought {
 
 /// The login's lock: beside the owner's file for a shared one, in the data directory otherwise and where the owner's folder
 /// takes no file. A place that cannot hold a lock costs the protection against another process, not the account.
-async fn hold(parts: &Parts, id: &AccountId) -> Result<Option<lock::Held>, TokenError> {
+pub(super) async fn hold(parts: &Parts, id: &AccountId) -> Result<Option<lock::Held>, TokenError> {
     let link = parts.roster.get(id).and_then(|account| account.link.clone());
     let shared = link.map(|link| lock::beside(Path::new(&link.path)));
     let own = parts.intents.lock_file(id).inspect_err(|error| {
@@ -96,6 +97,14 @@ async fn trade(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) -> (Answer,
         Ok(secrets) => secrets,
         Err(error) => return (Err(error), false),
     };
+    let (secrets, owner) = match &account.link {
+        None => (secrets, None),
+        Some(link) => match shared::look(parts, cell, &account, link, secrets).await {
+            Ok(Shared::Adopted(token)) => return (Ok(token), true),
+            Ok(Shared::Own(secrets, owner)) => (secrets, owner),
+            Err(error) => return (Err(error), true),
+        },
+    };
     let Some(token) = secrets.refresh_token.clone() else {
         return (refuse(parts, cell, id, "the account has no refresh token".into()), true);
     };
@@ -103,14 +112,38 @@ async fn trade(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) -> (Answer,
     if let Err(error) = begin(parts, cell, id, &token).await {
         return (Err(error), false);
     }
-    match parts.identity.refresh(&account, &secrets).await {
-        Ok(refreshed) => commit(parts, cell, Base { account, secrets }, refreshed).await,
-        Err(IdentityError::Rejected(reason)) => match rescue::other_ways(parts, cell, &account, &secrets).await {
-            Some(Ok((base, refreshed))) => commit(parts, cell, base, refreshed).await,
-            Some(Err(error)) => after(error, parts, cell, id),
-            None => (give_up(parts, cell, id, reason, cut_short).await, true),
-        },
-        Err(error) => after(error, parts, cell, id),
+    let reason = match parts.identity.refresh(&account, &secrets).await {
+        Ok(refreshed) => return commit(parts, cell, Base { account, secrets, owner }, refreshed).await,
+        Err(IdentityError::Rejected(reason)) => reason,
+        Err(error) => return after(error, parts, cell, id),
+    };
+    if let Some(link) = &account.link
+        && let Some(found) = shared::after_refusal(parts, cell, &account, link, &secrets).await
+    {
+        return match found {
+            Ok(Shared::Adopted(token)) => (Ok(token), true),
+            Ok(Shared::Own(secrets, owner)) => once_more(parts, cell, Base { account, secrets, owner }).await,
+            Err(error) => (Err(error), true),
+        };
+    }
+    match rescue::other_ways(parts, cell, &account, &secrets).await {
+        Some(Ok((base, refreshed))) => commit(parts, cell, base, refreshed).await,
+        Some(Err(error)) => after(error, parts, cell, id),
+        None => (give_up(parts, cell, id, reason, cut_short).await, true),
+    }
+}
+
+/// The owner wrote down another token after ours was refused: that one is tried, and its refusal is final.
+async fn once_more(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base) -> (Answer, bool) {
+    let id = base.account.id.clone();
+    if let Some(token) = &base.secrets.refresh_token
+        && let Err(error) = begin(parts, cell, &id, token).await
+    {
+        return (Err(error), false);
+    }
+    match parts.identity.refresh(&base.account, &base.secrets).await {
+        Ok(refreshed) => commit(parts, cell, base, refreshed).await,
+        Err(error) => after(error, parts, cell, &id),
     }
 }
 
@@ -189,5 +222,5 @@ pub(super) async fn refresh_with(
     secrets: Secrets,
 ) -> Result<(Base, crate::upstream::identity::Refreshed), IdentityError> {
     let refreshed = parts.identity.refresh(&account, &secrets).await?;
-    Ok((Base { account, secrets }, refreshed))
+    Ok((Base { account, secrets, owner: None }, refreshed))
 }

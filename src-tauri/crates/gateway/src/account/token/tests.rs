@@ -10,6 +10,7 @@ use house::{Trouble, house};
 
 pub(super) mod house;
 mod safety;
+mod shared;
 
 #[tokio::test]
 async fn a_thousand_callers_share_one_refresh() {

@@ -1,6 +1,7 @@
 //! Accounts: list, add the demo account, import, remove. Secrets go in and never come out.
 
 use super::extract::Body;
+use super::links::LinkView;
 use crate::account::{Account, AccountId, AccountOrigin, AccountState, Added, AuthMethod, BookError};
 use crate::admin_event::AdminEvent;
 use crate::clock::Timestamp;
@@ -44,6 +45,8 @@ pub(super) struct AccountView {
     pub(super) next_refresh_at: Option<Timestamp>,
     /// Whether its newest refresh token is in memory only, because the store would not take it.
     pub(super) unsaved: bool,
+    /// The program that shares the login, if any.
+    pub(super) link: Option<LinkView>,
     /// When it was added.
     pub(super) added_at: Timestamp,
 }
@@ -56,7 +59,7 @@ pub(super) struct AccountList {
     pub(super) accounts: Vec<AccountView>,
 }
 
-fn view(gateway: &Gateway, account: &Account) -> AccountView {
+pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
     let book = &gateway.parts.book;
     AccountView {
         id: account.id.clone(),
@@ -72,6 +75,7 @@ fn view(gateway: &Gateway, account: &Account) -> AccountView {
         token_expires_at: book.tokens.expires_at(&account.id),
         next_refresh_at: book.tokens.next_refresh_at(&account.id),
         unsaved: book.tokens.is_unsaved(&account.id),
+        link: account.link.as_ref().map(LinkView::of),
         added_at: account.added_at,
     }
 }
@@ -207,12 +211,12 @@ pub(super) async fn remove(State(gateway): State<Gateway>, Path(id): Path<String
     }
 }
 
-fn changed(gateway: &Gateway) {
+pub(super) fn changed(gateway: &Gateway) {
     gateway.parts.announcer.tell(AdminEvent::Accounts);
     gateway.announce();
 }
 
-fn book_problem(error: &BookError) -> Problem {
+pub(super) fn book_problem(error: &BookError) -> Problem {
     let code = match error {
         BookError::Store(_) => ProblemCode::StoreUnavailable,
         BookError::Roster(_) => ProblemCode::Storage,
