@@ -25,7 +25,7 @@ pub use machine::{installation_machine_id, normal_machine_id};
 pub use roster::{Roster, RosterError};
 pub use selection::{LeaseRequest, NoAccount};
 pub use state::{AccountState, Signal};
-pub use token::{AccessToken, TokenError, TokenParts, Tokens};
+pub use token::{AccessToken, TokenError, TokenNews, TokenParts, Tokens};
 
 /// Names an account. Random, never reused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]

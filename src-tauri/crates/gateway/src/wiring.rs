@@ -207,6 +207,7 @@ impl Gateway {
         }
         parts.tasks.spawn(self.clone().follow_settings());
         parts.tasks.spawn(self.clone().tell_status());
+        parts.tasks.spawn(self.clone().follow_tokens());
         parts.tasks.spawn(Arc::clone(&parts.book.tokens).watch_owners(parts.stop.clone()));
         parts.tasks.spawn(Arc::clone(&parts.kept).run(parts.stop.clone()));
         tracing::info!(version = crate::VERSION, "opened");
@@ -361,6 +362,25 @@ impl Gateway {
                 tracing::error!(%problem, "the new port cannot be opened; the old one stays open");
                 self.change(|door| door.problem = Some(problem));
             }
+        }
+    }
+
+    /// Tells faces at once what happens to logins.
+    async fn follow_tokens(self) {
+        let mut news = self.parts.book.tokens.news();
+        loop {
+            let told = tokio::select! {
+                () = self.parts.stop.cancelled() => return,
+                told = news.recv() => told,
+            };
+            match told {
+                Ok(told) => tracing::debug!(?told, "news of a login"),
+                // The faces look at everything again anyway.
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+            self.parts.announcer.tell(AdminEvent::Accounts);
+            self.announce();
         }
     }
 

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio_util::task::TaskTracker;
 
 use super::intent::{CutShort, Intents};
@@ -83,6 +83,22 @@ impl TokenError {
     }
 }
 
+/// What happened to a login that people or other parts want to know at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenNews {
+    /// Its newest refresh token is in memory only: a crash now would cost the login.
+    Unsaved(AccountId),
+    /// That is over.
+    Saved(AccountId),
+    /// The program that shares it brought newer tokens, and they are used.
+    Adopted(AccountId),
+    /// The program that shares it signed in as somebody else; the account is stopped.
+    OwnerSwitched(AccountId),
+}
+
+/// News that a slow listener may miss, the oldest first.
+const NEWS: usize = 256;
+
 /// The tokens of all accounts.
 pub struct Tokens {
     parts: Arc<Parts>,
@@ -118,6 +134,14 @@ struct Parts {
     intents: Arc<Intents>,
     /// A purchase ended or a token came in: the schedule looks again.
     changed: Notify,
+    news: broadcast::Sender<TokenNews>,
+}
+
+impl Parts {
+    /// Nobody listening is fine.
+    fn tell(&self, news: TokenNews) {
+        let _ = self.news.send(news);
+    }
 }
 
 impl std::fmt::Debug for Tokens {
@@ -135,13 +159,19 @@ impl Tokens {
             tracing::warn!(account = %id, "the last refresh of this account was cut short; its token is tried once more");
         }
         let changed = Notify::new();
-        let parts = Parts { credentials, identity, roster, leases, clock, tracker, intents, changed };
+        let news = broadcast::Sender::new(NEWS);
+        let parts = Parts { credentials, identity, roster, leases, clock, tracker, intents, changed, news };
         Self { parts: Arc::new(parts), cells: Mutex::new(HashMap::new()) }
     }
 
     /// Whether the store of secrets can be used, as seen by its last call.
     pub fn store_state(&self) -> StoreState {
         self.parts.credentials.state()
+    }
+
+    /// What happens to logins, from now on.
+    pub fn news(&self) -> broadcast::Receiver<TokenNews> {
+        self.parts.news.subscribe()
     }
 
     /// A token that the upstream should accept now. Buys one when there is none or it has expired; when it is merely due,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::{Answer, Cell, Pace};
-use super::{Parts, shared};
+use super::{Parts, TokenNews, shared};
 use crate::account::{Account, AccountId};
 use crate::credential::{SecretId, Secrets};
 use crate::owner::OwnerLogin;
@@ -64,6 +64,7 @@ pub(super) async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, s
         }
         Err(error) => {
             tracing::error!(account = %id, %error, "a rotated refresh token could not be saved; it is kept in memory and saving is tried again");
+            parts.tell(TokenNews::Unsaved(id.clone()));
             save_again(parts, cell, id);
             false
         }
@@ -122,6 +123,7 @@ fn save_again(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) {
                 cell.set_unsaved(None);
                 cell.set_unproven(true);
                 parts.intents.close(&id).await;
+                parts.tell(TokenNews::Saved(id.clone()));
                 tracing::info!(account = %id, gone, "no unsaved refresh token any more");
                 return;
             }

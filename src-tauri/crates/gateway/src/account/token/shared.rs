@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use super::cell::{Cell, Pace};
 use super::commit::save;
-use super::{AccessToken, Parts, TokenError};
+use super::{AccessToken, Parts, TokenError, TokenNews};
 use crate::account::intent::TokenMark;
 use crate::account::link::{Seen, diverged, switched};
 use crate::account::{Account, AccountId, Link, Signal, StoppedKind};
@@ -170,6 +170,7 @@ async fn adopt(
         secrets.client_secret = login.client_secret.clone();
     }
     save(parts, cell, &account.id, secrets.clone()).await;
+    parts.tell(TokenNews::Adopted(account.id.clone()));
     secrets
 }
 
@@ -212,6 +213,7 @@ fn stop(parts: &Parts, cell: &Cell, account: &Account, reason: &str) -> TokenErr
         link.switched_at.get_or_insert(now);
     });
     signal(parts, &account.id, Signal::OwnerSwitched { reason: reason.to_owned() });
+    parts.tell(TokenNews::OwnerSwitched(account.id.clone()));
     TokenError::NeedsLogin(reason.to_owned())
 }
 

@@ -85,10 +85,12 @@ impl Shared {
 #[tokio::test]
 async fn newer_tokens_of_the_owner_are_adopted_and_nothing_is_traded() {
     let shared = shared().await;
+    let mut news = shared.house.tokens.news();
     shared.house.identity.set_good("refresh-7");
     shared.write("refresh-7", "the-owners", shared.later(), "Google");
     assert_eq!(shared.access().await.expect("adopted"), "the-owners");
     assert_eq!((shared.house.calls(), shared.house.stored().as_str()), (0, "refresh-7"));
+    assert_eq!(news.try_recv().expect("told"), TokenNews::Adopted(shared.account().id.clone()));
 }
 
 #[tokio::test]
