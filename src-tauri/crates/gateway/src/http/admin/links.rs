@@ -87,7 +87,8 @@ pub(super) async fn change(
         Some(LinkDecision::Keep) => book.keep_own(&id).map_err(|error| problem(&error))?,
     };
     changed(&gateway);
-    Ok(Json(view(&gateway, &decided.ok_or_else(unknown)?)))
+    let account = decided.ok_or_else(unknown)?;
+    Ok(Json(view(&gateway, &account)))
 }
 
 fn unknown() -> Problem {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::house::House;
 use super::*;
 use crate::account::{Account, Book, Link, LinkOwner};
-use crate::clock::{Clock as _, Timestamp};
+use crate::clock::Timestamp;
 use crate::data_dir::{read_file, write_synced};
 use tokio_util::sync::CancellationToken;
 
