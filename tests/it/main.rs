@@ -19,6 +19,7 @@ mod doors;
 mod failures;
 mod guard;
 mod harness;
+mod inspect;
 mod kept;
 mod kills;
 mod models;

@@ -17,6 +17,8 @@ mod dispatch;
 mod error;
 mod flow;
 mod http;
+mod inquiry;
+mod inspect;
 mod kept;
 mod media;
 mod options;

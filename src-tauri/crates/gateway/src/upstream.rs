@@ -9,9 +9,11 @@ pub mod http;
 pub mod identity;
 pub(crate) mod kiro;
 pub(crate) mod proxy;
+pub(crate) mod profiles;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub(crate) mod search;
+pub(crate) mod usage;
 
 use crate::account::{AccessToken, Account};
 use bytes::Bytes;
@@ -102,4 +104,20 @@ pub(crate) trait Upstream: Send + Sync {
 
     /// Searches the web.
     fn search<'a>(&'a self, call: SearchCall<'a>) -> BoxFuture<'a, Result<Vec<SearchHit>, UpstreamError>>;
+
+    /// What the account may use and has used (getUsageLimits, kiro-upstream §8).
+    fn usage<'a>(
+        &'a self,
+        account: &'a Account,
+        token: &'a AccessToken,
+    ) -> BoxFuture<'a, Result<usage::UsageAnswer, UpstreamError>>;
+
+    /// The profiles that the account may name in a region of the data plane (ListAvailableProfiles, kiro-upstream §1.6).
+    /// AWS Builder IDs are refused; that is normal.
+    fn profiles<'a>(
+        &'a self,
+        account: &'a Account,
+        token: &'a AccessToken,
+        region: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<profiles::Profile>, UpstreamError>>;
 }

@@ -18,6 +18,8 @@ use crate::http::client_api::ClientApi;
 use crate::http::holder;
 use crate::http::listener::{Bound, Server};
 use crate::http::local;
+use crate::inquiry::Inquiry;
+use crate::inspect::Inspector;
 use crate::kept::Kept;
 use crate::media::Media;
 use crate::options::{Options, check_endpoints};
@@ -68,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) flows: Arc<Flows>,
     pub(crate) kept: Arc<Kept>,
     pub(crate) browsers: Arc<Browsers>,
+    pub(crate) inspector: Arc<Inspector>,
     pub(crate) machine_id: String,
     /// Ends everything that is not an answer.
     pub(crate) stop: CancellationToken,
@@ -154,6 +157,8 @@ impl Gateway {
             demo: Some(Arc::clone(&demo)),
             rungs: Mutex::new(HashMap::new()),
         });
+        let inquiry = Inquiry::new(Arc::clone(&dispatcher));
+        let inspector = Arc::new(Inspector::new(inquiry, Arc::clone(&book.roster), Arc::clone(&catalog)));
         let pipeline = Arc::new(Pipeline {
             dispatcher,
             catalog,
@@ -180,6 +185,7 @@ impl Gateway {
                 flows,
                 kept,
                 browsers,
+                inspector,
                 machine_id,
                 stop,
                 cut: CancellationToken::new(),

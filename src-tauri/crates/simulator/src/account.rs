@@ -2,10 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::credits::Allowance;
+
 /// The ARN that all social accounts share (public constant, kiro-upstream §1.6).
 pub const SOCIAL_ARN: &str = "arn:aws:codewhisperer:us-east-1:699475941385:profile/EHGA3GRVQMUK";
 /// The fixed value that the IDE uses for Builder ID (public constant, kiro-upstream §1.6).
 pub const BUILDER_ID_ARN: &str = "arn:aws:codewhisperer:us-east-1:638616132270:profile/AAAACCCCXXXX";
+
+/// Moment of the next monthly reset, Unix seconds; far enough away to stay in the future.
+const NEXT_RESET_S: f64 = 4_102_444_800.0;
+/// Most credits beyond a plan.
+const OVERAGE_CAP: f64 = 10_000.0;
 
 /// Models of the small plan: no Opus, nothing of the newest.
 const SMALL_PLAN: [&str; 6] =
@@ -61,8 +68,20 @@ pub struct AccountSeed {
     pub plan: String,
     /// Credits of the plan.
     pub credit_limit: f64,
-    /// Credits used before start.
+    /// Credits of the plan used before start.
     pub credits_used: f64,
+    /// A free trial on top of the plan.
+    pub trial: Option<Allowance>,
+    /// Bonuses on top of the plan.
+    pub bonuses: Vec<Allowance>,
+    /// Whether the person agreed to pay for use beyond the plan.
+    pub overage: bool,
+    /// Most credits beyond the plan.
+    pub overage_cap: f64,
+    /// When the plan starts again, Unix seconds.
+    pub next_reset_s: f64,
+    /// Further profiles that the account may name, of any region.
+    pub more_profiles: Vec<String>,
     /// Models this account may use; `None` = the whole catalogue.
     pub models: Option<Vec<String>>,
     /// A suspended account gets 403 TEMPORARILY_SUSPENDED.
@@ -116,6 +135,12 @@ impl AccountSeed {
             plan: "KIRO PRO".to_owned(),
             credit_limit: 1000.0,
             credits_used: 0.0,
+            trial: None,
+            bonuses: Vec::new(),
+            overage: false,
+            overage_cap: OVERAGE_CAP,
+            next_reset_s: NEXT_RESET_S,
+            more_profiles: Vec::new(),
             models: None,
             suspended: false,
         }
@@ -137,6 +162,11 @@ impl AccountSeed {
             Self::new("apikey", Family::ApiKey),
             crate::demo::account(),
         ]
+    }
+
+    /// Whether a profile belongs to the account.
+    pub(crate) fn may_name(&self, arn: &str) -> bool {
+        self.profile_arn.iter().chain(&self.more_profiles).any(|own| own == arn)
     }
 
     /// Region of the data plane: the ARN's, else us-east-1 (kiro-upstream §1.3).

@@ -137,7 +137,7 @@ pub(crate) fn check_arn(call: &Call, seed: &AccountSeed, arn: Option<&str>) -> R
                     .breaking("arn", format!("not this account's ARN: {arn}")),
             );
         }
-        (Family::Idc | Family::ExternalIdp, Some(arn)) if seed.profile_arn.as_deref() != Some(arn) => {
+        (Family::Idc | Family::ExternalIdp, Some(arn)) if !seed.may_name(arn) => {
             let refusal = if arn.starts_with("arn:aws:codewhisperer:") {
                 Refusal::denied("User is not authorized to make this call.")
             } else {
@@ -147,13 +147,12 @@ pub(crate) fn check_arn(call: &Call, seed: &AccountSeed, arn: Option<&str>) -> R
         }
         (Family::Social | Family::BuilderId | Family::Idc | Family::ExternalIdp, Some(_)) => {}
     }
+    let named = arn.and_then(|arn| arn.split(':').nth(3)).unwrap_or(seed.api_region());
     if let Some(region) = call.host.api_region()
-        && region != seed.api_region()
+        && region != named
     {
-        return call.enforce(Refusal::malformed(
-            "arn.region",
-            format!("host region {region}, region of the ARN {}", seed.api_region()),
-        ));
+        return call
+            .enforce(Refusal::malformed("arn.region", format!("host region {region}, region of the ARN {named}")));
     }
     Ok(())
 }

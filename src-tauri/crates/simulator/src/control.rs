@@ -20,8 +20,10 @@ pub struct Control {
 pub struct AccountView {
     /// The account as it was at start.
     pub seed: AccountSeed,
-    /// Credits used until now.
+    /// Credits of the plan used until now, those beyond it included.
     pub credits_used: f64,
+    /// Everything that was charged since start, whatever part of the plan paid for it.
+    pub credits_charged: f64,
     /// Chat requests answered until now.
     pub requests: u64,
     /// The access token that was handed out last and is still valid.
@@ -76,6 +78,7 @@ impl Control {
             .map(|a| AccountView {
                 seed: a.seed.clone(),
                 credits_used: a.credits_used,
+                credits_charged: a.credits_charged,
                 requests: a.requests,
                 access_token: memory
                     .access
@@ -123,6 +126,13 @@ impl Control {
     pub fn set_credits_used(&self, account: &str, credits: f64) {
         if let Some(account) = self.state.memory().account_mut(account) {
             account.credits_used = credits;
+        }
+    }
+
+    /// Switches use beyond the plan on or off, as the person can at the service.
+    pub fn set_overage(&self, account: &str, on: bool) {
+        if let Some(account) = self.state.memory().account_mut(account) {
+            account.overage = on;
         }
     }
 

@@ -5,14 +5,12 @@ use serde_json::{Value, json};
 
 use crate::account::{AccountSeed, Family};
 use crate::auth;
+use crate::credits;
 use crate::host::Host;
 use crate::http_server::ResponseBody;
 use crate::operation::Operation;
 use crate::refusal::{Flavour, Refusal, json_response};
 use crate::router::Call;
-
-/// Moment of the next monthly reset, Unix seconds; far enough away to stay in the future.
-const NEXT_RESET_S: f64 = 4_102_444_800.0;
 
 pub(crate) fn answer(call: &Call, caller: &AccountSeed) -> Result<Response<ResponseBody>, Refusal> {
     match call.operation {
@@ -53,39 +51,7 @@ fn usage_limits(call: &Call, caller: &AccountSeed) -> Result<Response<ResponseBo
     check_optional_arn(call, caller)?;
     let memory = call.state.memory();
     let account = memory.account(&caller.id).ok_or_else(|| Refusal::denied("Invalid token"))?;
-    let used = account.credits_used.min(caller.credit_limit);
-    let over = (account.credits_used - caller.credit_limit).max(0.0);
-    let mut body = json!({
-        "daysUntilReset": 0,
-        "limits": [],
-        "nextDateReset": NEXT_RESET_S,
-        "overageConfiguration": {"overageStatus": if account.overage { "ENABLED" } else { "DISABLED" }},
-        "subscriptionInfo": {
-            "type": "Q_DEVELOPER_STANDALONE_PRO",
-            "subscriptionTitle": caller.plan,
-            "upgradeCapability": "UPGRADE_CAPABLE",
-            "overageCapability": "OVERAGE_CAPABLE",
-            "subscriptionManagementTarget": "MANAGE",
-        },
-        "usageBreakdownList": [{
-            "resourceType": "CREDIT",
-            "displayName": "Credit",
-            "displayNamePlural": "Credits",
-            "unit": "INVOCATIONS",
-            "currency": "USD",
-            "overageRate": 0.04,
-            "currentOverages": over.trunc(),
-            "currentOveragesWithPrecision": over,
-            "overageCap": 10_000,
-            "overageCapWithPrecision": 10_000.0,
-            "overageCharges": over * 0.04,
-            "nextDateReset": NEXT_RESET_S,
-            "currentUsage": used.trunc(),
-            "currentUsageWithPrecision": used,
-            "usageLimit": caller.credit_limit.trunc(),
-            "usageLimitWithPrecision": caller.credit_limit,
-        }],
-    });
+    let mut body = credits::usage(account, call.state.clock.now_ms());
     if call.input("isEmailRequired").as_deref() == Some("true") {
         body["userInfo"] = json!({"email": caller.email, "userId": caller.user_id});
     } else {
@@ -139,21 +105,22 @@ pub(crate) fn in_cli_catalogue(model: &str) -> bool {
 
 fn profiles(call: &Call, caller: &AccountSeed) -> Result<Response<ResponseBody>, Refusal> {
     call.json()?;
-    let listed = match caller.family {
+    let own = caller.profile_arn.iter().chain(&caller.more_profiles);
+    let listed: Vec<&String> = match caller.family {
         Family::BuilderId => return Err(Refusal::denied("AWS Builder ID is not supported for this operation.")),
-        Family::ExternalIdp if call.header("tokentype") != Some("EXTERNAL_IDP") => None,
-        Family::Idc | Family::Social | Family::ExternalIdp | Family::ApiKey => caller.profile_arn.as_deref(),
+        Family::ExternalIdp if call.header("tokentype") != Some("EXTERNAL_IDP") => Vec::new(),
+        Family::Idc | Family::Social | Family::ExternalIdp | Family::ApiKey => own.collect(),
     };
     // Each region's host lists its own profiles only.
-    let listed = listed.filter(|_| call.host.api_region().is_none_or(|region| region == caller.api_region()));
-    let profiles: Vec<Value> = listed.into_iter().map(|arn| profile_item(arn, caller)).collect();
+    let here = |arn: &&String| call.host.api_region().is_none_or(|region| arn.split(':').nth(3) == Some(region));
+    let profiles: Vec<Value> = listed.into_iter().filter(here).map(|arn| profile_item(arn)).collect();
     Ok(json_response(200, &json!({"profiles": profiles})))
 }
 
-fn profile_item(arn: &str, caller: &AccountSeed) -> Value {
+fn profile_item(arn: &str) -> Value {
     json!({
         "arn": arn,
-        "profileName": format!("KiroProfile-{}", caller.api_region()),
+        "profileName": format!("KiroProfile-{}", arn.split(':').nth(3).unwrap_or_default()),
         "status": "ACTIVE",
         "profileType": "KIRO",
         "permissionUpdateRequired": false,
@@ -166,7 +133,7 @@ fn profile(call: &Call, caller: &AccountSeed) -> Result<Response<ResponseBody>, 
     auth::check_arn(call, caller, arn.as_deref())?;
     let arn = arn.or_else(|| caller.profile_arn.clone());
     let arn = arn.ok_or_else(|| Refusal::new(404, "ResourceNotFoundException", "Resource not found."))?;
-    Ok(json_response(200, &json!({"profile": profile_item(&arn, caller)})))
+    Ok(json_response(200, &json!({"profile": profile_item(&arn)})))
 }
 
 fn preference(call: &Call, caller: &AccountSeed) -> Result<Response<ResponseBody>, Refusal> {

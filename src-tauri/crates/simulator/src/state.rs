@@ -59,6 +59,7 @@ impl State {
 pub(crate) struct AccountState {
     pub(crate) seed: AccountSeed,
     pub(crate) credits_used: f64,
+    pub(crate) credits_charged: f64,
     pub(crate) requests: u64,
     pub(crate) overage: bool,
 }
@@ -204,7 +205,13 @@ impl Memory {
             });
         }
         self.accounts.retain(|a| a.seed.id != seed.id);
-        self.accounts.push(AccountState { credits_used: seed.credits_used, seed, requests: 0, overage: false });
+        self.accounts.push(AccountState {
+            credits_used: seed.credits_used,
+            credits_charged: 0.0,
+            overage: seed.overage,
+            seed,
+            requests: 0,
+        });
     }
 
     pub(crate) fn account(&self, id: &str) -> Option<&AccountState> {

@@ -1,5 +1,6 @@
 //! The admin API: one router for every face, and its OpenAPI document.
 
+mod account_checks;
 mod accounts;
 mod browsers;
 mod events;
@@ -40,6 +41,8 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(accounts::import))
         .routes(routes!(accounts::remove))
         .routes(routes!(links::change))
+        .routes(routes!(account_checks::refresh))
+        .routes(routes!(account_checks::refresh_all))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke, keys::change))
         .routes(routes!(keys::reveal))

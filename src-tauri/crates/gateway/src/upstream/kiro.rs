@@ -1,9 +1,13 @@
 //! Kiro over HTTP. How we introduce ourselves (kiro-upstream 1.5) is written down here and nowhere else.
 
+mod control;
+
 use super::classify::{self, Kind, MAX_ERROR_BODY, UpstreamError};
 use super::endpoint;
 use super::http::{Http, Refused, Route};
 use super::identity::AgentNames;
+use super::profiles::Profile;
+use super::usage::UsageAnswer;
 use super::{ByteStream, Caching, Call, SearchCall, Upstream, UpstreamModel, search};
 use crate::account::{AccessToken, Account, AuthMethod};
 use futures_util::future::BoxFuture;
@@ -37,11 +41,12 @@ pub(crate) struct Kiro {
     names: AgentNames,
     /// No answer's head may take longer.
     patience: Duration,
+    learned: control::Learned,
 }
 
 impl Kiro {
     pub(crate) fn new(http: Arc<Http>, names: AgentNames, patience: Duration) -> Self {
-        Self { http, names, patience }
+        Self { http, names, patience, learned: control::Learned::default() }
     }
 
     async fn ask(&self, call: Call) -> Result<ByteStream, UpstreamError> {
@@ -194,6 +199,23 @@ impl Upstream for Kiro {
 
     fn search<'a>(&'a self, call: SearchCall<'a>) -> BoxFuture<'a, Result<Vec<SearchHit>, UpstreamError>> {
         self.search_web(call).boxed()
+    }
+
+    fn usage<'a>(
+        &'a self,
+        account: &'a Account,
+        token: &'a AccessToken,
+    ) -> BoxFuture<'a, Result<UsageAnswer, UpstreamError>> {
+        self.ask_usage(account, token).boxed()
+    }
+
+    fn profiles<'a>(
+        &'a self,
+        account: &'a Account,
+        token: &'a AccessToken,
+        region: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Profile>, UpstreamError>> {
+        self.ask_profiles(account, token, region).boxed()
     }
 }
 

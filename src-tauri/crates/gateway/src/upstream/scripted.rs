@@ -1,6 +1,8 @@
 //! An upstream that follows a script: retry, refresh, deadlines and cancellation are tested on paused time, without sockets.
 
 use super::classify::{self, UpstreamError};
+use super::profiles::Profile;
+use super::usage::{self, UsageAnswer};
 use super::{ByteStream, Call, SearchCall, Upstream, UpstreamModel};
 use crate::account::{AccessToken, Account};
 use bytes::Bytes;
@@ -58,6 +60,15 @@ pub(crate) struct Seen {
     pub(crate) at: tokio::time::Instant,
 }
 
+/// A question about an account itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) what: &'static str,
+    pub(crate) account: String,
+    pub(crate) token: String,
+    pub(crate) at: tokio::time::Instant,
+}
+
 /// Plays scenes in order and notes what it was asked.
 #[derive(Default)]
 pub(crate) struct Scripted {
@@ -65,6 +76,9 @@ pub(crate) struct Scripted {
     seen: Mutex<Vec<Seen>>,
     searches: Mutex<VecDeque<Found>>,
     searched: Mutex<Vec<(String, String, String)>>,
+    usages: Mutex<VecDeque<(u16, String)>>,
+    lists: Mutex<VecDeque<(u16, String)>>,
+    asked: Mutex<Vec<Asked>>,
     open: Arc<AtomicUsize>,
 }
 
@@ -81,6 +95,47 @@ impl Scripted {
     /// Searches so far: account, host, query.
     pub(crate) fn searched(&self) -> Vec<(String, String, String)> {
         self.searched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the next questions for the quota are answered; afterwards an empty answer.
+    #[expect(dead_code, reason = "used by tests of what keeps quotas, which follow")]
+    pub(crate) fn uses(&self, answers: impl IntoIterator<Item = (u16, String)>) {
+        self.usages.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
+    }
+
+    /// What the next questions for models are answered; afterwards an empty list.
+    #[expect(dead_code, reason = "used by tests of what keeps quotas, which follow")]
+    pub(crate) fn lists(&self, answers: impl IntoIterator<Item = (u16, String)>) {
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
+    }
+
+    /// Questions about accounts so far.
+    #[expect(dead_code, reason = "used by tests of what keeps quotas, which follow")]
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ask(
+        &self,
+        what: &'static str,
+        account: &Account,
+        token: &AccessToken,
+        answers: &Mutex<VecDeque<(u16, String)>>,
+    ) -> Result<String, UpstreamError> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(Asked {
+            what,
+            account: account.id.to_string(),
+            token: token.expose().to_owned(),
+            at: tokio::time::Instant::now(),
+        });
+        let answer = answers.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        match answer.unwrap_or_else(|| (200, "{}".to_owned())) {
+            (200, body) => Ok(body),
+            (status, body) => {
+                let status = StatusCode::from_u16(status).expect("a status");
+                Err(classify::refusal(status, &HeaderMap::new(), body.as_bytes()))
+            }
+        }
     }
 
     /// The attempts so far.
@@ -153,10 +208,29 @@ impl Upstream for Scripted {
 
     fn models<'a>(
         &'a self,
-        _account: &'a Account,
-        _token: &'a AccessToken,
+        account: &'a Account,
+        token: &'a AccessToken,
     ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>> {
-        std::future::ready(Ok(Vec::new())).boxed()
+        std::future::ready(self.ask("models", account, token, &self.lists).map(|_| Vec::new())).boxed()
+    }
+
+    fn usage<'a>(
+        &'a self,
+        account: &'a Account,
+        token: &'a AccessToken,
+    ) -> BoxFuture<'a, Result<UsageAnswer, UpstreamError>> {
+        let answer = self.ask("usage", account, token, &self.usages).and_then(|body| usage::read(body.as_bytes()));
+        std::future::ready(answer).boxed()
+    }
+
+    fn profiles<'a>(
+        &'a self,
+        account: &'a Account,
+        token: &'a AccessToken,
+        _region: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Profile>, UpstreamError>> {
+        let answer = self.ask("profiles", account, token, &Mutex::default()).map(|_| Vec::new());
+        std::future::ready(answer).boxed()
     }
 
     fn search<'a>(&'a self, call: SearchCall<'a>) -> BoxFuture<'a, Result<Vec<SearchHit>, UpstreamError>> {

@@ -13,6 +13,7 @@ use rand::RngExt;
 use serde_json::{Value, json};
 
 use crate::account::AccountSeed;
+use crate::credits;
 use crate::delivery::{self, Ended, Part, Plan};
 use crate::frame::StreamMessage;
 use crate::models::Model;
@@ -57,8 +58,7 @@ pub(crate) async fn answer(call: &Call, caller: &AccountSeed) -> Outcome {
 fn out_of_credits(call: &Call, caller: &AccountSeed) -> Option<Refusal> {
     let memory = call.state.memory();
     let account = memory.account(&caller.id)?;
-    let spent = account.credits_used >= caller.credit_limit && !account.overage;
-    spent.then(|| {
+    credits::is_used_up(account, call.state.clock.now_ms()).then(|| {
         Refusal::new(402, "ServiceQuotaExceededException", "You have reached the limit.")
             .reason("MONTHLY_REQUEST_COUNT")
     })
@@ -162,6 +162,7 @@ fn stream(
 /// Keeps what the answer promises: credits are charged, and signed reasoning will be recognised on replay.
 fn remember(call: &Call, caller: &AccountSeed, scenario: &Scenario) {
     let mut text = String::new();
+    let now_ms = call.state.clock.now_ms();
     let mut memory = call.state.memory();
     let mut credits = 0.0;
     for step in &scenario.messages {
@@ -178,7 +179,7 @@ fn remember(call: &Call, caller: &AccountSeed, scenario: &Scenario) {
         }
     }
     if let Some(account) = memory.account_mut(&caller.id) {
-        account.credits_used += credits;
+        credits::charge(account, credits, now_ms);
         account.requests += 1;
     }
 }
