@@ -8,8 +8,8 @@ mod host;
 pub mod http;
 pub mod identity;
 pub(crate) mod kiro;
-pub(crate) mod proxy;
 pub(crate) mod profiles;
+pub(crate) mod proxy;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub(crate) mod search;

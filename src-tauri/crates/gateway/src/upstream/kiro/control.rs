@@ -1,11 +1,12 @@
 //! Questions about an account itself: its quota and its profiles. Hosts, forms of the question and families disagree
 //! (kiro-upstream §1.2, §8), so both have a short list of places to ask; the one that answered is asked first the next time.
 
-use super::{Kiro, LIST_DEADLINE, MAX_LIST, MAX_PAGES, capped, checked, destination, not_sent, plain, refused};
+use super::{Kiro, LIST_DEADLINE, MAX_LIST, MAX_PAGES, capped, checked, not_sent, plain, refused};
 use crate::account::{AccessToken, Account, AccountId};
 use crate::upstream::classify::{Kind, UpstreamError};
 use crate::upstream::endpoint;
 use crate::upstream::host::API_REGIONS;
+use crate::upstream::http::Route;
 use crate::upstream::profiles::{self, Profile};
 use crate::upstream::usage::{self, UsageAnswer};
 use reqwest::{Method, Response};
@@ -93,7 +94,7 @@ impl Kiro {
         let path = usage_path(place, form);
         let request = self
             .http
-            .request(destination(account), Method::GET, &place.host, &path)
+            .request(&Route::of(account), Method::GET, &place.host, &path)
             .map_err(not_sent)?
             .headers(self.plain_headers(account, token, 1)?);
         usage::read(&capped(answered(request).await?, MAX_LIST).await)
@@ -135,7 +136,7 @@ impl Kiro {
             }
             let request = self
                 .http
-                .request(destination(account), Method::POST, host, path)
+                .request(&Route::of(account), Method::POST, host, path)
                 .map_err(not_sent)?
                 .headers(headers)
                 .body(profiles::question(page.as_deref()));
