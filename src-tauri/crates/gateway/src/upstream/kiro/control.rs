@@ -95,6 +95,7 @@ impl Kiro {
         let request = self
             .http
             .request(&Route::of(account), Method::GET, &place.host, &path)
+            .await
             .map_err(not_sent)?
             .headers(self.plain_headers(account, token, 1)?);
         usage::read(&capped(answered(request).await?, MAX_LIST).await)
@@ -137,6 +138,7 @@ impl Kiro {
             let request = self
                 .http
                 .request(&Route::of(account), Method::POST, host, path)
+                .await
                 .map_err(not_sent)?
                 .headers(headers)
                 .body(profiles::question(page.as_deref()));
