@@ -63,10 +63,12 @@ impl From<&OpenError> for Refusal {
             OpenError::DataDir { path, .. } => {
                 params.insert("path", path.display().to_string());
             }
+            OpenError::Store(error) => {
+                params.insert("reason", error.code().to_owned());
+            }
             OpenError::Settings(_)
             | OpenError::Override { .. }
             | OpenError::Endpoints(_)
-            | OpenError::Store(_)
             | OpenError::Saved(_)
             | OpenError::Internal(_) => {}
         }

@@ -16,9 +16,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_kiro-proxy");
 
 /// A folder of its own with a vault key, and nothing of the environment but the path.
 pub struct Home {
-    dir: TempDir,
+    pub dir: TempDir,
     upstream: Option<String>,
-    vault: bool,
+    pub vault: bool,
 }
 
 impl Home {
@@ -31,11 +31,11 @@ impl Home {
         Self { dir, upstream: None, vault: true }
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
         command
             .args(arguments)
@@ -89,12 +89,12 @@ impl Home {
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-fn private(path: &Path, content: &str) {
+pub fn private(path: &Path, content: &str) {
     std::fs::write(path, content).unwrap();
     #[cfg(unix)]
     {
@@ -103,7 +103,7 @@ fn private(path: &Path, content: &str) {
     }
 }
 
-async fn finish(mut command: Command) -> Output {
+pub async fn finish(mut command: Command) -> Output {
     tokio::time::timeout(PATIENCE, command.output()).await.expect("the program ends").expect("the program starts")
 }
 
@@ -143,11 +143,11 @@ impl Serving {
         Self { address: address.expect("an address").to_owned(), child, lines, said }
     }
 
-    async fn start(mut command: Command) -> Self {
+    pub async fn start(mut command: Command) -> Self {
         Self::until(&mut command, "Ready.").await
     }
 
-    fn says(&self, what: &str) -> bool {
+    pub fn says(&self, what: &str) -> bool {
         self.said.iter().any(|line| line.contains(what))
     }
 

@@ -34,3 +34,4 @@ mod shutdown;
 mod speakers;
 mod transcripts;
 mod truncation;
+mod vault;

@@ -2,9 +2,10 @@
 """A second reader of the vault, written from docs/vault-format.md alone.
 
     read_vault.py FOLDER KEY          KEY is the vault's key in base64, or the path of a key file
-    read_vault.py --self-test         reads the vault in tests/vault/golden and checks that damage is refused
+    read_vault.py FOLDER --passphrase [--recovery]    reads the (recovery) passphrase from standard input
+    read_vault.py --self-test         reads the vaults in tests/vault and checks that damage is refused
 
-Prints one JSON line per readable record, newest generation first, with the names of its secrets; `--show` prints the
+Prints one JSON line per sealed file, newest generation first, with the names of its secrets; `--show` prints the
 secrets themselves. Exit code 0 when all files opened, 1 when one did not, 2 when the vault or the key is wrong.
 Needs PyNaCl.
 """
@@ -12,15 +13,18 @@ import base64
 import hashlib
 import json
 import pathlib
+import re
 import struct
 import sys
 
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt as aead_open
 from nacl.exceptions import CryptoError
+from nacl.pwhash import argon2id
 
 MAGIC = b"KPVAULT1"
-CHECK_TEXT = b"kiro-proxy vault check value"
-RECORD, CHECK = 1, 2
+CHECK_TEXT = "kiro-proxy vault check value"
+RECORD, CHECK, RECOVERY = 1, 2, 3
+SOURCES = {"systemdCredential", "keyFile", "passphrase", "environment", "autoKeyFile"}
 
 
 class Refused(Exception):
@@ -50,22 +54,49 @@ def open_sealed(data, key, want_id, want_generation, want_purpose):
         raise Refused("broken seal") from error
 
 
+def summed(document, names):
+    """The values of `names`, once their sum is found to fit."""
+    fields = [document[name] for name in names]
+    if hashlib.sha256("".join(f"{field}\n" for field in fields).encode()).hexdigest() != document["sum"]:
+        raise Refused("sum")
+    return fields
+
+
 def read_header(folder):
     """The header, or its copy when the header is damaged."""
     trouble = "missing"
     for name in ("header", "header.copy"):
         try:
             header = json.loads((folder / name).read_bytes())
-            fields = [header[name] for name in ("format", "version", "keyId", "kdf", "check")]
-            text = "".join(f"{field}\n" for field in fields)
-            if hashlib.sha256(text.encode()).hexdigest() != header["sum"]:
-                raise Refused("sum")
-            if fields[0] != "kiro-proxy-vault" or fields[1] != 1 or fields[3] != "none":
+            fields = summed(header, ("format", "version", "keyId", "keySource", "kdf", "check"))
+            if fields[:2] != ["kiro-proxy-vault", 2] or fields[3] not in SOURCES:
                 raise Refused("unknown format")
             return header
         except (OSError, ValueError, KeyError, TypeError, Refused) as error:
             trouble = error
     raise Refused(f"header: {trouble}")
+
+
+def derive(kdf, passphrase):
+    """The key out of a passphrase."""
+    found = re.fullmatch(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=1\$([A-Za-z0-9+/]{22})", kdf)
+    if not found:
+        raise Refused(f"this key derivation is not known here: {kdf}")
+    salt = base64.b64decode(found[3] + "==")
+    return argon2id.kdf(32, passphrase, salt, opslimit=int(found[2]), memlimit=int(found[1]) * 1024)
+
+
+def recovered(folder, header, passphrase):
+    """The key out of its recovery copy."""
+    try:
+        copy = json.loads((folder / header["keyId"] / "recovery").read_bytes())
+    except OSError as error:
+        raise Refused("there is no recovery copy") from error
+    fields = summed(copy, ("format", "version", "kdf", "sealed"))
+    if fields[:2] != ["kiro-proxy-vault-recovery", 1]:
+        raise Refused("unknown recovery copy")
+    _, key = open_sealed(base64.b64decode(fields[3]), derive(fields[2], passphrase), b"recovery", 0, RECOVERY)
+    return key
 
 
 def read_key(text):
@@ -87,9 +118,9 @@ def read_vault(folder, key):
     if hashlib.sha256(key).digest()[:8].hex() != header["keyId"]:
         raise Refused("this is not the vault's key")
     _, text = open_sealed(base64.b64decode(header["check"]), key, b"header", 0, CHECK)
-    if text != CHECK_TEXT:
+    if text.decode() != f"{CHECK_TEXT}\n{header['keySource']}\n{header['kdf']}\n":
         raise Refused("check value")
-    found = [path.name.split(".") + [path] for path in folder.glob("*.sealed")]
+    found = [path.name.split(".") + [path] for path in (folder / header["keyId"]).glob("*.sealed")]
     for slug, generation, _, path in sorted(found, key=lambda f: (f[0], -int(f[1]))):
         try:
             record_id, plain = open_sealed(path.read_bytes(), key, None, int(generation), RECORD)
@@ -104,36 +135,57 @@ def read_vault(folder, key):
 
 
 def self_test():
-    """The committed vault opens; every flipped byte and every truncation of its record is refused."""
+    """The committed vaults open; every flipped bit and every truncation of a record is refused."""
     folder = pathlib.Path(__file__).parent / "golden"
     key = bytes(0x10 + n for n in range(32))
+    wanted = [("account/golden", 7, {"refreshToken": "golden-refresh-token"}, None)]
     records = list(read_vault(folder, key))
-    assert records == [("account/golden", 7, {"refreshToken": "golden-refresh-token"}, None)], records
-    (path,) = folder.glob("*.sealed")
+    assert records == wanted, records
+    (path,) = folder.glob("*/*.sealed")
     data = path.read_bytes()
     damaged = [data[:n] for n in range(len(data))]
-    damaged += [data[:n] + bytes([data[n] ^ 0x41]) + data[n + 1 :] for n in range(len(data))]
+    damaged += [data[:n] + bytes([data[n] ^ 1 << bit]) + data[n + 1 :] for n in range(len(data)) for bit in range(8)]
     for bad in damaged:
         try:
             open_sealed(bad, key, b"account/golden", 7, RECORD)
         except Refused:
             continue
         raise AssertionError("damage was not noticed")
-    print(f"vault reader: 1 record read, {len(damaged)} damaged copies refused")
+
+    folder = pathlib.Path(__file__).parent / "golden-passphrase"
+    header = read_header(folder)
+    key = derive(header["kdf"], b"correct horse battery staple")
+    wanted = [("account/golden", 1, {"refreshToken": "golden-refresh-token"}, None)]
+    records = list(read_vault(folder, key))
+    assert records == wanted, records
+    assert recovered(folder, header, b"the long way back home") == key
+    for wrong in (lambda: list(read_vault(folder, derive(header["kdf"], b"another"))), lambda: recovered(folder, header, b"another")):
+        try:
+            wrong()
+        except Refused:
+            continue
+        raise AssertionError("a wrong passphrase was not noticed")
+    print(f"vault reader: 2 vaults read, by key, passphrase and recovery; {len(damaged)} damaged copies refused")
 
 
 def main(arguments):
     if arguments == ["--self-test"]:
         self_test()
         return 0
-    show = "--show" in arguments
-    arguments = [argument for argument in arguments if argument != "--show"]
-    if len(arguments) != 2:
+    show, by_passphrase, recovery = (f"--{name}" in arguments for name in ("show", "passphrase", "recovery"))
+    arguments = [argument for argument in arguments if not argument.startswith("--")]
+    if len(arguments) != (1 if by_passphrase else 2):
         print(__doc__, file=sys.stderr)
         return 2
     try:
         whole = True
-        for record_id, generation, record, trouble in read_vault(pathlib.Path(arguments[0]), read_key(arguments[1])):
+        folder = pathlib.Path(arguments[0])
+        if by_passphrase:
+            passphrase, header = sys.stdin.readline().rstrip("\r\n").encode(), read_header(folder)
+            key = recovered(folder, header, passphrase) if recovery else derive(header["kdf"], passphrase)
+        else:
+            key = read_key(arguments[1])
+        for record_id, generation, record, trouble in read_vault(folder, key):
             secrets = record if show or record is None else sorted(record)
             line = {"record": record_id, "generation": generation, "secrets": secrets, "trouble": trouble}
             print(json.dumps(line))

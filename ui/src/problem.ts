@@ -23,20 +23,39 @@ export function explain(problem: Pick<Problem, 'code' | 'message'> & Partial<Pro
   const usable = what !== undefined && !/\{\w+\}/.test(what);
   const did = i18n.maybe(`problem.${problem.code}.did`, params);
   const next = i18n.maybe(`problem.${problem.code}.next`, params) ?? problem.action ?? undefined;
-  return {
+  const explained: Explained = {
     code: problem.code,
     what: usable ? what : problem.message,
     detail: problem.message,
     ...(did === undefined ? {} : { did }),
     ...(next === undefined ? {} : { next }),
   };
+  const store = problem.code === 'store_unavailable' ? STORE_REASONS[params['reason'] ?? ''] : undefined;
+  return store === undefined ? explained : withStoreWords(explained, store, i18n);
 }
 
-/** The same for a secret store that cannot be used, which has a way out for each of its states. */
+/** Each way in which a secret store can fail, by the gateway's reason, with words of its own. */
+const STORE_REASONS: Record<string, string> = {
+  store_locked: 'locked',
+  vault_locked: 'vaultLocked',
+  store_absent: 'absent',
+  no_credential_store: 'absent',
+  store_denied: 'denied',
+  store_timed_out: 'timedOut',
+  vault_key_missing: 'keyMissing',
+  vault_key_wrong: 'keyWrong',
+  store_corrupt: 'corrupt',
+};
+
+/** A secret store that cannot be used has a way out for each of its states. */
 export function explainStore(store: Status['store'], i18n: I18n): Explained {
   const general = explain({ code: 'store_unavailable', message: `${store.kind}: ${store.state}` }, i18n);
-  const what = i18n.maybe(`store.${store.state}.what`) ?? general.what;
-  const next = i18n.maybe(`store.${store.state}.next`) ?? general.next;
+  return withStoreWords(general, store.state === 'locked' && store.kind === 'vault' ? 'vaultLocked' : store.state, i18n);
+}
+
+function withStoreWords(general: Explained, state: string, i18n: I18n): Explained {
+  const what = i18n.maybe(`store.${state}.what`) ?? general.what;
+  const next = i18n.maybe(`store.${state}.next`) ?? general.next;
   return { ...general, what, ...(next === undefined ? {} : { next }) };
 }
 

@@ -1,5 +1,7 @@
 //! What can be typed. Secrets are never arguments: they come from files or standard input.
 
+pub(crate) mod vault;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -24,7 +26,7 @@ pub(crate) struct Cli {
 }
 
 /// Where state and secrets live; the same for every command.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Place {
     /// Keep all state here, in place of the platform's own directory (also KIRO_PROXY_DATA_DIR)
     #[arg(long, global = true, value_name = "DIR")]
@@ -32,6 +34,15 @@ pub(crate) struct Place {
     /// Keep secrets in the sealed vault, with the key from this file: 32 bytes in base64, readable by you only (also KIRO_PROXY_VAULT_KEY with the key itself)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) vault_key_file: Option<PathBuf>,
+    /// Keep secrets in the sealed vault, with a key out of words that are asked for on the terminal or by systemd-ask-password
+    #[arg(long, global = true)]
+    pub(crate) vault_ask: bool,
+    /// Keep secrets in the sealed vault, with a key that is made beside it: protected by file permissions only
+    #[arg(long, global = true)]
+    pub(crate) vault_auto_key: bool,
+    /// Open the vault with its recovery words, when its key is lost
+    #[arg(long, global = true)]
+    pub(crate) vault_recover: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -55,6 +66,11 @@ pub(crate) enum Command {
     Models {
         #[command(subcommand)]
         command: Models,
+    },
+    /// Where secrets are kept: state, lock and unlock, another key, another store
+    Vault {
+        #[command(subcommand)]
+        command: vault::Vault,
     },
     /// What the running gateway is doing; exit code 3 when none runs
     Status(Json),

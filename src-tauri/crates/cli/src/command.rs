@@ -6,6 +6,7 @@ pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod status;
+pub(crate) mod vault;
 
 use serde_json::Value;
 

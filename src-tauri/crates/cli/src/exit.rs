@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     Unreachable = 3,
     /// Another process owns the data directory.
     Locked = 4,
-    /// Secrets cannot be read or written: no keychain, locked, wrong vault key.
+    /// Secrets cannot be read or written: no keychain, access denied, no answer, a key that must not be used.
     Store = 5,
     /// The port or address cannot be taken.
     Port = 6,
@@ -30,6 +30,14 @@ pub(crate) enum Exit {
     NotFound = 9,
     /// An import took nothing, or refused a part of what it was given.
     Rejected = 10,
+    /// Secrets are there and locked.
+    StoreLocked = 20,
+    /// The vault's key was not given.
+    KeyMissing = 21,
+    /// The key given does not open the vault.
+    KeyWrong = 22,
+    /// The vault or a record is damaged.
+    StoreCorrupt = 23,
     /// A second signal ended the program before streams had drained.
     Interrupted = 130,
 }
@@ -42,12 +50,16 @@ Exit codes:
   2    the command line was not understood
   3    no gateway is running, or it does not answer
   4    another process owns the data directory
-  5    secrets cannot be read or written: no keychain, locked, wrong vault key
+  5    secrets cannot be read or written: no keychain, access denied, no answer, a key that must not be used
   6    the port or address cannot be taken
   7    the data directory cannot be used
   8    a setting or the settings file is not valid
   9    the named account or key does not exist
   10   an import took nothing, or refused a part of what it was given
+  20   secrets are there and locked
+  21   the vault's key was not given
+  22   the key given does not open the vault
+  23   the vault or a record is damaged
   130  a second signal ended the program before streams had drained";
 
 impl Exit {
@@ -58,6 +70,11 @@ impl Exit {
             "port_in_use" | "port_unavailable" => Self::Port,
             "invalid_fields" | "revision_conflict" | "endpoints_not_loopback" => Self::Settings,
             "not_found" => Self::NotFound,
+            "store_locked" | "vault_locked" => Self::StoreLocked,
+            "store_corrupt" => Self::StoreCorrupt,
+            "vault_key_missing" => Self::KeyMissing,
+            "vault_key_wrong" => Self::KeyWrong,
+            "no_credential_store" => Self::Store,
             _ if code.ends_with("_not_found") => Self::NotFound,
             _ if code.starts_with("store_") || code.starts_with("vault_") || code.starts_with("keychain_") => {
                 Self::Store
@@ -102,7 +119,12 @@ impl Trouble {
                 what.push_str(&format!("; {path}: {message}"));
             }
         }
-        let exit = Exit::of_code(&code);
+        // A store that cannot be used says in a parameter which of the reasons it is.
+        let reason = problem.pointer("/params/reason").and_then(Value::as_str);
+        let exit = match (code.as_str(), reason) {
+            ("store_unavailable", Some(reason)) => Exit::of_code(reason),
+            _ => Exit::of_code(&code),
+        };
         let help = text("action").unwrap_or_else(|| advice(&code).to_owned());
         Self { exit, code, what, done: "nothing was changed".to_owned(), help }
     }
@@ -126,7 +148,9 @@ fn advice(code: &str) -> &'static str {
     match Exit::of_code(code) {
         Exit::Locked => "use the gateway that is running, stop it, or give another --data-dir",
         Exit::Port => "choose another port with --port, or stop the program that holds this one",
-        Exit::Store => "unlock the keychain, or give the vault key: --vault-key-file FILE or KIRO_PROXY_VAULT_KEY",
+        Exit::Store | Exit::StoreLocked | Exit::KeyMissing | Exit::KeyWrong | Exit::StoreCorrupt => {
+            "unlock the keychain, or give the vault key: --vault-key-file FILE or KIRO_PROXY_VAULT_KEY"
+        }
         Exit::DataDir => "give a directory of your own that you can write to: --data-dir DIR",
         Exit::Settings => "correct the setting named above and try again",
         Exit::NotFound => "see the list for the ids that exist",
@@ -140,7 +164,7 @@ fn advice(code: &str) -> &'static str {
 mod tests {
     use super::*;
 
-    const ALL: [Exit; 12] = [
+    const ALL: [Exit; 16] = [
         Exit::Ok,
         Exit::Failure,
         Exit::Usage,
@@ -152,6 +176,10 @@ mod tests {
         Exit::Settings,
         Exit::NotFound,
         Exit::Rejected,
+        Exit::StoreLocked,
+        Exit::KeyMissing,
+        Exit::KeyWrong,
+        Exit::StoreCorrupt,
         Exit::Interrupted,
     ];
 
@@ -198,5 +226,19 @@ mod tests {
         assert_eq!(trouble.code, "settings_invalid");
         assert_eq!(trouble.exit, Exit::Settings);
         assert!(trouble.what.contains("listener.port: must be 1 to 65535"), "{}", trouble.what);
+    }
+
+    #[test]
+    fn each_state_of_the_vault_has_its_own_exit_code() {
+        let of = |reason: &str| {
+            Trouble::from_problem(&json!({"code": "store_unavailable", "message": "x", "params": {"reason": reason}}))
+                .exit
+        };
+        assert_eq!(of("store_locked"), Exit::StoreLocked);
+        assert_eq!(of("vault_locked"), Exit::StoreLocked);
+        assert_eq!(of("vault_key_missing"), Exit::KeyMissing);
+        assert_eq!(of("vault_key_wrong"), Exit::KeyWrong);
+        assert_eq!(of("store_corrupt"), Exit::StoreCorrupt);
+        assert_eq!(of("store_denied"), Exit::Store);
     }
 }

@@ -6,8 +6,10 @@ mod args;
 mod command;
 mod demo;
 mod exit;
+mod passphrase;
 mod place;
 mod print;
+mod protect;
 mod signal;
 
 use std::process::ExitCode;
@@ -20,6 +22,19 @@ use exit::{Exit, Trouble};
 use print::Output;
 
 fn main() -> ExitCode {
+    let key = match protect::take_key(
+        std::env::var_os(protect::KEY).as_deref(),
+        std::env::var_os(protect::HANDED).as_deref(),
+    ) {
+        Ok(key) => key,
+        Err(error) => {
+            return failed("environment", &format!("the vault's key cannot be taken out of the environment: {error}"));
+        }
+    };
+    if let Err(error) = protect::no_dumps() {
+        return failed("protection", &format!("memory dumps cannot be switched off: {error}"));
+    }
+    let environment = move |name: &str| if name == protect::KEY { key.clone() } else { variable(name) };
     let cli = Cli::parse_from(args::expand_bare_port(std::env::args_os().collect()));
     // The one TLS provider of this program; a second one would make the choice ambiguous and panic at the first connection.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
@@ -27,13 +42,10 @@ fn main() -> ExitCode {
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            print::error_line(&format!("error[runtime]: cannot start: {error}"));
-            return ExitCode::from(Exit::Failure as u8);
-        }
+        Err(error) => return failed("runtime", &format!("cannot start: {error}")),
     };
     let output = output(&cli.command);
-    let exit = runtime.block_on(run(cli)).unwrap_or_else(|trouble| {
+    let exit = runtime.block_on(run(cli, &environment)).unwrap_or_else(|trouble| {
         trouble.print(output);
         trouble.exit
     });
@@ -42,13 +54,18 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+fn failed(code: &str, what: &str) -> ExitCode {
+    print::error_line(&format!("error[{code}]: {what}"));
+    ExitCode::from(Exit::Failure as u8)
+}
+
 #[expect(clippy::disallowed_methods, reason = "the edge where the environment is read, once, and handed in")]
-fn environment(name: &str) -> Option<String> {
+fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-async fn run(cli: Cli) -> Result<Exit, Trouble> {
-    let options = || place::options(&cli.place, &environment);
+async fn run(cli: Cli, environment: place::Env<'_>) -> Result<Exit, Trouble> {
+    let options = || place::options(&cli.place, environment);
     match &cli.command {
         Command::Serve(serve) => {
             let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
@@ -73,6 +90,7 @@ async fn run(cli: Cli) -> Result<Exit, Trouble> {
             client.close().await;
             result
         }
+        Command::Vault { command } => command::vault::run(options()?, command).await,
         Command::Status(json) => command::status::run(&options()?, Output::json_when(json.json)).await,
         Command::Simulate(simulate) => command::simulate::run(simulate).await,
     }
@@ -83,6 +101,7 @@ fn output(command: &Command) -> Output {
         Command::Accounts { command } => command::accounts::output(command),
         Command::Keys { command } => command::keys::output(command),
         Command::Models { command } => command::models::output(command),
+        Command::Vault { command } => command::vault::output(command),
         Command::Status(json) => Output::json_when(json.json),
         Command::Serve(_) | Command::Simulate(_) => Output::Text,
     }

@@ -5,8 +5,11 @@
 //! Leaves out: which accounts exist (`account`), and access tokens, which live in memory only.
 
 mod choice;
+mod files;
+mod key_source;
 mod keychain;
 mod memory;
+mod migrate;
 mod queue;
 mod record;
 mod vault;
@@ -14,11 +17,13 @@ mod vault;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-pub use choice::{StoreChoice, VaultKeySource, open_store};
+pub use choice::{StoreChoice, open_store, recorded_key_source};
+pub use key_source::{KeySource, PassphraseFor, PassphrasePrompt, VaultKeySource};
 pub use keychain::{KeychainBackend, KeychainStore, SystemKeychain};
 pub use memory::MemoryStore;
+pub use migrate::MoveTo;
 pub use queue::Credentials;
-pub use vault::{VaultKey, VaultStore};
+pub use vault::{VaultFacts, VaultKey, VaultStore};
 
 /// Names a record: `account/<id>` or `client-key/<id>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,8 +134,11 @@ pub enum StoreError {
     #[error("the {} did not answer in time", kind_words(*.0))]
     TimedOut(StoreKind),
     /// No key for a vault that has records.
-    #[error("the vault holds sealed secrets and no key was given")]
-    KeyMissing,
+    #[error("the vault holds sealed secrets and its key was not given{}", .wants.map(|wants| format!("; it comes from {}", wants.words())).unwrap_or_default())]
+    KeyMissing {
+        /// Where the vault's header says that its key comes from.
+        wants: Option<KeySource>,
+    },
     /// Another key than the vault's.
     #[error("the key given does not open this vault (the vault wants key {expected}, this is key {given})")]
     KeyWrong {
@@ -161,6 +169,12 @@ pub enum StoreError {
         /// What was asked for now.
         asked: StoreKind,
     },
+    /// What was asked for is about a vault.
+    #[error("secrets are kept in the {}, not in a vault", kind_words(*.0))]
+    NotAVault(StoreKind),
+    /// A move to the store that is in use.
+    #[error("secrets are in the {} already", kind_words(*.0))]
+    AlreadyThere(StoreKind),
     /// The file system or the platform failed in another way.
     #[error("the {} failed: {}", kind_words(*.0), .1)]
     Failed(StoreKind, String),
@@ -174,9 +188,11 @@ fn kind_words(kind: StoreKind) -> &'static str {
     }
 }
 
-/// The two ways out for a machine that has neither a keychain nor a key.
-const HELP_NO_STORE: &str = "Either make a key file and name it:\n  \
+/// The ways out for a machine that has neither a keychain nor a key.
+const HELP_NO_STORE: &str = "Either make a key file and name it (or give its content in KIRO_PROXY_VAULT_KEY):\n  \
     (umask 077; head -c 32 /dev/urandom | base64 > ~/kiro-proxy.key) && kiro-proxy serve --vault-key-file ~/kiro-proxy.key\n\
+    or type a passphrase at every start:\n  \
+    kiro-proxy serve --vault-ask\n\
     or start and unlock a keyring, then start again:\n  \
     sudo apt-get install gnome-keyring && gnome-keyring-daemon --unlock --components=secrets";
 
@@ -184,16 +200,19 @@ impl StoreError {
     /// Stable code for the admin API and the command line.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Locked(_) => "store_locked",
+            Self::Locked(StoreKind::Vault) => "vault_locked",
+            Self::Locked(StoreKind::Keychain | StoreKind::Memory) => "store_locked",
             Self::Absent(..) => "store_absent",
             Self::Denied(_) => "store_denied",
             Self::TimedOut(_) => "store_timed_out",
-            Self::KeyMissing => "vault_key_missing",
+            Self::KeyMissing { .. } => "vault_key_missing",
             Self::KeyWrong { .. } => "vault_key_wrong",
             Self::Corrupt { .. } => "store_corrupt",
             Self::KeyRefused(_) => "vault_key_refused",
             Self::NoStore(_) => "no_credential_store",
             Self::OtherStore { .. } => "store_mismatch",
+            Self::NotAVault(_) => "store_not_a_vault",
+            Self::AlreadyThere(_) => "store_in_use",
             Self::Failed(..) => "store_failed",
         }
     }
@@ -201,11 +220,21 @@ impl StoreError {
     /// What a person can do about it.
     pub fn action(&self) -> String {
         match self {
-            Self::Locked(_) => "Unlock the keychain (log in to the desktop, or `gnome-keyring-daemon --unlock`), then try again.".into(),
+            Self::Locked(StoreKind::Vault) => "Give its key to the running gateway: kiro-proxy vault unlock".into(),
+            Self::Locked(StoreKind::Keychain | StoreKind::Memory) => "Unlock the keychain (log in to the desktop, or `gnome-keyring-daemon --unlock`), then try again.".into(),
             Self::Absent(..) | Self::NoStore(_) => HELP_NO_STORE.into(),
             Self::Denied(_) => "Allow Kiro Proxy to use the keychain, then try again.".into(),
             Self::TimedOut(_) => "Look for a password window of the keychain and answer it, then try again.".into(),
-            Self::KeyMissing => "Give the key this vault was made with: --vault-key-file FILE, or KIRO_PROXY_VAULT_KEY. A new key would not open it.".into(),
+            Self::KeyMissing { wants } => {
+                let way = match wants {
+                    Some(KeySource::SystemdCredential) => "LoadCredentialEncrypted=kiro-proxy-vault-key:FILE in the unit",
+                    Some(KeySource::Passphrase) => "--vault-ask, or `kiro-proxy vault unlock`",
+                    Some(KeySource::Environment) => "KIRO_PROXY_VAULT_KEY",
+                    Some(KeySource::AutoKeyFile) => "vault-auto.key in the data directory, from a backup",
+                    Some(KeySource::KeyFile) | None => "--vault-key-file FILE",
+                };
+                format!("Give the key this vault was made with: {way}. A new key would not open it. A recovery passphrase opens it with --vault-recover, if one was set.")
+            }
             Self::KeyWrong { .. } => "Give the key this vault was made with. Nothing was changed.".into(),
             Self::Corrupt { .. } => "Restore the file from a backup, or remove the account and sign in again.".into(),
             Self::KeyRefused(_) => "Use a regular file of your own with mode 0600, outside the vault folder: (umask 077; head -c 32 /dev/urandom | base64 > FILE)".into(),
@@ -214,6 +243,8 @@ impl StoreError {
                 StoreKind::Vault => "Give the vault's key with --vault-key-file FILE or KIRO_PROXY_VAULT_KEY, or use another --data-dir.".into(),
                 StoreKind::Memory => "Use another --data-dir.".into(),
             },
+            Self::NotAVault(_) => "`kiro-proxy vault migrate vault` moves everything into one.".into(),
+            Self::AlreadyThere(_) => "Nothing needs to be done.".into(),
             Self::Failed(..) => "See the message; free space and access rights are the usual causes.".into(),
         }
     }
@@ -225,11 +256,11 @@ impl StoreError {
             Self::Absent(..) | Self::NoStore(_) | Self::OtherStore { .. } => StoreState::Absent,
             Self::Denied(_) => StoreState::Denied,
             Self::TimedOut(_) => StoreState::TimedOut,
-            Self::KeyMissing | Self::KeyRefused(_) => StoreState::KeyMissing,
+            Self::KeyMissing { .. } | Self::KeyRefused(_) => StoreState::KeyMissing,
             Self::KeyWrong { .. } => StoreState::KeyWrong,
             Self::Corrupt { .. } => StoreState::Corrupt,
             // One failed call says nothing about the next.
-            Self::Failed(..) => StoreState::Ready,
+            Self::Failed(..) | Self::NotAVault(_) | Self::AlreadyThere(_) => StoreState::Ready,
         }
     }
 }
@@ -253,6 +284,10 @@ pub trait CredentialStore: Send + Sync {
     fn confirm(&self, id: &SecretId) -> Result<(), StoreError>;
     /// Removes the record; fine when there is none.
     fn delete(&self, id: &SecretId) -> Result<(), StoreError>;
+    /// The vault, when this is one: it can be locked and given another key.
+    fn vault(&self) -> Option<&VaultStore> {
+        None
+    }
     /// Writes, reads and removes a random record.
     fn probe(&self) -> Result<(), StoreError> {
         use secrecy::ExposeSecret;
@@ -271,4 +306,11 @@ pub trait CredentialStore: Send + Sync {
 }
 
 #[cfg(test)]
+use crate::account::AccountId;
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod contract_tests;
+#[cfg(test)]
+mod power;

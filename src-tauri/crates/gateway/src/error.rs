@@ -155,9 +155,9 @@ pub enum OpenError {
     /// `KIRO_PROXY_ENDPOINTS` names something that is not on this machine.
     #[error("KIRO_PROXY_ENDPOINTS must be an http URL on 127.0.0.1, [::1] or localhost, not {0}")]
     Endpoints(String),
-    /// There is no place to keep secrets, or it cannot be opened.
+    /// There is no place to keep secrets, or it cannot be opened; the error inside says which of the reasons it is.
     #[error("{0}")]
-    Store(String),
+    Store(crate::credential::StoreError),
     /// Saved accounts or keys cannot be read; they were left as they are.
     #[error("{0}")]
     Saved(String),
@@ -191,9 +191,7 @@ impl OpenError {
             }
             Self::Override { .. } => "correct the value, or leave it away to use the saved setting".into(),
             Self::Endpoints(_) => "unset KIRO_PROXY_ENDPOINTS, or point it at a stand-in on this machine".into(),
-            Self::Store(_) => {
-                "unlock the keychain, or give the vault key: --vault-key-file FILE or KIRO_PROXY_VAULT_KEY".into()
-            }
+            Self::Store(error) => error.action(),
             Self::Saved(_) => "restore the file from its .prev copy or a backup; it was left as it is".into(),
             Self::Internal(_) => "see the log in the data directory, and report it".into(),
         }

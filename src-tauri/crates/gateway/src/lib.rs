@@ -35,7 +35,10 @@ mod wiring;
 pub use admin_event::AdminEvent;
 pub use browser::{AddressError, Browser, BrowserError, BrowserKind, Desktop, SignInPages};
 pub use catalog::{Decider, ModelTrace, TracedCandidate, TracedRule};
-pub use credential::{StoreChoice, StoreKind as StoreName, StoreState as StoreCondition, VaultKeySource};
+pub use credential::{
+    KeySource, PassphraseFor, PassphrasePrompt, StoreChoice, StoreError, StoreKind as StoreName,
+    StoreState as StoreCondition, VaultKeySource, recorded_key_source,
+};
 pub use error::{FieldProblem, OpenError, Problem, ProblemCode};
 pub use flow::{
     FlowAttempt, FlowDelivery, FlowNotice, FlowOperation, FlowOutcome, FlowTokenSource, FlowUsage, FlowView,

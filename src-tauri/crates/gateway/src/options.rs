@@ -13,6 +13,9 @@ use std::sync::Arc;
 use url::Url;
 use utoipa::ToSchema;
 
+/// The vault's key among the credentials of a systemd unit.
+const SYSTEMD_CREDENTIAL: &str = "kiro-proxy-vault-key";
+
 /// Everything a gateway needs to know from outside.
 #[derive(Clone)]
 pub struct Options {
@@ -68,8 +71,8 @@ impl std::fmt::Debug for Options {
 }
 
 impl Options {
-    /// Reads `KIRO_PROXY_DATA_DIR`, `KIRO_PROXY_ENDPOINTS`, `KIRO_PROXY_VAULT_KEY` and, from `names`, every
-    /// `KIRO_PROXY__<SECTION>__<FIELD>` through `env`, and what the desktop is known by.
+    /// Reads `KIRO_PROXY_DATA_DIR`, `KIRO_PROXY_ENDPOINTS`, `KIRO_PROXY_VAULT_KEY` (unless systemd hands over a vault key)
+    /// and, from `names`, every `KIRO_PROXY__<SECTION>__<FIELD>` through `env`, and what the desktop is known by.
     ///
     /// The environment cannot be listed through `env`, so the names of all settings are asked for one by one.
     pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, OpenError> {
@@ -82,7 +85,10 @@ impl Options {
             check_endpoints(&url)?;
             options.endpoints = Some(url);
         }
-        if let Some(key) = env("KIRO_PROXY_VAULT_KEY").filter(|key| !key.is_empty()) {
+        let credential = env("CREDENTIALS_DIRECTORY").map(|folder| PathBuf::from(folder).join(SYSTEMD_CREDENTIAL));
+        if let Some(path) = credential.filter(|path| path.symlink_metadata().is_ok()) {
+            options.store = StoreChoice::Vault(VaultKeySource::SystemdCredential(path));
+        } else if let Some(key) = env("KIRO_PROXY_VAULT_KEY").filter(|key| !key.is_empty()) {
             options.store = StoreChoice::Vault(VaultKeySource::Key(SecretString::from(key)));
         }
         for path in crate::settings::paths() {

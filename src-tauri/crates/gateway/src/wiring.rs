@@ -7,7 +7,7 @@ use crate::browser::{BrowserError, Browsers, SignInPages};
 use crate::catalog::Catalog;
 use crate::client_key::Keys;
 use crate::clock::{Clock, Timestamp};
-use crate::credential::{StoreError, open_store};
+use crate::credential::{SecretId, open_store};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::demo::Demo;
 use crate::dispatch::Dispatcher;
@@ -110,7 +110,7 @@ impl Gateway {
             tracing::warn!("{told}");
         }
 
-        let credentials = open_store(&options.store, &dir).await.map_err(store_error)?;
+        let credentials = open_store(&options.store, &dir).await.map_err(OpenError::Store)?;
         let saved = |error: &dyn std::fmt::Display, action: String| OpenError::Saved(format!("{error}. {action}"));
         let roster = Roster::open(Arc::clone(&dir)).map_err(|error| saved(&error, error.action()))?;
         let roster = Arc::new(roster);
@@ -211,6 +211,12 @@ impl Gateway {
         if let Err(error) = local::start(&parts.dir, router, &parts.tasks, parts.stop.clone()) {
             tracing::warn!(%error, "the local door for the command line could not be opened");
         }
+        let finish = self.clone();
+        parts.tasks.spawn(async move {
+            if let Err(error) = finish.parts.book.credentials.finish_move(finish.secret_ids()).await {
+                tracing::warn!(%error, "copies of secrets that an earlier move left could not be removed yet");
+            }
+        });
         parts.tasks.spawn(self.clone().follow_settings());
         parts.tasks.spawn(self.clone().tell_status());
         parts.tasks.spawn(self.clone().follow_tokens());
@@ -484,6 +490,14 @@ impl Gateway {
         parts.dir.release();
     }
 
+    /// Every record of secrets that the lists name.
+    pub(crate) fn secret_ids(&self) -> Vec<SecretId> {
+        let (accounts, keys) = (self.parts.book.roster.list(), self.parts.keys.list());
+        let accounts = accounts.iter().map(|account| SecretId::account(&account.id));
+        let keys = keys.iter().map(|key| SecretId::client_key(key.id.as_str()));
+        accounts.chain(keys).chain([SecretId::kept_answers()]).collect()
+    }
+
     /// Tells everybody the status as it is now.
     pub(crate) fn announce(&self) {
         self.parts.announcer.tell(AdminEvent::Status { status: Box::new(self.status()) });
@@ -525,10 +539,6 @@ fn data_dir_error(error: DataDirError, wish: Option<std::path::PathBuf>) -> Open
             OpenError::DataDir { path: wish.unwrap_or_default(), reason: format!("{error}. {}", error.action()) }
         }
     }
-}
-
-fn store_error(error: StoreError) -> OpenError {
-    OpenError::Store(format!("{error}\n{}", error.action()))
 }
 
 #[cfg(test)]

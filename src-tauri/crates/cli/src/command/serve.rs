@@ -47,6 +47,7 @@ async fn until_signal(
     let status = gateway.set_listening(true).await.map_err(|problem| listen_trouble(&problem))?;
     print_address(&status);
     print_key(client).await?;
+    print_secrets(client).await?;
     print_answers(&status);
     if status.accounts.total == 0 {
         tokio::select! {
@@ -76,6 +77,23 @@ async fn print_key(client: &AdminClient) -> Result<(), Trouble> {
             print::safe(&member(key, "name"))
         )),
         None => print::line("Key:     none, so every client is refused; `kiro-proxy keys create NAME` makes one"),
+    }
+    Ok(())
+}
+
+/// Only what a person should act on.
+async fn print_secrets(client: &AdminClient) -> Result<(), Trouble> {
+    let vault = client.call(Method::GET, "/api/vault", None).await?;
+    let only_permissions = vault.get("protectedByPermissionsOnly").and_then(Value::as_bool).unwrap_or_default();
+    let state = member(&vault, "state");
+    if state != "ready" {
+        print::line(&format!("Secrets: {}", super::vault::state_words(&state)));
+    } else if only_permissions {
+        print::line("Secrets: sealed, but the key lies beside the vault: protected by file permissions only");
+    } else if member(&vault, "keySource") == "environment" {
+        print::line(
+            "Secrets: the vault's key came through the environment, which whoever started this program can still read; a key file is safer",
+        );
     }
     Ok(())
 }

@@ -297,6 +297,12 @@ impl Tokens {
         }
     }
 
+    /// The store was unlocked: who was refused because of it may try again at once.
+    pub fn store_unlocked(&self) {
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        cells.values().for_each(|cell| cell.forgive_store());
+    }
+
     /// Whether the account's newest refresh token is in memory only, because the store would not take it: a crash now would
     /// cost the login.
     pub fn is_unsaved(&self, id: &AccountId) -> bool {

@@ -7,6 +7,7 @@
 
 mod system;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,8 @@ struct Generation {
 pub struct KeychainStore<B> {
     backend: B,
     state: Mutex<StoreState>,
+    /// An item was once read or written: "no entry" can be believed.
+    proven: AtomicBool,
 }
 
 impl<B> std::fmt::Debug for KeychainStore<B> {
@@ -70,7 +73,7 @@ impl<B> std::fmt::Debug for KeychainStore<B> {
 impl<B: KeychainBackend> KeychainStore<B> {
     /// Over a platform's keychain.
     pub fn new(backend: B) -> Self {
-        Self { backend, state: Mutex::new(StoreState::Ready) }
+        Self { backend, state: Mutex::new(StoreState::Ready), proven: AtomicBool::new(false) }
     }
 
     fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
@@ -83,12 +86,29 @@ impl<B: KeychainBackend> KeychainStore<B> {
     }
 
     fn index(&self, id: &SecretId) -> Result<Option<Index>, StoreError> {
-        let Some(bytes) = self.backend.get(&index_name(id))? else { return Ok(None) };
+        let Some(bytes) = self.backend.get(&index_name(id))? else {
+            self.prove()?;
+            return Ok(None);
+        };
+        self.proven.store(true, Ordering::Relaxed);
         let index: Index = serde_json::from_slice(&bytes).map_err(|_| corrupt(id, "its index item is not readable"))?;
         if index.v != 1 {
             return Err(corrupt(id, "its index item was written by a newer version"));
         }
         Ok(Some(index))
+    }
+
+    /// gnome-keyring that nobody could unlock has "no entry" for everything; only a write shows the truth. An account must not
+    /// look as if it had no secrets then.
+    fn prove(&self) -> Result<(), StoreError> {
+        if self.proven.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let name = format!("{}#proof", SecretId::probe());
+        self.backend.set(&name, b"can be written")?;
+        self.backend.delete(&name)?;
+        self.proven.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn read(&self, id: &SecretId, of: &Generation) -> Result<Secrets, StoreError> {
@@ -201,7 +221,10 @@ impl<B: KeychainBackend> KeychainStore<B> {
     }
 
     fn delete_all(&self, id: &SecretId) -> Result<(), StoreError> {
-        let Some(index) = self.index(id)? else { return Ok(()) };
+        let Some(index) = self.index(id)? else {
+            // A first save that was cut off left parts that nothing names.
+            return self.drop_beyond(id, 1, 0);
+        };
         // Parts first: were the index gone, nothing could find them any more.
         for older in index.proven.iter().chain(&index.before) {
             self.drop_parts(id, older)?;

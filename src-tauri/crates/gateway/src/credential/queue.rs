@@ -1,54 +1,79 @@
 //! The async door to a store: one thread does all its work, in order, and every caller has a deadline.
 //!
 //! Why one thread: keychain calls block, may wait for a person, and on Windows calls on one entry from several threads are
-//! not ordered. A call that hangs makes the later ones time out; none of them is lost or reordered. Memory cannot block, so
-//! it is asked on the spot: with paused time a deadline would otherwise pass while the thread is still at work.
+//! not ordered. A call that hangs makes the later ones time out; none of them is lost or reordered, and none sees half a move
+//! to another store. Memory cannot block, so it is asked on the spot: with paused time a deadline would otherwise pass while
+//! the thread is still at work.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::oneshot;
 
-use super::{CredentialStore, SecretId, Secrets, StoreError, StoreKind, StoreState};
+use super::choice::Places;
+use super::migrate::{self, MoveTo};
+use super::vault::{Argon2id, acceptable};
+use super::{
+    CredentialStore, SecretId, Secrets, StoreError, StoreKind, StoreState, VaultFacts, VaultKeySource, VaultStore,
+};
 
-type Job = Box<dyn FnOnce(&dyn CredentialStore) + Send>;
+type Store = Arc<dyn CredentialStore>;
+type Job = Box<dyn FnOnce(&mut Store) + Send>;
 
 /// How long a probe at start may take.
 const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long any other call may take; a person may be typing a password.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
+/// How long work on all records may take.
+const WHOLE_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Where the work is done.
 #[derive(Clone)]
 enum Door {
-    Here(Arc<dyn CredentialStore>),
+    Here(Store),
     Thread(mpsc::Sender<Job>),
+}
+
+/// The store as seen by the last call.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    kind: StoreKind,
+    state: StoreState,
 }
 
 /// A store with its thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Credentials {
-    kind: StoreKind,
     door: Door,
-    state: Arc<Mutex<StoreState>>,
+    seen: Arc<Mutex<Seen>>,
+    /// Where the store can be changed; `None` for stores that were made by hand.
+    places: Option<Arc<Places>>,
+    /// Records saved by this process: a move must not miss one that no list names yet.
+    saved: Arc<Mutex<BTreeSet<SecretId>>>,
 }
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("kind", &self.kind).field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Credentials").field("seen", &self.look()).finish_non_exhaustive()
     }
 }
 
 impl Credentials {
     /// Starts the store's thread.
-    pub fn new(store: Arc<dyn CredentialStore>) -> Self {
-        let kind = store.kind();
-        let state = Arc::new(Mutex::new(store.state()));
-        let door = match kind {
+    pub fn new(store: Store) -> Self {
+        let seen = Arc::new(Mutex::new(Seen { kind: store.kind(), state: store.state() }));
+        let door = match store.kind() {
             StoreKind::Memory => Door::Here(store),
             StoreKind::Keychain | StoreKind::Vault => Door::Thread(start_thread(store)),
         };
-        Self { kind, door, state }
+        Self { door, seen, places: None, saved: Arc::default() }
+    }
+
+    /// The same for a store that can be changed for another one.
+    pub(super) fn with_places(store: Store, places: Arc<Places>) -> Self {
+        Self { places: Some(places), ..Self::new(store) }
     }
 
     /// A store that forgets; for tests and throw-away runs.
@@ -58,12 +83,16 @@ impl Credentials {
 
     /// Which store this is.
     pub fn kind(&self) -> StoreKind {
-        self.kind
+        self.look().kind
     }
 
     /// As seen by the last call, a timed-out one included.
     pub fn state(&self) -> StoreState {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.look().state
+    }
+
+    fn look(&self) -> Seen {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the store works, found out by writing, reading and removing a random record within 5 s.
@@ -92,8 +121,13 @@ impl Credentials {
 
     /// Saves the record as one step. After `TimedOut` it may still be saved, before any later call.
     pub async fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
-        let (id, secrets) = (id.clone(), secrets.clone());
-        self.call(CALL_DEADLINE, move |store| store.save(&id, &secrets)).await
+        let (id, secrets, saved) = (id.clone(), secrets.clone(), Arc::clone(&self.saved));
+        self.call(CALL_DEADLINE, move |store| {
+            let result = store.save(&id, &secrets);
+            saved.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+            result
+        })
+        .await
     }
 
     /// Removes the record; fine when there is none.
@@ -102,43 +136,144 @@ impl Credentials {
         self.call(CALL_DEADLINE, move |store| store.delete(&id)).await
     }
 
+    /// What can be told about the vault, locked or not; `None` when the store is no vault.
+    pub async fn vault_facts(&self) -> Result<Option<VaultFacts>, StoreError> {
+        self.quietly(CALL_DEADLINE, |store| store.vault().map(VaultStore::facts).transpose()).await
+    }
+
+    /// Makes the vault forget its key. Until it is unlocked no record can be loaded or saved.
+    pub async fn lock(&self) -> Result<(), StoreError> {
+        self.quietly(CALL_DEADLINE, |store| {
+            vault_of(store)?.lock();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives a locked vault its key. A keychain is asked again whether it works.
+    pub async fn unlock(&self, source: Option<VaultKeySource>) -> Result<(), StoreError> {
+        let Some(source) = source else { return self.call(CALL_DEADLINE, |store| store.probe()).await };
+        let places = self.places.clone();
+        self.quietly(CALL_DEADLINE, move |store| {
+            let vault = vault_of(store)?;
+            let places = places.ok_or(StoreError::NotAVault(store.kind()))?;
+            vault.unlock(source.for_vault(vault, &places.vault, &*places.files)?)
+        })
+        .await
+    }
+
+    /// Changes the vault's key to one from `source`; all records are sealed anew. Returns how many there are.
+    pub async fn rekey(&self, source: VaultKeySource, recovery: Option<SecretString>) -> Result<usize, StoreError> {
+        let places = self.places.clone();
+        self.quietly(WHOLE_DEADLINE, move |store| {
+            let vault = vault_of(store)?;
+            let places = places.ok_or(StoreError::NotAVault(store.kind()))?;
+            let (folder, files) = (places.vault.as_path(), &*places.files);
+            if vault.is_locked() {
+                return Err(StoreError::Locked(StoreKind::Vault));
+            }
+            if let Some(recovery) = &recovery {
+                acceptable(recovery)?;
+            }
+            let old = vault.header()?.key_source();
+            let records =
+                vault.rekey(source.for_rekey(folder, files)?, recovery.as_ref().zip(Some(&Argon2id::fresh())))?;
+            if let Err(error) = source.accepted(old, folder, files) {
+                tracing::warn!(%error, "the file of an automatic vault key could not be put in its place");
+            }
+            Ok(records)
+        })
+        .await
+    }
+
+    /// Moves the records `ids`, and those saved since the start, to the other store, which is used from then on. Returns how
+    /// many there were.
+    pub async fn move_to(&self, to: MoveTo, ids: Vec<SecretId>) -> Result<usize, StoreError> {
+        let places = self.places.clone().ok_or(StoreError::NotAVault(self.kind()))?;
+        if let MoveTo::Keychain = to {
+            // On a thread of its own first: one that asks a person must not hold up the store in use.
+            Self::new((places.keychain)()).probe().await?;
+        }
+        let saved = Arc::clone(&self.saved);
+        self.job(WHOLE_DEADLINE, false, move |store| {
+            let mut ids: BTreeSet<SecretId> = ids.into_iter().collect();
+            ids.extend(saved.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+            ids.extend(store.vault().map(VaultStore::ids).transpose()?.into_iter().flatten());
+            migrate::run(store, &places, &to, &ids)
+        })
+        .await
+    }
+
+    /// Removes copies that an earlier move left behind, if any.
+    pub(crate) async fn finish_move(&self, ids: Vec<SecretId>) -> Result<(), StoreError> {
+        let Some(places) = self.places.clone() else { return Ok(()) };
+        let ids: BTreeSet<SecretId> = ids.into_iter().collect();
+        self.quietly(WHOLE_DEADLINE, move |_| migrate::finish(&places, &ids)).await
+    }
+
+    /// A call whose result shows the state of the store.
     async fn call<T: Send + 'static>(
         &self,
         deadline: Duration,
         work: impl FnOnce(&dyn CredentialStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.job(deadline, true, move |store| work(&**store)).await
+    }
+
+    /// A call about the store: its result says nothing about the state, the store itself does.
+    async fn quietly<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        work: impl FnOnce(&dyn CredentialStore) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.job(deadline, false, move |store| work(&**store)).await
+    }
+
+    async fn job<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        telling: bool,
+        work: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (done, answer) = oneshot::channel();
-        let seen = Arc::clone(&self.state);
-        let job: Job = Box::new(move |store| {
+        let seen = Arc::clone(&self.seen);
+        let job = move |store: &mut Store| {
             let result = work(store);
-            // Also when the caller has given up: a late answer is news about the store.
-            *seen.lock().unwrap_or_else(PoisonError::into_inner) = match &result {
-                Ok(_) => StoreState::Ready,
-                Err(error) => error.state(),
+            let state = match &result {
+                Err(error) if telling => error.state(),
+                Ok(_) if telling => StoreState::Ready,
+                Ok(_) | Err(_) => store.state(),
             };
+            // Also when the caller has given up: a late answer is news about the store.
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen { kind: store.kind(), state };
             let _ = done.send(result);
-        });
-        let gone = || StoreError::Failed(self.kind, "its thread has ended".into());
+        };
+        let gone = || StoreError::Failed(self.kind(), "its thread has ended".into());
         match &self.door {
-            Door::Here(store) => job(store.as_ref()),
-            Door::Thread(jobs) => jobs.send(job).map_err(|_| gone())?,
+            Door::Here(store) => job(&mut Arc::clone(store)),
+            Door::Thread(jobs) => jobs.send(Box::new(job)).map_err(|_| gone())?,
         }
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(gone()),
             Err(_) => {
-                *self.state.lock().unwrap_or_else(PoisonError::into_inner) = StoreState::TimedOut;
-                Err(StoreError::TimedOut(self.kind))
+                let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.state = StoreState::TimedOut;
+                Err(StoreError::TimedOut(seen.kind))
             }
         }
     }
 }
 
-fn start_thread(store: Arc<dyn CredentialStore>) -> mpsc::Sender<Job> {
+fn vault_of(store: &dyn CredentialStore) -> Result<&VaultStore, StoreError> {
+    store.vault().ok_or(StoreError::NotAVault(store.kind()))
+}
+
+fn start_thread(mut store: Store) -> mpsc::Sender<Job> {
     let (jobs, queue) = mpsc::channel::<Job>();
     let started = std::thread::Builder::new().name("credentials".into()).spawn(move || {
         while let Ok(job) = queue.recv() {
-            job(store.as_ref());
+            job(&mut store);
         }
     });
     if let Err(error) = started {

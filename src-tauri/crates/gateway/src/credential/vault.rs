@@ -1,156 +1,243 @@
 //! The sealed vault: a folder with a header and one sealed file per record and generation (`docs/vault-format.md`).
 //!
 //! Promises: what cannot be opened is never overwritten and never deleted by a save; a missing or wrong key never makes a
-//! new vault; a save either leaves the old generation or the new one, and the one before stays until the new one is confirmed.
-//! Leaves out: where the key comes from (`key`), and hiding how many records there are.
+//! new vault; a save either leaves the old generation or the new one, and the one before stays until the new one is confirmed;
+//! a change of the key can be cut off at any step. Leaves out: where the key comes from (`key_source`), and hiding how many
+//! records there are.
 
 mod header;
+mod kdf;
 mod key;
+mod recovery;
+mod rekey;
 mod seal;
+mod shelf;
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sha2::{Digest, Sha256};
+use secrecy::SecretString;
 
-use super::{CredentialStore, SecretId, Secrets, StoreError, StoreKind, StoreState, record};
-use crate::account::hex;
-use crate::data_dir::{ensure_folder, read_file, remove_synced, write_synced};
+use super::files::{Disk, Files};
+use super::key_source::KeySource;
+use super::{CredentialStore, SecretId, Secrets, StoreError, StoreKind, StoreState};
+use header::Header;
+use shelf::Shelf;
 
+pub(super) use kdf::{Argon2id, acceptable};
 pub use key::VaultKey;
 
-/// What the sealed bytes are for; part of what the seal protects.
-const PURPOSE_RECORD: u8 = 1;
+/// A key to make a vault with, or to change to.
+pub(super) struct FreshKey {
+    pub(super) key: VaultKey,
+    pub(super) source: KeySource,
+    /// How it came out of a passphrase.
+    pub(super) kdf: Option<Argon2id>,
+}
 
-/// An opened vault.
+/// What can be told about a vault without its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultFacts {
+    /// Where the key comes from, as recorded in the header.
+    pub key_source: KeySource,
+    /// First 8 bytes of the key's SHA-256, in hex.
+    pub key_id: String,
+    /// How many records there are.
+    pub records: usize,
+    /// Whether a recovery passphrase opens it too.
+    pub recovery: bool,
+}
+
+/// A vault, locked or not.
 pub struct VaultStore {
     folder: PathBuf,
-    key: VaultKey,
-    state: Mutex<StoreState>,
+    files: Arc<dyn Files>,
+    inside: Mutex<Inside>,
+}
+
+struct Inside {
+    header: Header,
+    /// `None` while locked.
+    key: Option<VaultKey>,
+    state: StoreState,
 }
 
 impl std::fmt::Debug for VaultStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("VaultStore").field("folder", &self.folder).field("key", &self.key.id()).finish_non_exhaustive()
+        f.debug_struct("VaultStore").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 
 impl VaultStore {
-    /// Opens the vault in `folder`, or makes a new one when the folder holds neither header nor sealed files.
+    /// Opens the vault in `folder` with its key, or makes a new one when the folder holds neither header nor sealed files.
     pub fn open(folder: &Path, key: VaultKey) -> Result<Self, StoreError> {
-        ensure_folder(folder).map_err(failed)?;
-        match header::load(folder)? {
-            Some(header) => header.check(&key)?,
-            None if has_sealed_files(folder)? => {
-                return Err(corrupt("the header is missing although sealed files exist"));
+        match Self::find(folder, Arc::new(Disk))? {
+            Some(vault) => vault.unlock(key).map(|()| vault),
+            None => Self::create(folder, Arc::new(Disk), FreshKey { key, source: KeySource::KeyFile, kdf: None }),
+        }
+    }
+
+    /// The vault in `folder`, locked; `None` when none was ever made there.
+    pub(super) fn find(folder: &Path, files: Arc<dyn Files>) -> Result<Option<Self>, StoreError> {
+        match header::load(&*files, folder)? {
+            Some(header) => {
+                let inside = Mutex::new(Inside { header, key: None, state: StoreState::Locked });
+                Ok(Some(Self { folder: folder.to_path_buf(), files, inside }))
             }
-            None => header::create(folder, &key)?,
-        }
-        Ok(Self { folder: folder.to_path_buf(), key, state: Mutex::new(StoreState::Ready) })
-    }
-
-    /// Whether a vault was ever made in `folder`.
-    pub fn exists(folder: &Path) -> Result<bool, StoreError> {
-        if !folder.is_dir() {
-            return Ok(false);
-        }
-        Ok(header::present(folder) || has_sealed_files(folder)?)
-    }
-
-    fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        let state = match &result {
-            Ok(_) => StoreState::Ready,
-            Err(error) => error.state(),
-        };
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-        result
-    }
-
-    /// Generations of a record on disk, newest first. Names that are not ours are left alone.
-    fn generations(&self, id: &SecretId) -> Result<Vec<u64>, StoreError> {
-        let slug = slug(id);
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let Some((of, generation)) = name.to_str().and_then(parse_name) else { continue };
-            if of == slug {
-                found.push(generation);
+            None if has_sealed_files(&*files, folder)? => {
+                Err(corrupt("the header is missing although sealed files exist"))
             }
-        }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(found)
-    }
-
-    fn path(&self, id: &SecretId, generation: u64) -> PathBuf {
-        self.folder.join(format!("{}.{generation}.sealed", slug(id)))
-    }
-
-    fn open_generation(&self, id: &SecretId, generation: u64) -> Result<Secrets, String> {
-        let bytes = read_file(&self.path(id, generation))
-            .map_err(|error| error.to_string())?
-            .ok_or_else(|| "the file is gone".to_owned())?;
-        let plain = seal::open(&self.key, id, generation, PURPOSE_RECORD, &bytes)?;
-        record::decode(&plain)
-    }
-
-    fn load_newest(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
-        let mut trouble = None;
-        for generation in self.generations(id)? {
-            match self.open_generation(id, generation) {
-                Ok(secrets) => {
-                    if let Some(trouble) = &trouble {
-                        tracing::warn!(record = %id, generation, trouble, "a sealed file is damaged; using the generation before");
-                    }
-                    return Ok(Some(secrets));
-                }
-                Err(error) => {
-                    trouble.get_or_insert_with(|| format!("{}.{generation}.sealed: {error}", slug(id)));
-                }
-            }
-        }
-        match trouble {
-            Some(trouble) => Err(corrupt(trouble)),
             None => Ok(None),
         }
     }
 
-    fn save_next(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
-        let known = self.generations(id)?;
-        let next = known.first().map_or(Some(1), |newest| newest.checked_add(1));
-        let next = next.ok_or_else(|| corrupt("the generation counter is at its end"))?;
-        let sealed = seal::seal(&self.key, id, next, PURPOSE_RECORD, &record::encode(secrets));
-        write_synced(&self.path(id, next), &sealed).map_err(failed)?;
-        // The one before stays until this one is confirmed, and so does the oldest: it is the last confirmed one.
-        if let [_, between @ .., _] = self.opening(id, known).as_slice() {
-            self.remove_generations(id, between);
+    /// Makes a vault in a folder that holds none.
+    pub(super) fn create(folder: &Path, files: Arc<dyn Files>, fresh: FreshKey) -> Result<Self, StoreError> {
+        if exists(&*files, folder)? {
+            return Err(StoreError::Failed(StoreKind::Vault, "there is a vault already".into()));
         }
+        let header = Header::new(&fresh.key, fresh.source, fresh.kdf.as_ref());
+        files.make_folder(folder).map_err(failed)?;
+        header::store_copy(&*files, folder, &header)?;
+        header::store(&*files, folder, &header)?;
+        let inside = Mutex::new(Inside { header, key: Some(fresh.key), state: StoreState::Ready });
+        Ok(Self { folder: folder.to_path_buf(), files, inside })
+    }
+
+    /// Whether a vault was ever made in `folder`.
+    pub(super) fn exists_in(folder: &Path, files: &dyn Files) -> Result<bool, StoreError> {
+        exists(files, folder)
+    }
+
+    /// Whether it waits for its key.
+    pub(super) fn is_locked(&self) -> bool {
+        self.inside().key.is_none()
+    }
+
+    /// The records that can be read, also those that nobody else knows of.
+    pub(super) fn ids(&self) -> Result<Vec<SecretId>, StoreError> {
+        let all = self.with(|shelf| shelf.every())?;
+        let mut ids: Vec<SecretId> = all.into_iter().filter_map(|file| Some(file.content.ok()?.id)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    /// What the header says, read anew when the vault is locked: a change of the key may have been cut off.
+    pub(super) fn header(&self) -> Result<Header, StoreError> {
+        let mut inside = self.inside();
+        if inside.key.is_none() {
+            inside.header = header::load(&*self.files, &self.folder)?.ok_or_else(|| corrupt("the header is gone"))?;
+        }
+        Ok(inside.header.clone())
+    }
+
+    /// What can be told without the key.
+    pub(super) fn facts(&self) -> Result<VaultFacts, StoreError> {
+        let header = self.header()?;
+        Ok(VaultFacts {
+            key_source: header.key_source(),
+            key_id: header.key_id().to_owned(),
+            records: shelf::count(&*self.files, &self.folder.join(header.key_id())).map_err(failed)?,
+            recovery: recovery::exists(&*self.files, &self.folder, header.key_id()),
+        })
+    }
+
+    /// Takes the key, if it is the right one, and cleans up what an earlier process left unfinished.
+    pub fn unlock(&self, key: VaultKey) -> Result<(), StoreError> {
+        let header = self.header()?;
+        let checked = header.check(&key).and_then(|()| rekey::settle(&*self.files, &self.folder, &header));
+        let mut inside = self.inside();
+        if let Err(error) = checked {
+            if inside.key.is_none() {
+                // The vault is what it was before: waiting for its key.
+                inside.state = StoreState::Locked;
+            }
+            return Err(error);
+        }
+        inside.header = header;
+        inside.key = Some(key);
+        inside.state = StoreState::Ready;
         Ok(())
     }
 
-    fn confirm_newest(&self, id: &SecretId) -> Result<(), StoreError> {
-        let known = self.generations(id)?;
-        let Some((newest, older)) = known.split_first() else { return Ok(()) };
-        if !older.is_empty() {
-            let damaged = |error| corrupt(format!("{}.{newest}.sealed: {error}", slug(id)));
-            self.open_generation(id, *newest).map_err(damaged)?;
-            self.remove_generations(id, &self.opening(id, older.to_vec()));
-        }
-        Ok(())
+    /// The key out of its recovery copy.
+    pub(super) fn recover(&self, passphrase: &SecretString) -> Result<VaultKey, StoreError> {
+        recovery::open(&*self.files, &self.folder, self.header()?.key_id(), passphrase)
     }
 
-    /// Those of some generations that open. The others stay for good: they may be all that is left of something.
-    fn opening(&self, id: &SecretId, mut generations: Vec<u64>) -> Vec<u64> {
-        generations.retain(|generation| self.open_generation(id, *generation).is_ok());
-        generations
+    /// Forgets the key.
+    pub fn lock(&self) {
+        let mut inside = self.inside();
+        inside.key = None;
+        inside.state = StoreState::Locked;
     }
 
-    fn remove_generations(&self, id: &SecretId, outdated: &[u64]) {
-        for old in outdated {
-            if let Err(error) = remove_synced(&self.path(id, *old)) {
-                tracing::warn!(record = %id, generation = old, %error, "an old generation could not be removed");
+    /// Changes the key: all records are sealed anew. With the same key only what the header says of it changes. `recovery`
+    /// is a passphrase that will open the vault too, and how its key is derived; without one there is none afterwards. Returns the number of records.
+    ///
+    /// A failure leaves the vault as it was, or locked when only the disk knows whether the new key holds.
+    pub(super) fn rekey(
+        &self,
+        fresh: FreshKey,
+        recovery: Option<(&SecretString, &Argon2id)>,
+    ) -> Result<usize, StoreError> {
+        let mut inside = self.inside();
+        let old = inside.key.clone().ok_or(StoreError::Locked(StoreKind::Vault))?;
+        let (files, folder) = (&*self.files, self.folder.as_path());
+        rekey::settle(files, folder, &inside.header)?;
+        let header = Header::new(&fresh.key, fresh.source, fresh.kdf.as_ref());
+        let copy = || match recovery {
+            Some((passphrase, kdf)) => recovery::store(files, folder, &fresh.key, kdf, passphrase),
+            None => Ok(()),
+        };
+        let done = if fresh.key.id() == old.id() {
+            let records = shelf::count(files, &folder.join(old.id())).map_err(failed)?;
+            copy().map_err(rekey::Cut::Before).and_then(|()| {
+                header::store(files, folder, &header).map_err(rekey::Cut::Between)?;
+                header::store_copy(files, folder, &header).map_err(rekey::Cut::Between)?;
+                Ok(records)
+            })
+        } else {
+            rekey::run(files, folder, &old, &fresh.key, &header, copy)
+        };
+        match done {
+            Ok(records) => {
+                inside.header = header;
+                inside.key = Some(fresh.key);
+                inside.state = StoreState::Ready;
+                Ok(records)
+            }
+            Err(rekey::Cut::Before(error)) => Err(error),
+            Err(rekey::Cut::Between(error)) => {
+                inside.key = None;
+                inside.state = StoreState::Locked;
+                Err(StoreError::Failed(
+                    StoreKind::Vault,
+                    format!(
+                        "{error}. Whether the new key or the old one holds is known only to the disk; the vault is locked, unlock it with either"
+                    ),
+                ))
             }
         }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call on the records, one at a time: two saves of a record must not choose the same generation.
+    fn with<T>(&self, work: impl FnOnce(&Shelf<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut inside = self.inside();
+        let result = match &inside.key {
+            Some(key) => work(&Shelf::new(&*self.files, &self.folder, key)),
+            None => Err(StoreError::Locked(StoreKind::Vault)),
+        };
+        inside.state = match &result {
+            Ok(_) => StoreState::Ready,
+            Err(error) => error.state(),
+        };
+        result
     }
 }
 
@@ -160,47 +247,61 @@ impl CredentialStore for VaultStore {
     }
 
     fn state(&self) -> StoreState {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inside().state
     }
 
     fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
-        self.note(self.load_newest(id))
+        self.with(|shelf| shelf.load(id))
     }
 
     fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
-        let generations = self.generations(id);
-        self.note(generations.map(|all| all.into_iter().skip(1).find_map(|old| self.open_generation(id, old).ok())))
+        self.with(|shelf| shelf.load_previous(id))
     }
 
     fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
-        self.note(self.save_next(id, secrets))
+        self.with(|shelf| shelf.save(id, secrets))
     }
 
     fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
-        self.note(self.confirm_newest(id))
+        self.with(|shelf| shelf.confirm(id))
     }
 
     fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
-        // A person's wish: damaged generations go as well, oldest first, so that a cut-off delete leaves the newest.
-        let all = self.generations(id)?;
-        let result = all.into_iter().rev().try_for_each(|generation| remove_synced(&self.path(id, generation)));
-        self.note(result.map_err(failed))
+        self.with(|shelf| shelf.delete(id))
+    }
+
+    fn vault(&self) -> Option<&VaultStore> {
+        Some(self)
     }
 }
 
-/// File names do not repeat ids: they could be long or hold what a file system does not like.
-fn slug(id: &SecretId) -> String {
-    hex(&Sha256::digest(id.as_str().as_bytes())[..16])
+/// Removes a vault whose records are known to be elsewhere. The header goes last: with it gone nothing could be opened.
+pub(super) fn remove_all(files: &dyn Files, folder: &Path) -> std::io::Result<()> {
+    let names = files.names(folder)?;
+    let top = [header::NAME, header::COPY];
+    for name in names.iter().filter(|name| !top.contains(&name.as_str())) {
+        let path = folder.join(name);
+        for inner in files.names(&path).unwrap_or_default() {
+            files.remove(&path.join(inner))?;
+        }
+        match files.read(&path) {
+            Ok(Some(_)) => files.remove(&path)?,
+            Ok(None) | Err(_) => files.remove_folder(&path)?,
+        }
+    }
+    top.iter().rev().try_for_each(|name| files.remove(&folder.join(name)))?;
+    files.remove_folder(folder)
 }
 
-fn parse_name(name: &str) -> Option<(&str, u64)> {
-    let (slug, generation) = name.strip_suffix(".sealed")?.split_once('.')?;
-    Some((slug, generation.parse().ok()?))
+fn exists(files: &dyn Files, folder: &Path) -> Result<bool, StoreError> {
+    Ok(header::present(files, folder).map_err(failed)? || has_sealed_files(files, folder)?)
 }
 
-fn has_sealed_files(folder: &Path) -> Result<bool, StoreError> {
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        if entry.map_err(failed)?.file_name().to_str().is_some_and(|name| name.ends_with(".sealed")) {
+fn has_sealed_files(files: &dyn Files, folder: &Path) -> Result<bool, StoreError> {
+    for name in files.names(folder).map_err(failed)? {
+        // What is no folder has no names in it.
+        let inner = files.names(&folder.join(&name)).unwrap_or_default();
+        if shelf::is_sealed(&name) || inner.iter().any(|name| shelf::is_sealed(name)) {
             return Ok(true);
         }
     }

@@ -12,6 +12,7 @@ mod models;
 mod settings;
 mod status;
 mod try_it;
+mod vault;
 
 use crate::wiring::Gateway;
 use axum::http::header::CONTENT_TYPE;
@@ -52,6 +53,11 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(try_it::ask))
         .routes(routes!(flows::list))
         .routes(routes!(browsers::list))
+        .routes(routes!(vault::show))
+        .routes(routes!(vault::lock))
+        .routes(routes!(vault::unlock))
+        .routes(routes!(vault::rekey))
+        .routes(routes!(vault::migrate))
         .routes(routes!(events::events))
 }
 

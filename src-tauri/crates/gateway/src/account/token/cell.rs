@@ -229,6 +229,11 @@ impl Cell {
         }
     }
 
+    /// The store works again: a failure that was its fault holds no longer.
+    pub(super) fn forgive_store(&self) {
+        self.inside().pause.take_if(|(_, error)| matches!(error, TokenError::Store(_)));
+    }
+
     /// Secrets that the store has not taken yet; they are the truth until it does.
     pub(super) fn unsaved(&self) -> Option<Secrets> {
         self.inside().unsaved.clone()

@@ -1,6 +1,7 @@
 #![allow(clippy::disallowed_methods, reason = "these tests plant broken files on purpose")]
 
 use base64::Engine;
+use secrecy::SecretString;
 
 use super::super::MemoryStore;
 use super::super::keychain::KeychainBackend;
@@ -33,6 +34,15 @@ fn absent() -> Arc<dyn CredentialStore> {
 
 fn working() -> Arc<dyn CredentialStore> {
     Arc::new(KeychainStore::new(FakeKeychain::default()))
+}
+
+/// As [`open_store`] does, over any keychain.
+async fn open_with(
+    choice: &StoreChoice,
+    dir: &DataDir,
+    keychain: impl Fn() -> Arc<dyn CredentialStore> + Send + Sync + 'static,
+) -> Result<Credentials, StoreError> {
+    super::open_with(choice, Places::new(dir, Arc::new(Disk), Box::new(keychain))).await
 }
 
 fn vault(byte: u8) -> StoreChoice {
@@ -87,7 +97,13 @@ async fn a_vault_whose_record_was_lost_is_not_passed_over() {
 #[tokio::test]
 async fn an_unreadable_record_is_refused_not_guessed() {
     let (_root, dir) = dir();
-    for damage in ["", "{", "{\"schema\":2,\"store\":\"vault\"}", "{\"schema\":1,\"store\":\"cloud\"}"] {
+    for damage in [
+        "",
+        "{",
+        "{\"schema\":2,\"store\":\"vault\"}",
+        "{\"schema\":1,\"store\":\"cloud\"}",
+        "{\"schema\":1,\"store\":\"vault\",\"leftover\":\"cloud\"}",
+    ] {
         std::fs::write(dir.file(FILE), damage).expect("damages");
         let error = open_with(&StoreChoice::Auto, &dir, working).await.expect_err("refuses");
         assert_eq!(error.code(), "store_corrupt", "{damage}");
@@ -100,4 +116,85 @@ async fn memory_is_never_recorded() {
     let never = || -> Arc<dyn CredentialStore> { Arc::new(MemoryStore::default()) };
     assert_eq!(open_with(&StoreChoice::Memory, &dir, never).await.expect("opens").kind(), StoreKind::Memory);
     assert_eq!(dir.read(FILE).expect("reads"), None);
+}
+
+fn passphrase(text: &str) -> StoreChoice {
+    StoreChoice::Vault(VaultKeySource::Passphrase(Arc::new(SecretString::from(text))))
+}
+
+#[tokio::test]
+async fn a_vault_of_a_passphrase_waits_locked_for_it_and_opens_with_no_other() {
+    let (_root, dir) = dir();
+    let credentials = open_with(&passphrase("correct horse battery"), &dir, absent).await.expect("makes");
+    let id = super::super::SecretId::from_text("account/a");
+    let secrets = super::super::contract_tests::refresh("one");
+    credentials.save(&id, &secrets).await.expect("saves");
+    drop(credentials);
+    assert_eq!(recorded_key_source(Some(dir.path())), Some(KeySource::Passphrase));
+
+    let credentials = open_with(&StoreChoice::Auto, &dir, working).await.expect("waits");
+    assert_eq!((credentials.kind(), credentials.state()), (StoreKind::Vault, super::super::StoreState::Locked));
+    assert_eq!(credentials.load(&id).await.expect_err("locked").code(), "vault_locked");
+    assert_eq!(credentials.save(&id, &secrets).await.expect_err("locked").code(), "vault_locked");
+    let wrong = VaultKeySource::Passphrase(Arc::new(SecretString::from("correct horse batterx")));
+    assert_eq!(credentials.unlock(Some(wrong)).await.expect_err("wrong").code(), "vault_key_wrong");
+    assert_eq!(credentials.state(), super::super::StoreState::Locked);
+    let right = VaultKeySource::Passphrase(Arc::new(SecretString::from("correct horse battery")));
+    credentials.unlock(Some(right)).await.expect("unlocks");
+    let found = super::super::contract_tests::shown(credentials.load(&id).await.expect("loads"));
+    assert_eq!(found.as_deref(), Some("one"));
+    credentials.lock().await.expect("locks");
+    assert_eq!(credentials.load(&id).await.expect_err("locked").code(), "vault_locked");
+}
+
+#[tokio::test]
+async fn a_short_passphrase_makes_no_vault() {
+    let (_root, dir) = dir();
+    let error = open_with(&passphrase("short"), &dir, absent).await.expect_err("refuses");
+    assert_eq!(error.code(), "vault_key_refused");
+    assert!(!dir.file(VAULT).join("header").exists());
+}
+
+#[tokio::test]
+async fn a_key_beside_the_vault_is_made_once_and_never_again_while_sealed_files_exist() {
+    let (_root, dir) = dir();
+    let auto = StoreChoice::Vault(VaultKeySource::AutoKeyFile);
+    let credentials = open_with(&auto, &dir, absent).await.expect("makes");
+    credentials.save(&super::super::SecretId::from_text("account/a"), &Default::default()).await.expect("saves");
+    let facts = credentials.vault_facts().await.expect("tells").expect("a vault");
+    assert_eq!((facts.key_source, facts.records), (KeySource::AutoKeyFile, 1));
+    let key = dir.file("vault-auto.key");
+    let text = std::fs::read(&key).expect("there");
+    drop(credentials);
+    // The choice is recorded: from now on it needs no flag.
+    open_with(&StoreChoice::Auto, &dir, absent).await.expect("opens");
+    std::fs::remove_file(&key).expect("removes");
+    for choice in [&auto, &StoreChoice::Auto] {
+        let error = open_with(choice, &dir, working).await.expect_err("the key is gone");
+        assert_eq!(error.code(), "vault_key_missing");
+        assert!(!key.exists(), "no new key");
+    }
+    std::fs::write(&key, text).expect("puts back");
+    open_with(&auto, &dir, absent).await.expect("opens");
+}
+
+#[tokio::test]
+async fn a_missing_key_names_where_it_comes_from() {
+    let (_root, dir) = dir();
+    open_with(&vault(1), &dir, absent).await.expect("makes");
+    let error = open_with(&StoreChoice::Auto, &dir, absent).await.expect_err("missing");
+    assert!(error.to_string().contains("KIRO_PROXY_VAULT_KEY") && error.action().contains("KIRO_PROXY_VAULT_KEY"));
+}
+
+#[tokio::test]
+async fn another_source_of_the_same_key_opens_the_vault_and_is_not_recorded() {
+    let (root, dir) = dir();
+    open_with(&vault(1), &dir, absent).await.expect("makes");
+    let file = root.path().join("key");
+    let StoreChoice::Vault(VaultKeySource::Key(text)) = vault(1) else { unreachable!() };
+    crate::data_dir::write_synced(&file, secrecy::ExposeSecret::expose_secret(&text).as_bytes()).expect("writes");
+    let from_file = StoreChoice::Vault(VaultKeySource::File(file));
+    let credentials = open_with(&from_file, &dir, absent).await.expect("opens");
+    let facts = credentials.vault_facts().await.expect("tells").expect("a vault");
+    assert_eq!(facts.key_source, KeySource::Environment);
 }

@@ -2,44 +2,58 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::contract_tests::{refresh, shown};
+use super::super::power::{Fate, Power};
 use super::*;
 
 #[derive(Default)]
 struct Inside {
     items: BTreeMap<String, Vec<u8>>,
     longest: usize,
-    /// Writes and deletes that still work; then the power is gone.
-    left: Option<usize>,
 }
 
-/// Windows' Credential Manager: at most 2,560 bytes per item and 513 characters per name.
+/// Windows' Credential Manager: at most 2,560 bytes per item and 513 characters per name; its values are UTF-16 to others, so
+/// that text set as a password has half of that. Ours are bytes.
 #[derive(Clone, Default)]
-pub(crate) struct FakeKeychain(Arc<Mutex<Inside>>);
+pub(crate) struct FakeKeychain {
+    inside: Arc<Mutex<Inside>>,
+    pub(crate) power: Power,
+}
 
 impl FakeKeychain {
+    /// On the same cable as something else.
+    pub(crate) fn on(power: Power) -> Self {
+        Self { power, ..Self::default() }
+    }
+
     pub(crate) fn longest(&self) -> usize {
-        self.0.lock().expect("lock").longest
+        self.lock().longest
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inside> {
+        self.inside.lock().expect("lock")
     }
 
     fn change(&self, work: impl FnOnce(&mut Inside)) -> Result<(), StoreError> {
-        let mut inside = self.0.lock().expect("lock");
-        match &mut inside.left {
-            Some(0) => return Err(StoreError::Failed(StoreKind::Keychain, "power cut".into())),
-            Some(left) => *left -= 1,
-            None => {}
+        let cut = || StoreError::Failed(StoreKind::Keychain, "power cut".into());
+        match self.power.change() {
+            Fate::Done => work(&mut self.lock()),
+            Fate::DoneUnheard => {
+                work(&mut self.lock());
+                return Err(cut());
+            }
+            Fate::NotDone => return Err(cut()),
         }
-        work(&mut inside);
         Ok(())
     }
 
-    fn names(&self) -> Vec<String> {
-        self.0.lock().expect("lock").items.keys().cloned().collect()
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.lock().items.keys().cloned().collect()
     }
 }
 
 impl KeychainBackend for FakeKeychain {
     fn get(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        Ok(self.0.lock().expect("lock").items.get(name).cloned().map(Zeroizing::new))
+        Ok(self.lock().items.get(name).cloned().map(Zeroizing::new))
     }
 
     fn set(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
@@ -67,14 +81,14 @@ fn id() -> SecretId {
 fn a_save_cut_at_any_step_leaves_the_old_or_the_new_record_whole() {
     let (old, new) = ("old".repeat(3_000), "new".repeat(2_000));
     let mut seen = [false; 2];
-    for steps in 0..20 {
+    for (steps, late) in (0..20).flat_map(|steps| [(steps, false), (steps, true)]) {
         let fake = FakeKeychain::default();
         let store = KeychainStore::new(fake.clone());
         store.save(&id(), &refresh("first")).expect("saves");
         store.save(&id(), &refresh(&old)).expect("saves");
-        fake.0.lock().expect("lock").left = Some(steps);
+        fake.power.cut_after(steps, late);
         let cut = store.save(&id(), &refresh(&new)).is_err();
-        fake.0.lock().expect("lock").left = None;
+        fake.power.mend();
         let found = shown(store.load(&id()).expect("loads")).expect("there");
         assert!(found == old || found == new, "after {steps} steps");
         assert!(cut || found == new);
@@ -92,9 +106,9 @@ fn the_previous_generation_stands_in_for_damaged_parts() {
     let store = KeychainStore::new(fake.clone());
     store.save(&id(), &refresh("one")).expect("saves");
     store.save(&id(), &refresh("two")).expect("saves");
-    fake.0.lock().expect("lock").items.remove("account/a#2.0");
+    fake.lock().items.remove("account/a#2.0");
     assert_eq!(shown(store.load(&id()).expect("recovers")).as_deref(), Some("one"));
-    fake.0.lock().expect("lock").items.insert("account/a#1.0".into(), b"x".to_vec());
+    fake.lock().items.insert("account/a#1.0".into(), b"x".to_vec());
     assert_eq!(store.load(&id()).expect_err("refuses").code(), "store_corrupt");
 }
 
@@ -105,12 +119,12 @@ fn every_flipped_byte_of_every_item_is_recovered_or_refused() {
     store.save(&id(), &refresh("one")).expect("saves");
     store.save(&id(), &refresh("two")).expect("saves");
     for name in fake.names() {
-        let good = fake.0.lock().expect("lock").items[&name].clone();
+        let good = fake.lock().items[&name].clone();
         for at in 0..good.len() {
             for bit in [1, 0x20, 0x80] {
                 let mut bad = good.clone();
                 bad[at] ^= bit;
-                fake.0.lock().expect("lock").items.insert(name.clone(), bad);
+                fake.lock().items.insert(name.clone(), bad);
                 match store.load(&id()) {
                     Ok(found) => {
                         let found = shown(found);
@@ -120,7 +134,7 @@ fn every_flipped_byte_of_every_item_is_recovered_or_refused() {
                 }
             }
         }
-        fake.0.lock().expect("lock").items.insert(name, good);
+        fake.lock().items.insert(name, good);
     }
 }
 
@@ -151,9 +165,9 @@ fn a_confirmation_cut_at_any_step_keeps_the_newest_record() {
         for n in 0..4 {
             store.save(&id(), &refresh(&format!("{n}{}", "x".repeat(5_000)))).expect("saves");
         }
-        fake.0.lock().expect("lock").left = Some(steps);
+        fake.power.cut_after(steps, false);
         let _ = store.confirm(&id());
-        fake.0.lock().expect("lock").left = None;
+        fake.power.mend();
         assert!(shown(store.load(&id()).expect("loads")).expect("there").starts_with('3'), "after {steps} steps");
         store.confirm(&id()).expect("confirms");
         assert_eq!(shown(store.load_previous(&id()).expect("loads")), None);
@@ -164,9 +178,9 @@ fn a_confirmation_cut_at_any_step_keeps_the_newest_record() {
 fn a_long_save_that_was_cut_leaves_no_parts_behind_a_short_one() {
     let fake = FakeKeychain::default();
     let store = KeychainStore::new(fake.clone());
-    fake.0.lock().expect("lock").left = Some(4);
+    fake.power.cut_after(4, false);
     store.save(&id(), &refresh(&"x".repeat(20_000))).expect_err("cut");
-    fake.0.lock().expect("lock").left = None;
+    fake.power.mend();
     store.save(&id(), &refresh("short")).expect("saves");
     assert_eq!(fake.names(), ["account/a#1.0", "account/a#index"]);
 }

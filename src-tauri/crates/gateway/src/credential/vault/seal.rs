@@ -25,6 +25,13 @@ fn head(id: &SecretId, generation: u64, purpose: u8) -> Vec<u8> {
     head
 }
 
+/// The id that a sealed file claims; the seal tells whether it is true.
+pub(super) fn id_in(file: &[u8]) -> Option<SecretId> {
+    let (length, rest) = file.strip_prefix(MAGIC)?.split_first_chunk::<2>()?;
+    let id = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+    std::str::from_utf8(id).ok().map(SecretId::from_text)
+}
+
 pub(super) fn seal(key: &VaultKey, id: &SecretId, generation: u64, purpose: u8, plain: &[u8]) -> Vec<u8> {
     let mut nonce = [0_u8; NONCE];
     rand::fill(&mut nonce[..]);
