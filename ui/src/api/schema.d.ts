@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same for every account that has something to refresh and is switched on. */
+        post: operations["refreshAccounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/accounts/{id}": {
         parameters: {
             query?: never;
@@ -67,6 +84,40 @@ export interface paths {
         post?: never;
         /** Removes an account and its secrets. */
         delete: operations["removeAccount"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes how an account shares its login with another program. */
+        patch: operations["changeLink"];
+        trace?: never;
+    };
+    "/api/accounts/{id}/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Buys a fresh token now, and asks for profile, quota and models again. */
+        post: operations["refreshAccount"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -313,6 +364,91 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/vault": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The store of secrets. */
+        get: operations["getVault"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the vault forget its key. Accounts go on with the access tokens in memory; renewing them waits for an unlock. */
+        post: operations["lockVault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/migrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves all secrets to the other store: copied, read back, compared; then the other store is used and the old copies go. */
+        post: operations["moveSecrets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/rekey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Seals everything with another key. Cut off at any step, either the old key holds or the new one. */
+        post: operations["rekeyVault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vault/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a locked vault its key. */
+        post: operations["unlockVault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -367,6 +503,11 @@ export interface components {
             reason: string;
         } | {
             /** @enum {string} */
+            kind: "ownerSwitched";
+            /** @description What is different. */
+            reason: string;
+        } | {
+            /** @enum {string} */
             kind: "disabled";
         };
         /** @description An account as faces show it. */
@@ -383,8 +524,10 @@ export interface components {
             id: components["schemas"]["AccountId"];
             /** @description Its name for people. */
             label: string;
+            link?: components["schemas"]["LinkView"] | null;
             /** @description How it proves itself. */
             method: components["schemas"]["AuthMethod"];
+            nextRefreshAt?: components["schemas"]["Timestamp"] | null;
             /** @description How it came to us. */
             origin: components["schemas"]["AccountOrigin"];
             /** @description The profile that requests name. */
@@ -394,6 +537,8 @@ export interface components {
             /** @description Its condition. */
             state: components["schemas"]["AccountState"];
             tokenExpiresAt?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether its newest refresh token is in memory only, because the store would not take it. */
+            unsaved: boolean;
         };
         /** @description Something changed. */
         AdminEvent: {
@@ -492,6 +637,13 @@ export interface components {
          * @enum {string}
          */
         Decider: "name" | "alias" | "keyRule" | "rule" | "passedOn";
+        /** @description An account that could not be looked after. */
+        FailedAccount: {
+            /** @description Its id. */
+            id: components["schemas"]["AccountId"];
+            /** @description Why. */
+            problem: components["schemas"]["Problem"];
+        };
         /** @description Why one field was refused. */
         FieldProblem: {
             /** @description Stable code: `unknown_setting`, `invalid_value`, `out_of_range`, `not_loopback`, `overridden`, `duplicate`. */
@@ -686,6 +838,11 @@ export interface components {
             modelRules: components["schemas"]["ModelRule"][];
         };
         /**
+         * @description Where a vault's key comes from, as its header records it.
+         * @enum {string}
+         */
+        KeySource: "systemdCredential" | "keyFile" | "passphrase" | "environment" | "autoKeyFile";
+        /**
          * @description Language of the user interface.
          * @enum {string}
          */
@@ -722,6 +879,33 @@ export interface components {
              * @default 2
              */
             retries: number;
+        };
+        /** @description What to change of a shared login; the rest stays. */
+        LinkChange: {
+            decision?: components["schemas"]["LinkDecision"] | null;
+            /** @description Write rotated tokens into the other program's file, so that it stays signed in. */
+            writeBack?: boolean | null;
+        };
+        /**
+         * @description What to do about the login that the other program has now.
+         * @enum {string}
+         */
+        LinkDecision: "adopt" | "keep";
+        /**
+         * @description Programs whose logins can be shared.
+         * @enum {string}
+         */
+        LinkOwner: "kiroIde" | "kiroCli" | "amazonQ";
+        /** @description The program that shares a login. */
+        LinkView: {
+            divergedAt?: components["schemas"]["Timestamp"] | null;
+            /** @description Which one. */
+            owner: components["schemas"]["LinkOwner"];
+            /** @description Its file. */
+            path: string;
+            switchedAt?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether rotated tokens are written into it. */
+            writeBack: boolean;
         };
         /** @description The door for clients. */
         ListenerSettings: {
@@ -1078,7 +1262,7 @@ export interface components {
          * @description A stable code that faces translate.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "upstream_failed" | "demo_unavailable" | "stopping" | "internal";
+        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "internal";
         /**
          * @description How reasoning is written in chat completions.
          * @enum {string}
@@ -1090,6 +1274,28 @@ export interface components {
             account: string;
             /** @description True when the answer is made up on this machine. */
             simulated: boolean;
+        };
+        /** @description What became of a refresh of all accounts. */
+        RefreshResult: {
+            /** @description The others. */
+            failed: components["schemas"]["FailedAccount"][];
+            /** @description Accounts with a fresh token. */
+            refreshed: components["schemas"]["AccountId"][];
+        };
+        /** @description Refresh tokens that are at risk, and what refreshes that were cut short have cost. */
+        RefreshStatus: {
+            /**
+             * Format: int64
+             * @description Refreshes that ended before their answer was safe, on this machine so far.
+             */
+            cutShort: number;
+            /**
+             * Format: int64
+             * @description Logins that this cost: the unavoidable window between the service's commit and the arrival of its answer.
+             */
+            loginsLost: number;
+            /** @description Accounts whose newest refresh token is in memory only, because the store would not take it. */
+            unsaved: number;
         };
         /** @description A record that is no account. */
         RejectedRecord: {
@@ -1298,6 +1504,8 @@ export interface components {
              */
             port: number;
             problem?: components["schemas"]["Problem"] | null;
+            /** @description Refreshes of the accounts' logins. */
+            refreshes: components["schemas"]["RefreshStatus"];
             /** @description True when answers come from the demo account now. */
             simulated: boolean;
             /** @description When the gateway was opened. */
@@ -1379,6 +1587,59 @@ export interface components {
             at: number;
             /** @description What it compares with. */
             match: string;
+        };
+        /** @description What was done. */
+        VaultChange: {
+            /** @description Records that were sealed anew or moved. */
+            changed: number;
+            /** @description The store now. */
+            vault: components["schemas"]["VaultView"];
+        };
+        /** @description Where all secrets should move. */
+        VaultMove: {
+            key?: components["schemas"]["VaultNewKey"] | null;
+            /** @description `keychain` or `vault`. */
+            to: components["schemas"]["StoreKind"];
+        };
+        /** @description A key to seal with from now on. */
+        VaultNewKey: {
+            /** @description For `environment`: the key in base64. */
+            key?: string | null;
+            /** @description For `keyFile` and `systemdCredential`: a file with the key. */
+            keyFile?: string | null;
+            /** @description For `passphrase`: at least 12 characters. */
+            passphrase?: string | null;
+            /** @description A passphrase that will open the vault too, should the key be lost; without it there is none. */
+            recoveryPassphrase?: string | null;
+            /** @description Where it will come from at the next start. */
+            source: components["schemas"]["KeySource"];
+        };
+        /** @description The key of a locked vault: one of the members. None: the key beside the vault, or another try with a keychain. */
+        VaultUnlock: {
+            /** @description The key itself, in base64. */
+            key?: string | null;
+            /** @description A key file that only its owner can read. */
+            keyFile?: string | null;
+            /** @description The passphrase it was made with. */
+            passphrase?: string | null;
+            /** @description The recovery passphrase. */
+            recoveryPassphrase?: string | null;
+        };
+        /** @description The store of secrets. */
+        VaultView: {
+            /** @description Tells keys apart: the first 8 bytes of the key's SHA-256, in hex. */
+            keyId?: string | null;
+            keySource?: components["schemas"]["KeySource"] | null;
+            /** @description Which store is in use. */
+            kind: components["schemas"]["StoreKind"];
+            /** @description True when the key lies beside the vault, so that whoever reads the one can read the other. */
+            protectedByPermissionsOnly: boolean;
+            /** @description Sealed records; `null` for a keychain, which is not counted. */
+            records?: number | null;
+            /** @description Whether a recovery passphrase opens the vault too. */
+            recovery: boolean;
+            /** @description Whether it can be used. */
+            state: components["schemas"]["StoreState"];
         };
     };
     responses: never;
@@ -1474,6 +1735,25 @@ export interface operations {
             };
         };
     };
+    refreshAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefreshResult"];
+                };
+            };
+        };
+    };
     removeAccount: {
         parameters: {
             query?: never;
@@ -1492,6 +1772,108 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refreshAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1960,6 +2342,177 @@ export interface operations {
                 };
             };
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getVault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lockVault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    moveSecrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VaultMove"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rekeyVault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VaultNewKey"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultChange"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unlockVault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VaultUnlock"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VaultView"];
+                };
+            };
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
