@@ -22,6 +22,8 @@ mod harness;
 mod inspect;
 mod kept;
 mod kills;
+mod login;
+mod login_device;
 mod models;
 mod protocols;
 mod refresh;

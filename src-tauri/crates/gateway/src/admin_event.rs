@@ -23,6 +23,20 @@ pub enum AdminEvent {
     Accounts,
     /// Client keys changed.
     Keys,
+    /// A sign-in changed.
+    Logins {
+        /// Its id.
+        id: String,
+    },
+    /// A sign-in's page is to be opened by the face that can: `open` says how (`popup`: in a window of the desktop app).
+    OpenSignIn {
+        /// Id of the sign-in.
+        id: String,
+        /// The page.
+        url: String,
+        /// How.
+        open: String,
+    },
     /// A request was finished.
     Flows {
         /// Id of the newest flow.

@@ -25,7 +25,7 @@ pub use migrate::MoveTo;
 pub use queue::Credentials;
 pub use vault::{VaultFacts, VaultKey, VaultStore};
 
-/// Names a record: `account/<id>` or `client-key/<id>`.
+/// Names a record: `account/<id>`, `client-key/<id>` or `registration/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretId(String);
 
@@ -38,6 +38,11 @@ impl SecretId {
     /// The record of a client key.
     pub fn client_key(id: &str) -> Self {
         Self(format!("client-key/{id}"))
+    }
+
+    /// The secret of a client registration that is used for several sign-ins.
+    pub(crate) fn registration(name: &str) -> Self {
+        Self(format!("registration/{name}"))
     }
 
     /// The key that seals kept answers on disk.

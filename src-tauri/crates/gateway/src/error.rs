@@ -41,6 +41,22 @@ pub enum ProblemCode {
     OwnerUnusable,
     /// The gateway is stopping.
     Stopping,
+    /// The person, or the provider on their behalf, refused the sign-in (params: `reason`).
+    SignInDenied,
+    /// The provider does not accept what a sign-in sent (params: `reason`).
+    SignInRefused,
+    /// The sign-in service cannot be reached (params: `reason`).
+    SignInUnreachable,
+    /// A page that is none of the provider's was named; it was not opened (params: `what`).
+    SignInUnsafe,
+    /// No port is free to which the provider's page could come back (params: `ports`).
+    CallbackPortTaken,
+    /// What was pasted is of no use to this sign-in (params: `reason`: `notTheAddress`, `notFinished`, `otherLogin`, `notNow`).
+    PasteRefused,
+    /// Too many sign-ins are under way (params: `most`).
+    TooManyLogins,
+    /// No browser can be opened on this machine.
+    BrowserUnavailable,
     /// A fault of ours.
     Internal,
 }
@@ -99,18 +115,27 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         match self.code {
             ProblemCode::InvalidRequest => StatusCode::BAD_REQUEST,
-            ProblemCode::InvalidFields | ProblemCode::NothingToImport => StatusCode::UNPROCESSABLE_ENTITY,
+            ProblemCode::InvalidFields | ProblemCode::NothingToImport | ProblemCode::PasteRefused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             ProblemCode::RevisionConflict
             | ProblemCode::PortInUse
             | ProblemCode::PortUnavailable
             | ProblemCode::NotLinked
-            | ProblemCode::OwnerUnusable => StatusCode::CONFLICT,
+            | ProblemCode::OwnerUnusable
+            | ProblemCode::CallbackPortTaken
+            | ProblemCode::BrowserUnavailable => StatusCode::CONFLICT,
+            ProblemCode::TooManyLogins => StatusCode::TOO_MANY_REQUESTS,
             ProblemCode::NotFound => StatusCode::NOT_FOUND,
             ProblemCode::NoAccount
             | ProblemCode::StoreUnavailable
             | ProblemCode::DemoUnavailable
             | ProblemCode::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            ProblemCode::UpstreamFailed => StatusCode::BAD_GATEWAY,
+            ProblemCode::UpstreamFailed
+            | ProblemCode::SignInDenied
+            | ProblemCode::SignInRefused
+            | ProblemCode::SignInUnreachable
+            | ProblemCode::SignInUnsafe => StatusCode::BAD_GATEWAY,
             ProblemCode::Storage | ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

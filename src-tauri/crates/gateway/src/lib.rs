@@ -20,6 +20,7 @@ mod http;
 mod inquiry;
 mod inspect;
 mod kept;
+mod login;
 mod media;
 mod options;
 pub mod owner;

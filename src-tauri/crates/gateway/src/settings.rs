@@ -4,6 +4,7 @@
 pub(crate) mod check;
 mod limits;
 mod listener;
+mod login;
 mod logs;
 mod look;
 mod media;
@@ -17,6 +18,7 @@ mod tools;
 
 pub use limits::LimitSettings;
 pub use listener::ListenerSettings;
+pub use login::LoginSettings;
 pub use logs::{LogLevel, LogSettings};
 pub use look::{Language, LookSettings, Theme};
 pub use media::MediaSettings;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub media: MediaSettings,
     /// The way to the internet.
     pub network: NetworkSettings,
+    /// How sign-in pages are opened.
+    pub login: LoginSettings,
 }
 
 impl Settings {
@@ -75,6 +79,7 @@ impl Settings {
         self.tools.check(&mut errors);
         self.media.check(&mut errors);
         self.network.check(&mut errors);
+        self.login.check(&mut errors);
         errors.fields
     }
 }

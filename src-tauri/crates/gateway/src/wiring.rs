@@ -21,6 +21,7 @@ use crate::http::local;
 use crate::inquiry::Inquiry;
 use crate::inspect::Inspector;
 use crate::kept::Kept;
+use crate::login::{self, Logins, Registrations};
 use crate::media::Media;
 use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
@@ -30,6 +31,7 @@ use crate::status::{AccountCounts, ListenerState, RefreshStatus, Status, StoreSt
 use crate::telemetry::Telemetry;
 use crate::tokens::calibration::Calibration;
 use crate::upstream::http::{Http, extra_roots};
+use crate::upstream::identity::sign_in::SignIn;
 use crate::upstream::identity::{AgentNames, HttpIdentity};
 use crate::upstream::kiro::Kiro;
 use std::collections::HashMap;
@@ -71,6 +73,7 @@ pub(crate) struct Parts {
     pub(crate) kept: Arc<Kept>,
     pub(crate) browsers: Arc<Browsers>,
     pub(crate) inspector: Arc<Inspector>,
+    pub(crate) logins: Logins,
     pub(crate) machine_id: String,
     /// Ends everything that is not an answer.
     pub(crate) stop: CancellationToken,
@@ -140,6 +143,7 @@ impl Gateway {
         let keys = Keys::open(Arc::clone(&dir), credentials, Arc::clone(&clock))
             .map_err(|error| saved(&error, error.action()))?;
         let machine_id = installation_machine_id(&dir).map_err(|error| internal(&error))?;
+        let sign_in = SignIn::new(Arc::clone(&http), names.clone(), &machine_id, options.endpoints.clone());
         let demo = Arc::new(Demo::new(
             options.demo.clone(),
             Arc::clone(&http),
@@ -170,6 +174,17 @@ impl Gateway {
             recall: Arc::default(),
         });
         let flows = Arc::new(Flows::new(Arc::clone(&clock), announcer.clone()));
+        let stop = CancellationToken::new();
+        let logins = Logins::new(login::Parts {
+            sign_in,
+            registrations: Registrations::open(Arc::clone(&dir), book.credentials.clone(), Arc::clone(&clock)),
+            book: book.clone(),
+            clock: Arc::clone(&clock),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            announcer: announcer.clone(),
+            machine_id: machine_id.clone(),
+        });
         let gateway = Self {
             parts: Arc::new(Parts {
                 dir,
@@ -186,6 +201,7 @@ impl Gateway {
                 kept,
                 browsers,
                 inspector,
+                logins,
                 machine_id,
                 stop,
                 cut: CancellationToken::new(),

@@ -24,6 +24,8 @@ pub struct Config {
     pub journal_entries: usize,
     /// Request bodies up to this many bytes are kept in the journal; larger ones only with their size.
     pub journal_body_bytes: usize,
+    /// Answer sign-in addresses with a page and its buttons, as for a real browser, in place of agreeing at once.
+    pub sign_in_pages: bool,
     /// Share of chat answers (0.0–1.0) that get random faults, drawn from `seed`.
     pub random_faults: f64,
 }
@@ -39,6 +41,7 @@ impl Default for Config {
             accounts: AccountSeed::one_of_each(),
             journal_entries: 2_000,
             journal_body_bytes: 256 * 1024,
+            sign_in_pages: false,
             random_faults: 0.0,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::account::AccountSeed;
 use crate::journal::{JournalEntry, Violation};
 use crate::script::{Script, Target};
-use crate::state::{Counters, Decision, State};
+use crate::state::{Counters, Decision, ExchangeForm, State};
 
 /// Steers a running [`crate::Simulator`]; cheap to clone.
 #[derive(Clone, Debug)]
@@ -164,6 +164,30 @@ impl Control {
     /// Whether device sign-ins are agreed to at once (the default) or wait for [`Control::decide`].
     pub fn set_auto_approve(&self, on: bool) {
         self.state.memory().auto_approve = on;
+    }
+
+    /// Whether sign-in addresses answer with a page and its buttons, for a real browser. Then nothing is agreed to by itself.
+    pub fn set_sign_in_pages(&self, on: bool) {
+        self.state.memory().pages = on;
+    }
+
+    /// The wait between two polls that device sign-ins started from now on ask for; `None` is each family's own.
+    pub fn set_device_interval(&self, interval: Option<Duration>) {
+        self.state.memory().device_interval_ms =
+            interval.map(|interval| i64::try_from(interval.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    /// Which form of the redirect address the exchange of the portal's code wants.
+    pub fn set_exchange_form(&self, form: ExchangeForm) {
+        self.state.memory().exchange_form = form;
+    }
+
+    /// Ends every client registration, as after its 90 days.
+    pub fn end_registrations(&self) {
+        let now = self.state.clock.now_ms();
+        for registration in self.state.memory().registrations.values_mut() {
+            registration.expires_ms = now;
+        }
     }
 
     /// Decides every device sign-in that is waiting.

@@ -25,6 +25,17 @@ struct CreditsUsed {
     used: f64,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SignInWish {
+    #[serde(default)]
+    pages: Option<bool>,
+    #[serde(default)]
+    auto_approve: Option<bool>,
+    #[serde(default, rename = "as")]
+    account: Option<String>,
+}
+
 fn anyone() -> Target {
     Target::Any
 }
@@ -42,6 +53,7 @@ pub(crate) fn answer(state: &State, method: &Method, path: &str, body: &Bytes) -
         ),
         (&Method::POST, "scripts") => queue(state, body),
         (&Method::POST, "credits") => credits(state, body),
+        (&Method::POST, "signin") => sign_in(state, body),
         (&Method::POST, "release") => {
             state.release.send_modify(|n| *n += 1);
             json_response(200, &json!({}))
@@ -60,6 +72,20 @@ fn queue(state: &State, body: &Bytes) -> Response<ResponseBody> {
     match parsed {
         Ok(queued) => {
             state.memory().scripts.push_back(queued);
+            json_response(200, &json!({}))
+        }
+        Err(e) => json_response(400, &json!({"message": e.to_string()})),
+    }
+}
+
+/// How sign-ins go from now on.
+fn sign_in(state: &State, body: &Bytes) -> Response<ResponseBody> {
+    match serde_json::from_slice::<SignInWish>(body) {
+        Ok(wish) => {
+            let mut memory = state.memory();
+            memory.pages = wish.pages.unwrap_or(memory.pages);
+            memory.auto_approve = wish.auto_approve.unwrap_or(memory.auto_approve);
+            memory.sign_in_as = wish.account.or(memory.sign_in_as.take());
             json_response(200, &json!({}))
         }
         Err(e) => json_response(400, &json!({"message": e.to_string()})),

@@ -20,7 +20,7 @@
 //!
 //! Other processes use `GET /__sim/journal`, `GET /__sim/violations`, `GET /__sim/counters`, `GET /__sim/scenarios`,
 //! `POST /__sim/scripts` (a [`Script`] as JSON, with an optional `target`), `POST /__sim/release` and
-//! `POST /__sim/reset`.
+//! `POST /__sim/reset`; `POST /__sim/signin` takes `{pages?, autoApprove?, as?}` for sign-ins.
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {
@@ -78,7 +78,7 @@ pub use frame::StreamMessage;
 pub use journal::{JournalEntry, Violation};
 pub use scenario::{Scenario, Step};
 pub use script::{Answer, Cut, End, Faults, Flip, Insert, Script, Stall, Target};
-pub use state::{Counters, Decision};
+pub use state::{Counters, Decision, ExchangeForm};
 
 /// A running stand-in. Dropping it stops it; [`Simulator::stop`] waits until it has stopped.
 #[derive(Debug)]

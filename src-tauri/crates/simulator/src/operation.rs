@@ -22,6 +22,7 @@ pub(crate) enum Operation {
     SocialDeviceStart,
     SocialDevicePoll,
     PortalSignIn,
+    DevicePage,
     RegisterClient,
     DeviceAuthorization,
     Authorize,
@@ -49,6 +50,7 @@ impl Operation {
             Self::SocialDeviceStart => "SocialDeviceStart",
             Self::SocialDevicePoll => "SocialDevicePoll",
             Self::PortalSignIn => "PortalSignIn",
+            Self::DevicePage => "DevicePage",
             Self::RegisterClient => "RegisterClient",
             Self::DeviceAuthorization => "DeviceAuthorization",
             Self::Authorize => "Authorize",
@@ -73,7 +75,7 @@ impl Operation {
             | Self::SocialRefresh
             | Self::SocialDeviceStart
             | Self::SocialDevicePoll => Plane::Social,
-            Self::PortalSignIn => Plane::Portal,
+            Self::PortalSignIn | Self::DevicePage => Plane::Portal,
             Self::RegisterClient | Self::DeviceAuthorization | Self::Authorize | Self::CreateToken => Plane::Oidc,
             Self::ExternalDiscovery | Self::ExternalAuthorize | Self::ExternalToken => Plane::ExternalIdp,
         }
@@ -116,6 +118,7 @@ impl Operation {
             "/oauth/device/authorization" if post => Self::SocialDeviceStart,
             "/oauth/device/poll" if post => Self::SocialDevicePoll,
             "/signin" if get => Self::PortalSignIn,
+            "/device" | "/start" | "/start/" if get => Self::DevicePage,
             "/client/register" if post => Self::RegisterClient,
             "/device_authorization" if post => Self::DeviceAuthorization,
             "/authorize" if get => Self::Authorize,

@@ -29,6 +29,7 @@ pub(crate) fn answer(call: &Call, caller: &AccountSeed) -> Result<Response<Respo
         | Operation::SocialDeviceStart
         | Operation::SocialDevicePoll
         | Operation::PortalSignIn
+        | Operation::DevicePage
         | Operation::RegisterClient
         | Operation::DeviceAuthorization
         | Operation::Authorize

@@ -80,6 +80,8 @@ pub(crate) struct RefreshToken {
     pub(crate) account: String,
     /// Replaced by a newer one, or revoked.
     pub(crate) dead: bool,
+    /// The OIDC client it was handed out to; the only one that may refresh with it.
+    pub(crate) client: Option<String>,
 }
 
 /// An OIDC client registration.
@@ -89,6 +91,11 @@ pub(crate) struct Registration {
     pub(crate) expires_ms: i64,
     pub(crate) grant_types: Vec<String>,
     pub(crate) redirect_uris: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    /// Start URL of the instance; empty when the client named none.
+    pub(crate) issuer: String,
+    /// Region of the host it was made at; empty when that was a loopback name.
+    pub(crate) region: String,
 }
 
 /// A device sign-in that waits for the person.
@@ -122,6 +129,22 @@ pub(crate) struct CodeGrant {
     pub(crate) challenge: String,
     pub(crate) redirect_uri: String,
     pub(crate) client_id: String,
+    pub(crate) expires_ms: i64,
+}
+
+/// Which form of the redirect address the exchange of the portal's code wants; sources disagree (kiro-upstream §5.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ExchangeForm {
+    /// The base and anything below it.
+    #[default]
+    Any,
+    /// Base, path and `login_option`.
+    Whole,
+    /// The base alone.
+    Base,
+    /// Base and path.
+    Path,
 }
 
 /// How often something happened.
@@ -151,6 +174,15 @@ pub(crate) struct Memory {
     pub(crate) registrations: HashMap<String, Registration>,
     pub(crate) devices: HashMap<String, DeviceGrant>,
     pub(crate) codes: HashMap<String, CodeGrant>,
+    /// Codes that were exchanged, or tried with a wrong verifier.
+    pub(crate) spent_codes: HashSet<String>,
+    /// Which state came with which PKCE challenge: neither may serve twice.
+    pub(crate) challenges: HashMap<String, String>,
+    /// Sign-in addresses answer with a page and its buttons, for a real browser.
+    pub(crate) pages: bool,
+    /// Between two polls of a device sign-in, in place of the families' own.
+    pub(crate) device_interval_ms: Option<i64>,
+    pub(crate) exchange_form: ExchangeForm,
     /// Reasoning that was sent: (text, signature).
     pub(crate) reasoning: HashSet<(String, String)>,
     pub(crate) scripts: VecDeque<(Target, Script)>,
@@ -174,6 +206,11 @@ impl Memory {
             registrations: HashMap::new(),
             devices: HashMap::new(),
             codes: HashMap::new(),
+            spent_codes: HashSet::new(),
+            challenges: HashMap::new(),
+            pages: config.sign_in_pages,
+            device_interval_ms: None,
+            exchange_form: ExchangeForm::Any,
             reasoning: HashSet::new(),
             scripts: VecDeque::new(),
             journal: Journal::new(config.journal_entries),
@@ -194,7 +231,10 @@ impl Memory {
         let expires_ms = (seed.family != Family::ApiKey).then(|| now_ms + seed.expires_in.cast_signed() * 1000);
         self.access.insert(seed.access_token.clone(), Access { account: seed.id.clone(), expires_ms, revoked: false });
         if !seed.refresh_token.is_empty() {
-            self.refresh.insert(seed.refresh_token.clone(), RefreshToken { account: seed.id.clone(), dead: false });
+            self.refresh.insert(
+                seed.refresh_token.clone(),
+                RefreshToken { account: seed.id.clone(), dead: false, client: None },
+            );
         }
         if matches!(seed.family, Family::BuilderId | Family::Idc) {
             self.registrations.entry(seed.client_id.clone()).or_insert_with(|| Registration {
@@ -202,6 +242,9 @@ impl Memory {
                 expires_ms: now_ms + 90 * 86_400_000,
                 grant_types: Vec::new(),
                 redirect_uris: Vec::new(),
+                scopes: Vec::new(),
+                issuer: String::new(),
+                region: String::new(),
             });
         }
         self.accounts.retain(|a| a.seed.id != seed.id);

@@ -32,6 +32,7 @@ pub(crate) async fn run(arguments: &Simulate) -> Result<Exit, Trouble> {
         strict: !arguments.lenient,
         chunk: arguments.chunk.map(std::num::NonZeroUsize::get),
         word_delay: Duration::from_millis(arguments.word_delay),
+        sign_in_pages: true,
         ..Config::default()
     };
     let simulator = Simulator::start(config).await.map_err(|error| {

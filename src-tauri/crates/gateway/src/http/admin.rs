@@ -8,6 +8,7 @@ mod extract;
 mod flows;
 mod keys;
 mod links;
+mod logins;
 mod models;
 mod settings;
 mod status;
@@ -59,6 +60,11 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(vault::rekey))
         .routes(routes!(vault::migrate))
         .routes(routes!(events::events))
+        .routes(routes!(logins::list, logins::start))
+        .routes(routes!(logins::get, logins::cancel))
+        .routes(routes!(logins::paste))
+        .routes(routes!(logins::profile))
+        .routes(routes!(logins::open))
 }
 
 /// The router with every admin call.

@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod hosts;
+pub(crate) mod sign_in;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +103,27 @@ impl Default for AgentNames {
     }
 }
 
+impl AgentNames {
+    /// The user agent of calls to Kiro's own sign-in service.
+    fn ide(&self, machine_id: &str) -> String {
+        format!("KiroIDE-{}-{machine_id}", self.ide_version)
+    }
+
+    /// Adds what every call to AWS OIDC carries.
+    fn oidc(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        let sdk = &self.oidc_sdk;
+        let agent = format!(
+            "aws-sdk-js/{sdk} ua/2.1 os/{} lang/js md/nodejs#{} api/sso-oidc#{sdk} m/E KiroIDE",
+            self.os, self.node
+        );
+        request
+            .header(USER_AGENT, agent)
+            .header("x-amz-user-agent", format!("aws-sdk-js/{sdk} KiroIDE"))
+            .header("amz-sdk-invocation-id", uuid::Uuid::new_v4().to_string())
+            .header("amz-sdk-request", "attempt=1; max=4")
+    }
+}
+
 /// The real token endpoints over HTTP.
 #[derive(Debug, Clone)]
 pub struct HttpIdentity {
@@ -137,7 +159,7 @@ impl HttpIdentity {
             AuthMethod::Social => Ok(self
                 .post(account, hosts::SOCIAL, "/refreshToken")
                 .await?
-                .header(USER_AGENT, format!("KiroIDE-{}-{}", self.names.ide_version, account.machine_id))
+                .header(USER_AGENT, self.names.ide(&account.machine_id))
                 .header(ACCEPT, "application/json")
                 .json(&json!({ "refreshToken": refresh_token }))),
             AuthMethod::Idc => {
@@ -146,24 +168,13 @@ impl HttpIdentity {
                     .ok_or_else(|| IdentityError::Dead("the account's sign-in region is not an AWS region".into()))?;
                 let client_id = given(account.client_id.as_deref(), "a client id")?;
                 let client_secret = secret(secrets.client_secret.as_ref(), "a client secret")?;
-                let sdk = &self.names.oidc_sdk;
-                let agent = format!(
-                    "aws-sdk-js/{sdk} ua/2.1 os/{} lang/js md/nodejs#{} api/sso-oidc#{sdk} m/E KiroIDE",
-                    self.names.os, self.names.node
-                );
-                Ok(self
-                    .post(account, &host, "/token")
-                    .await?
-                    .header(USER_AGENT, agent)
-                    .header("x-amz-user-agent", format!("aws-sdk-js/{sdk} KiroIDE"))
-                    .header("amz-sdk-invocation-id", uuid::Uuid::new_v4().to_string())
-                    .header("amz-sdk-request", "attempt=1; max=4")
-                    .json(&json!({
-                        "clientId": client_id,
-                        "clientSecret": client_secret,
-                        "refreshToken": refresh_token,
-                        "grantType": "refresh_token",
-                    })))
+                let request = self.post(account, &host, "/token").await?;
+                Ok(self.names.oidc(request).json(&json!({
+                    "clientId": client_id,
+                    "clientSecret": client_secret,
+                    "refreshToken": refresh_token,
+                    "grantType": "refresh_token",
+                })))
             }
             AuthMethod::ExternalIdp => {
                 let endpoint = given(account.token_endpoint.as_deref(), "a token endpoint")?;

@@ -3,15 +3,15 @@
 use http::Response;
 use serde_json::json;
 
+use super::page::{self, Answer};
+use super::proof::{self, Redeemed};
 use super::{
-    Refused, account_of_refresh, challenge_of, count_refresh, error, form, issue, message, redirect, signs_in_as,
-    with_query,
+    Refused, account_of_refresh, count_refresh, error, form, issue, message, redirect, signs_in_as, with_query,
 };
 use crate::account::{AccountSeed, Family};
 use crate::http_server::ResponseBody;
 use crate::refusal::json_response;
 use crate::router::Call;
-use crate::state::CodeGrant;
 
 const TENANT: &str = "https://login.microsoftonline.com/00000000-0000-4000-8000-00000000aaaa";
 const SCOPES: &str = "api://00000000-0000-4000-8000-00000000bbbb/codewhisperer:conversations offline_access";
@@ -47,26 +47,40 @@ pub(super) fn discovery(call: &Call) -> Response<ResponseBody> {
 
 pub(super) fn authorize(call: &Call) -> Response<ResponseBody> {
     let get = |name: &str| call.query.get(name).map_or("", String::as_str);
-    if get("response_type") != "code" || get("code_challenge_method") != "S256" || get("code_challenge").len() != 43 {
-        call.record("external.authorize", "response_type=code and an S256 code_challenge are needed");
+    if get("response_type") != "code" || get("response_mode") != "query" {
+        call.record("external.authorize", "response_type=code and response_mode=query are needed");
+        return message(400, "Invalid request.");
+    }
+    if !proof::asked_well(call, "external.authorize") {
         return message(400, "Invalid request.");
     }
     if !get("scope").split(' ').any(|s| s == "offline_access") {
         call.record("external.scope", "without offline_access there is no refresh token");
     }
+    let redirect_uri = get("redirect_uri");
+    let registered = url::Url::parse(redirect_uri).is_ok_and(|uri| {
+        uri.scheme() == "http" && uri.host_str() == Some("localhost") && uri.path() == "/oauth/callback"
+    });
+    if !registered {
+        call.record("external.redirect_uri", redirect_uri);
+        return message(400, "AADSTS50011: The redirect URI does not match.");
+    }
+    match page::consent(call, "Sign in at your organization", &[("answer", "allow", "Accept")]) {
+        Answer::Page(page) => return page,
+        Answer::Denied => {
+            let pairs = [("error", "access_denied"), ("error_description", "cancelled"), ("state", get("state"))];
+            return with_query(redirect_uri, &pairs)
+                .map_or_else(|| message(400, "Invalid request."), |to| redirect(&to));
+        }
+        Answer::Allowed => {}
+    }
     let mut memory = call.state.memory();
     let Some(account) = signs_in_as(&memory, |f| f == Family::ExternalIdp) else { return message(503, "no account") };
-    let code = memory.uuid();
-    memory.codes.insert(
-        code.clone(),
-        CodeGrant {
-            account,
-            challenge: get("code_challenge").to_owned(),
-            redirect_uri: get("redirect_uri").to_owned(),
-            client_id: get("client_id").to_owned(),
-        },
-    );
-    with_query(get("redirect_uri"), &[("code", &code), ("state", get("state"))])
+    if memory.account(&account).is_none_or(|account| account.seed.client_id != get("client_id")) {
+        return message(400, "AADSTS700016: The application was not found.");
+    }
+    let code = proof::grant(call, &mut memory, account, redirect_uri);
+    with_query(redirect_uri, &[("code", &code), ("state", get("state"))])
         .map_or_else(|| message(400, "Invalid request."), |to| redirect(&to))
 }
 
@@ -81,17 +95,16 @@ pub(super) fn token(call: &Call) -> Response<ResponseBody> {
         }
         "authorization_code" => {
             let now = call.state.clock.now_ms();
+            let dead = || error(400, "invalid_grant", "", "AADSTS70008: The provided authorization code is not valid.");
+            let fits = |grant: &crate::state::CodeGrant| {
+                grant.client_id == get("client_id") && grant.redirect_uri == get("redirect_uri")
+            };
+            let Redeemed::Good(grant) = proof::redeem(call, get("code"), get("code_verifier"), fits) else {
+                return dead();
+            };
             let mut memory = call.state.memory();
-            let grant = memory.codes.remove(get("code")).filter(|g| {
-                g.client_id == get("client_id")
-                    && g.redirect_uri == get("redirect_uri")
-                    && g.challenge == challenge_of(get("code_verifier"))
-            });
-            let issued = grant.and_then(|g| issue(&mut memory, &g.account, now, None));
-            issued.map_or_else(
-                || error(400, "invalid_grant", "", "AADSTS70008: The provided authorization code is not valid."),
-                |issued| json_response(200, &tokens(&issued)),
-            )
+            issue(&mut memory, &grant.account, now, None, None)
+                .map_or_else(dead, |issued| json_response(200, &tokens(&issued)))
         }
         _ => error(400, "unsupported_grant_type", "", "AADSTS70003"),
     }
@@ -116,7 +129,8 @@ fn refresh(call: &Call, token: &str, client_id: &str, scope: &str) -> Response<R
     if memory.account(&account).is_none_or(|a| a.seed.family != Family::ExternalIdp || a.seed.client_id != client_id) {
         return error(400, "unauthorized_client", "", "AADSTS700016");
     }
-    issue(&mut memory, &account, now, Some(token)).map_or_else(dead, |issued| json_response(200, &tokens(&issued)))
+    issue(&mut memory, &account, now, Some(token), None)
+        .map_or_else(dead, |issued| json_response(200, &tokens(&issued)))
 }
 
 fn tokens(issued: &super::Issued) -> serde_json::Value {

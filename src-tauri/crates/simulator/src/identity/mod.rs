@@ -2,14 +2,13 @@
 
 mod external;
 mod oidc;
+mod page;
+mod proof;
 mod social;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::account::{self, Family};
 use crate::http_server::{ResponseBody, full};
@@ -22,6 +21,7 @@ pub(crate) fn answer(call: &Call) -> Response<ResponseBody> {
     match call.operation {
         Operation::SocialLogin => social::login(call),
         Operation::PortalSignIn => social::portal(call),
+        Operation::DevicePage => page::device(call),
         Operation::SocialExchange => social::exchange(call),
         Operation::SocialRefresh => social::refresh(call),
         Operation::SocialDeviceStart => social::device_start(call),
@@ -90,11 +90,6 @@ fn form(body: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(body).into_owned().collect()
 }
 
-/// PKCE S256: the challenge that belongs to a verifier.
-fn challenge_of(verifier: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
-}
-
 /// Why a refresh token was refused.
 enum Refused {
     Unknown,
@@ -116,8 +111,15 @@ struct Issued {
     expires_in: u64,
 }
 
-/// Hands out new tokens. `old` is the refresh token that was used: it dies when the account rotates.
-fn issue(memory: &mut Memory, account_id: &str, now_ms: i64, old: Option<&str>) -> Option<Issued> {
+/// Hands out new tokens. `old` is the refresh token that was used: it dies when the account rotates. `client` is the OIDC client that
+/// signs in.
+fn issue(
+    memory: &mut Memory,
+    account_id: &str,
+    now_ms: i64,
+    old: Option<&str>,
+    client: Option<&str>,
+) -> Option<Issued> {
     let seed = memory.account(account_id)?.seed.clone();
     let serial = memory.serial();
     let length = if seed.family == Family::ExternalIdp { 200 } else { 140 };
@@ -133,10 +135,12 @@ fn issue(memory: &mut Memory, account_id: &str, now_ms: i64, old: Option<&str>) 
     );
     let refresh = (old.is_none() || seed.rotates).then(|| account::token("refresh", &whose, length));
     if let Some(new) = &refresh {
+        let mut client = client.map(str::to_owned);
         if let Some(old) = old.and_then(|old| memory.refresh.get_mut(old)) {
             old.dead = true;
+            client = old.client.clone();
         }
-        memory.refresh.insert(new.clone(), RefreshToken { account: account_id.to_owned(), dead: false });
+        memory.refresh.insert(new.clone(), RefreshToken { account: account_id.to_owned(), dead: false, client });
     }
     Some(Issued { access, refresh, expires_in: seed.expires_in })
 }

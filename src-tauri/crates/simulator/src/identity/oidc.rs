@@ -3,16 +3,16 @@
 use http::Response;
 use serde_json::{Value, json};
 
+use super::page::{self, Answer};
+use super::proof::{self, Redeemed};
 use super::social::user_code;
-use super::{
-    Refused, account_of_refresh, challenge_of, count_refresh, error, issue, redirect, signs_in_as, with_query,
-};
+use super::{Refused, account_of_refresh, count_refresh, error, issue, redirect, signs_in_as, with_query};
 use crate::account::Family;
 use crate::host::Host;
 use crate::http_server::ResponseBody;
 use crate::refusal::json_response;
 use crate::router::Call;
-use crate::state::{CodeGrant, Decision, DeviceGrant, Registration};
+use crate::state::{Decision, DeviceGrant, Registration};
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const REGISTRATION_DAYS: i64 = 90;
@@ -41,6 +41,30 @@ pub(super) fn register(call: &Call) -> Response<ResponseBody> {
     if !scopes.iter().any(|s| s.starts_with("codewhisperer:")) {
         call.record("oidc.register", "tokens without a codewhisperer scope are of no use");
     }
+    if scopes.iter().any(|s| s == "sso:account:access") {
+        call.record("oidc.scopes", "sso:account:access opens AWS accounts and must not be asked for");
+        return error(400, "invalid_scope", "InvalidScopeException", "Invalid scope");
+    }
+    let grant_types = strings(&body["grantTypes"]);
+    let redirect_uris = strings(&body["redirectUris"]);
+    if grant_types.iter().any(|grant| grant == "authorization_code")
+        && !redirect_uris.iter().all(|uri| is_loopback(uri))
+    {
+        call.record("oidc.redirect_uri", "public clients come back to this machine only");
+        return error(400, "invalid_redirect_uri", "InvalidRedirectUriException", "Invalid redirect URI");
+    }
+    let region = match &call.host {
+        Host::Oidc(region) => region.clone(),
+        Host::Any
+        | Host::Runtime(_)
+        | Host::Management(_)
+        | Host::Q(_)
+        | Host::CodeWhisperer
+        | Host::SocialAuth
+        | Host::Portal
+        | Host::ExternalIdp
+        | Host::Unknown => String::new(),
+    };
     let now = call.state.clock.now_ms();
     let mut memory = call.state.memory();
     let serial = memory.serial();
@@ -51,8 +75,11 @@ pub(super) fn register(call: &Call) -> Response<ResponseBody> {
         Registration {
             secret: secret.clone(),
             expires_ms,
-            grant_types: strings(&body["grantTypes"]),
-            redirect_uris: strings(&body["redirectUris"]),
+            grant_types,
+            redirect_uris,
+            scopes,
+            issuer: body["issuerUrl"].as_str().unwrap_or_default().trim_end_matches('/').to_owned(),
+            region,
         },
     );
     json_response(
@@ -64,6 +91,11 @@ pub(super) fn register(call: &Call) -> Response<ResponseBody> {
             "clientSecretExpiresAt": expires_ms / 1000,
         }),
     )
+}
+
+fn is_loopback(uri: &str) -> bool {
+    url::Url::parse(uri)
+        .is_ok_and(|uri| uri.scheme() == "http" && matches!(uri.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")))
 }
 
 /// Checks client id and secret; the answer is the refusal.
@@ -78,8 +110,27 @@ fn client(call: &Call, body: &Value) -> Result<String, Box<Response<ResponseBody
         Some(r) if r.expires_ms <= now => {
             Err(Box::new(error(401, "invalid_client", "ExpiredClientException", "Client is expired")))
         }
+        Some(r) if elsewhere(call, r) => {
+            Err(Box::new(error(401, "invalid_client", "InvalidClientException", "Invalid client")))
+        }
         Some(_) => Ok(id.to_owned()),
         None => Err(Box::new(error(401, "invalid_client", "InvalidClientException", "Invalid client"))),
+    }
+}
+
+/// A registration is known in its own region only.
+fn elsewhere(call: &Call, registration: &Registration) -> bool {
+    match &call.host {
+        Host::Oidc(region) => !registration.region.is_empty() && *region != registration.region,
+        Host::Any
+        | Host::Runtime(_)
+        | Host::Management(_)
+        | Host::Q(_)
+        | Host::CodeWhisperer
+        | Host::SocialAuth
+        | Host::Portal
+        | Host::ExternalIdp
+        | Host::Unknown => false,
     }
 }
 
@@ -98,7 +149,20 @@ pub(super) fn device_authorization(call: &Call) -> Response<ResponseBody> {
     let Some(account) = account else { return invalid_request("Start URL is not valid") };
     let device_code = memory.uuid();
     let user_code = user_code(memory.serial());
-    let decision = if memory.auto_approve { Decision::Approved } else { Decision::Pending };
+    let allowed = memory
+        .registrations
+        .get(&client_id)
+        .is_none_or(|r| r.grant_types.is_empty() || r.grant_types.iter().any(|grant| grant == DEVICE_CODE));
+    if !allowed {
+        return error(
+            400,
+            "unauthorized_client",
+            "UnauthorizedClientException",
+            "Client is not authorized for this grant",
+        );
+    }
+    let interval_ms = memory.device_interval_ms.unwrap_or(1000);
+    let decision = if memory.auto_approve && !memory.pages { Decision::Approved } else { Decision::Pending };
     memory.devices.insert(
         device_code.clone(),
         DeviceGrant {
@@ -106,7 +170,7 @@ pub(super) fn device_authorization(call: &Call) -> Response<ResponseBody> {
             client_id,
             user_code: user_code.clone(),
             expires_ms: now + DEVICE_LIFE_S * 1000,
-            interval_ms: 1000,
+            interval_ms,
             last_poll_ms: None,
             decision,
         },
@@ -119,7 +183,7 @@ pub(super) fn device_authorization(call: &Call) -> Response<ResponseBody> {
             "verificationUri": format!("{start_url}/#/device"),
             "verificationUriComplete": format!("{start_url}/#/device?user_code={user_code}"),
             "expiresIn": DEVICE_LIFE_S,
-            "interval": 1,
+            "interval": interval_ms / 1000,
         }),
     )
 }
@@ -139,38 +203,62 @@ fn in_region(call: &Call, seed: &crate::AccountSeed) -> bool {
     }
 }
 
-/// The browser leg of the authorization code flow: agreed to at once.
+/// The browser leg of the authorization code flow.
 pub(super) fn authorize(call: &Call) -> Response<ResponseBody> {
     let get = |name: &str| call.query.get(name).map_or("", String::as_str);
-    if get("response_type") != "code" || get("code_challenge_method") != "S256" || get("code_challenge").len() != 43 {
-        call.record("oidc.authorize", "response_type=code and an S256 code_challenge are needed");
+    if get("response_type") != "code" {
+        call.record("oidc.authorize", "response_type=code is needed");
         return invalid_request("Invalid request");
     }
-    if get("scopes").is_empty() {
-        call.record("oidc.authorize", "the parameter is `scopes`");
-        return invalid_request("Invalid scopes");
+    if !proof::asked_well(call, "oidc.authorize") {
+        return invalid_request("Invalid request");
     }
     let redirect_uri = get("redirect_uri").to_owned();
-    let mut memory = call.state.memory();
-    let Some(registration) = memory.registrations.get(get("client_id")) else {
+    let registration = call.state.memory().registrations.get(get("client_id")).cloned();
+    let Some(registration) = registration.filter(|r| r.expires_ms > call.state.clock.now_ms() && !elsewhere(call, r))
+    else {
         return error(401, "invalid_client", "InvalidClientException", "Invalid client");
     };
+    let scopes: Vec<&str> = get("scopes").split([',', ' ']).filter(|scope| !scope.is_empty()).collect();
+    if scopes.is_empty() || scopes.iter().any(|scope| !registration.scopes.iter().any(|known| known == scope)) {
+        call.record("oidc.authorize", "the parameter is `scopes`, with scopes that were registered");
+        return error(400, "invalid_scope", "InvalidScopeException", "Invalid scope");
+    }
+    if !registration.grant_types.is_empty() && !registration.grant_types.iter().any(|g| g == "authorization_code") {
+        return error(
+            400,
+            "unauthorized_client",
+            "UnauthorizedClientException",
+            "Client is not authorized for this grant",
+        );
+    }
     if !registration.redirect_uris.iter().any(|known| same_redirect(known, &redirect_uri)) {
+        call.record("oidc.redirect_uri", "not the registered one");
         return invalid_request("Redirect URI does not match");
     }
-    let Some(account) = signs_in_as(&memory, |f| f == Family::Idc).or_else(|| signs_in_as(&memory, is_oidc)) else {
-        return error(500, "server_error", "InternalServerException", "no account");
+    match page::consent(call, "Allow access?", &[("answer", "allow", "Allow access")]) {
+        Answer::Page(page) => return page,
+        Answer::Denied => {
+            let pairs = [("error", "access_denied"), ("error_description", "cancelled"), ("state", get("state"))];
+            return with_query(&redirect_uri, &pairs)
+                .map_or_else(|| invalid_request("Redirect URI does not match"), |to| redirect(&to));
+        }
+        Answer::Allowed => {}
+    }
+    let mut memory = call.state.memory();
+    let fits = |seed: &crate::AccountSeed| {
+        is_oidc(seed.family)
+            && seed.start_url == registration.issuer
+            && (registration.region.is_empty() || seed.oidc_region == registration.region)
     };
-    let code = memory.uuid();
-    memory.codes.insert(
-        code.clone(),
-        CodeGrant {
-            account,
-            challenge: get("code_challenge").to_owned(),
-            redirect_uri: redirect_uri.clone(),
-            client_id: get("client_id").to_owned(),
-        },
-    );
+    let account = if registration.issuer.is_empty() {
+        signs_in_as(&memory, |f| f == Family::Idc).or_else(|| signs_in_as(&memory, is_oidc))
+    } else {
+        let wanted = memory.sign_in_as.as_deref().and_then(|id| memory.account(id)).filter(|a| fits(&a.seed));
+        wanted.or_else(|| memory.accounts.iter().find(|a| fits(&a.seed))).map(|a| a.seed.id.clone())
+    };
+    let Some(account) = account else { return invalid_request("Start URL is not valid") };
+    let code = proof::grant(call, &mut memory, account, &redirect_uri);
     with_query(&redirect_uri, &[("code", &code), ("state", get("state"))])
         .map_or_else(|| invalid_request("Redirect URI does not match"), |to| redirect(&to))
 }
@@ -240,7 +328,14 @@ fn refresh(call: &Call, body: &Value) -> Response<ResponseBody> {
         return dead();
     }
     let mut memory = call.state.memory();
-    issue(&mut memory, &account, now, Some(token)).map_or_else(dead, |issued| json_response(200, &tokens(&issued)))
+    let owner = memory.refresh.get(token).and_then(|refresh| refresh.client.clone());
+    if owner.is_some_and(|owner| body["clientId"] != owner.as_str()) {
+        drop(memory);
+        call.record("token.client", "a refresh token goes with the registration of its own sign-in");
+        return dead();
+    }
+    issue(&mut memory, &account, now, Some(token), None)
+        .map_or_else(dead, |issued| json_response(200, &tokens(&issued)))
 }
 
 fn tokens(issued: &super::Issued) -> Value {
@@ -274,7 +369,8 @@ fn device_token(call: &Call, body: &Value, client_id: &str) -> Response<Response
         Decision::Approved => {
             let account = device.account.clone();
             memory.devices.remove(code);
-            issue(&mut memory, &account, now, None).map_or_else(invalid, |issued| json_response(200, &tokens(&issued)))
+            issue(&mut memory, &account, now, None, Some(client_id))
+                .map_or_else(invalid, |issued| json_response(200, &tokens(&issued)))
         }
     }
 }
@@ -283,13 +379,17 @@ fn code_token(call: &Call, body: &Value, client_id: &str) -> Response<ResponseBo
     let get = |name: &str| body[name].as_str().unwrap_or_default();
     let invalid = || error(400, "invalid_grant", "InvalidGrantException", "Invalid code");
     let now = call.state.clock.now_ms();
+    let fits =
+        |grant: &crate::state::CodeGrant| grant.client_id == client_id && grant.redirect_uri == get("redirectUri");
+    let grant = match proof::redeem(call, get("code"), get("codeVerifier"), fits) {
+        Redeemed::Good(grant) => grant,
+        Redeemed::Unfit => {
+            call.record("code.other", "the code belongs to another client or redirect address");
+            return invalid();
+        }
+        Redeemed::Invalid => return invalid(),
+    };
     let mut memory = call.state.memory();
-    let Some(grant) = memory.codes.remove(get("code")) else { return invalid() };
-    if grant.client_id != client_id
-        || grant.redirect_uri != get("redirectUri")
-        || grant.challenge != challenge_of(get("codeVerifier"))
-    {
-        return invalid();
-    }
-    issue(&mut memory, &grant.account, now, None).map_or_else(invalid, |issued| json_response(200, &tokens(&issued)))
+    issue(&mut memory, &grant.account, now, None, Some(client_id))
+        .map_or_else(invalid, |issued| json_response(200, &tokens(&issued)))
 }

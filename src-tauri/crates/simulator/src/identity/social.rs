@@ -3,22 +3,25 @@
 use http::Response;
 use serde_json::{Value, json};
 
+use super::page::{self, Answer};
+use super::proof::{self, Redeemed};
 use super::{
-    Issued, Refused, account_of_refresh, challenge_of, count_refresh, error, issue, message, redirect, signs_in_as,
-    with_query,
+    Issued, Refused, account_of_refresh, count_refresh, error, issue, message, redirect, signs_in_as, with_query,
 };
 use crate::account::Family;
 use crate::http_server::ResponseBody;
 use crate::refusal::json_response;
 use crate::router::Call;
-use crate::state::{CodeGrant, Decision, DeviceGrant};
+use crate::state::{CodeGrant, Decision, DeviceGrant, ExchangeForm};
 
 /// Ports of the IDE's list; only these are known to pass (kiro-upstream §5.1).
 const LOOPBACK_PORTS: [u16; 10] = [3128, 4649, 6588, 8008, 9091, 49153, 50153, 51153, 52153, 53153];
+/// How the portal names a company directory.
+const EXTERNAL: &str = "external_idp";
 const DEVICE_LIFE_MS: i64 = 300_000;
 const DEVICE_INTERVAL_MS: i64 = 5_000;
 
-/// Variant A: straight to the identity provider; the sign-in is agreed to at once and redirects back.
+/// Variant A: straight to the identity provider.
 pub(super) fn login(call: &Call) -> Response<ResponseBody> {
     let get = |name: &str| call.query.get(name).map_or("", String::as_str);
     let idp = get("idp");
@@ -31,7 +34,14 @@ pub(super) fn login(call: &Call) -> Response<ResponseBody> {
         call.record("login.redirect_uri", base);
         return message(400, "redirect_mismatch");
     }
-    start_browser(call, &base, &base, &[])
+    if !proof::asked_well(call, "login.pkce") {
+        return message(400, "Invalid request.");
+    }
+    match page::consent(call, "Sign in", &[("answer", "allow", "Continue")]) {
+        Answer::Page(page) => page,
+        Answer::Denied => refused(call, &base),
+        Answer::Allowed => start_browser(call, &base, &base, &[]),
+    }
 }
 
 /// Variant B: the hosted portal, which comes back on `/oauth/callback` of a loopback address.
@@ -41,15 +51,48 @@ pub(super) fn portal(call: &Call) -> Response<ResponseBody> {
         call.record("login.redirect_uri", base);
         return message(400, "redirect_mismatch");
     }
+    if call.query.get("redirect_from").is_none_or(|from| from != "KiroIDE") {
+        call.record("login.redirect_from", "the portal is told who asks");
+    }
+    let buttons = [
+        ("login_option", "google", "Google"),
+        ("login_option", "github", "GitHub"),
+        ("login_option", EXTERNAL, "Your organization"),
+    ];
+    if !proof::asked_well(call, "login.pkce") {
+        return message(400, "Invalid request.");
+    }
+    match page::consent(call, "Sign in to Kiro", &buttons) {
+        Answer::Page(page) => return page,
+        Answer::Denied => return refused(call, &format!("{base}/oauth/callback")),
+        Answer::Allowed => {}
+    }
+    let chosen = call.query.get("login_option").map(String::as_str);
     let external = {
         let memory = call.state.memory();
         let wanted = memory.sign_in_as.as_deref().and_then(|id| memory.account(id));
-        wanted.filter(|a| a.seed.family == Family::ExternalIdp).map(|a| a.seed.clone())
+        let wanted = wanted.filter(|a| a.seed.family == Family::ExternalIdp);
+        let any = || memory.accounts.iter().find(|a| a.seed.family == Family::ExternalIdp);
+        match chosen {
+            Some(EXTERNAL) => wanted.or_else(any),
+            Some(_) => None,
+            None => wanted,
+        }
+        .map(|a| a.seed.clone())
     };
     match external {
         Some(seed) => super::external::descriptor(call, &base, &seed),
-        None => start_browser(call, &base, &format!("{base}/oauth/callback"), &[("login_option", "google")]),
+        None => {
+            let option = chosen.unwrap_or("google");
+            start_browser(call, &base, &format!("{base}/oauth/callback"), &[("login_option", option)])
+        }
     }
+}
+
+fn refused(call: &Call, callback: &str) -> Response<ResponseBody> {
+    let state = call.query.get("state").map_or("", String::as_str);
+    let pairs = [("error", "access_denied"), ("error_description", "cancelled"), ("state", state)];
+    with_query(callback, &pairs).map_or_else(|| message(400, "redirect_mismatch"), |to| redirect(&to))
 }
 
 fn loopback_allowed(base: &str) -> bool {
@@ -61,49 +104,46 @@ fn loopback_allowed(base: &str) -> bool {
 }
 
 fn start_browser(call: &Call, base: &str, callback: &str, extra: &[(&str, &str)]) -> Response<ResponseBody> {
-    let get = |name: &str| call.query.get(name).map_or("", String::as_str);
-    if get("code_challenge_method") != "S256" || get("code_challenge").len() != 43 || get("state").is_empty() {
-        call.record("login.pkce", "state, code_challenge and code_challenge_method=S256 are needed");
-        return message(400, "Invalid request.");
-    }
+    let state = call.query.get("state").map_or("", String::as_str);
     let mut memory = call.state.memory();
     let Some(account) = signs_in_as(&memory, |f| f == Family::Social) else {
         return message(503, "The stand-in has no social account.");
     };
-    let code = memory.uuid();
-    memory.codes.insert(
-        code.clone(),
-        CodeGrant {
-            account,
-            challenge: get("code_challenge").to_owned(),
-            redirect_uri: base.to_owned(),
-            client_id: String::new(),
-        },
-    );
+    let code = proof::grant(call, &mut memory, account, base);
     let mut pairs = extra.to_vec();
-    pairs.extend([("code", code.as_str()), ("state", get("state"))]);
+    pairs.extend([("code", code.as_str()), ("state", state)]);
     with_query(callback, &pairs).map_or_else(|| message(400, "redirect_mismatch"), |to| redirect(&to))
 }
 
-/// Exchange of a code. Which redirect_uri the portal form wants is disputed (kiro-upstream §5.1): the base and
-/// anything below it are accepted.
+/// Exchange of a code. Which redirect_uri the portal form wants is disputed (kiro-upstream §5.1): by default the base and anything below
+/// it are accepted; a test can ask for one form.
 pub(super) fn exchange(call: &Call) -> Response<ResponseBody> {
     let Ok(body) = call.json() else { return message(400, "Invalid request.") };
     let get = |name: &str| body[name].as_str().unwrap_or_default();
     let now = call.state.clock.now_ms();
-    let mut memory = call.state.memory();
-    let Some(grant) = memory.codes.remove(get("code")) else {
-        return message(400, "Invalid code or verifier.");
+    let form = call.state.memory().exchange_form;
+    let grant = match proof::redeem(call, get("code"), get("code_verifier"), |g| wanted(form, g, get("redirect_uri"))) {
+        Redeemed::Good(grant) => grant,
+        Redeemed::Unfit => return message(400, "redirect_uri does not match."),
+        Redeemed::Invalid => return message(400, "Invalid code or verifier."),
     };
-    if challenge_of(get("code_verifier")) != grant.challenge {
-        return message(400, "Invalid code or verifier.");
+    if grant.client_id.is_empty() && call.headers.contains_key(http::header::AUTHORIZATION) {
+        call.record("header.authorization", "nothing is signed in yet");
     }
-    if !get("redirect_uri").starts_with(&grant.redirect_uri) {
-        return message(400, "redirect_uri does not match.");
-    }
-    let Some(issued) = issue(&mut memory, &grant.account, now, None) else { return message(500, "Internal") };
+    let mut memory = call.state.memory();
+    let Some(issued) = issue(&mut memory, &grant.account, now, None, None) else { return message(500, "Internal") };
     let arn = memory.account(&grant.account).and_then(|a| a.seed.profile_arn.clone());
     json_response(200, &tokens(&issued, arn.as_deref()))
+}
+
+fn wanted(form: ExchangeForm, grant: &CodeGrant, given: &str) -> bool {
+    let Some(rest) = given.strip_prefix(&grant.redirect_uri) else { return false };
+    match form {
+        ExchangeForm::Any => rest.is_empty() || rest.starts_with('/'),
+        ExchangeForm::Whole => rest.contains("?login_option="),
+        ExchangeForm::Base => rest.is_empty(),
+        ExchangeForm::Path => rest.starts_with('/') && !rest.contains('?'),
+    }
 }
 
 fn tokens(issued: &Issued, arn: Option<&str>) -> Value {
@@ -147,7 +187,7 @@ fn try_refresh(call: &Call) -> Response<ResponseBody> {
         call.record("token.family", "the social endpoint refreshes social accounts only");
         return message(401, "Bad credentials");
     }
-    let Some(issued) = issue(&mut memory, &account, now, Some(&token)) else { return message(500, "Internal") };
+    let Some(issued) = issue(&mut memory, &account, now, Some(&token), None) else { return message(500, "Internal") };
     let arn = memory.account(&account).and_then(|a| a.seed.profile_arn.clone());
     json_response(200, &tokens(&issued, arn.as_deref()))
 }
@@ -166,7 +206,8 @@ pub(super) fn device_start(call: &Call) -> Response<ResponseBody> {
     };
     let device_code = memory.uuid();
     let user_code = user_code(memory.serial());
-    let decision = if memory.auto_approve { Decision::Approved } else { Decision::Pending };
+    let interval_ms = memory.device_interval_ms.unwrap_or(DEVICE_INTERVAL_MS);
+    let decision = if memory.auto_approve && !memory.pages { Decision::Approved } else { Decision::Pending };
     memory.devices.insert(
         device_code.clone(),
         DeviceGrant {
@@ -174,7 +215,7 @@ pub(super) fn device_start(call: &Call) -> Response<ResponseBody> {
             client_id: provider,
             user_code: user_code.clone(),
             expires_ms: now + DEVICE_LIFE_MS,
-            interval_ms: DEVICE_INTERVAL_MS,
+            interval_ms,
             last_poll_ms: None,
             decision,
         },
@@ -187,7 +228,7 @@ pub(super) fn device_start(call: &Call) -> Response<ResponseBody> {
             "verificationUri": "https://app.kiro.dev/device",
             "verificationUriComplete": format!("https://app.kiro.dev/device?user_code={user_code}"),
             "expiresInMilliseconds": DEVICE_LIFE_MS,
-            "intervalInMilliseconds": DEVICE_INTERVAL_MS,
+            "intervalInMilliseconds": interval_ms,
         }),
     )
 }
@@ -218,7 +259,7 @@ pub(super) fn device_poll(call: &Call) -> Response<ResponseBody> {
         Decision::Approved => {
             let (account, provider) = (device.account.clone(), device.client_id.clone());
             memory.devices.remove(code);
-            let Some(issued) = issue(&mut memory, &account, now, None) else {
+            let Some(issued) = issue(&mut memory, &account, now, None, None) else {
                 return error(500, "server_error", "", "");
             };
             let arn = memory.account(&account).and_then(|a| a.seed.profile_arn.clone());

@@ -20,6 +20,10 @@ fn get(rig: &Rig, path: &str, token: &str) -> reqwest::RequestBuilder {
 
 /// RFC 7636 example pair.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+/// A second pair, for a second leg.
+const SECOND: (&str, &str) =
+    ("second-leg-verifier-0123456789-0123456789-0123", "bLBnwAo2_MWzVyEmvV-7UJS-93dWPvAsxkUPfShTmuY");
+const STATE: &str = "state-of-a-test-0001";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 #[tokio::test]
@@ -174,10 +178,10 @@ fn parameter(url: &reqwest::Url, name: &str) -> String {
 async fn the_portal_sign_in_checks_pkce_and_uses_a_code_once() {
     let rig = Rig::start().await;
     let url = rig.url(&format!(
-        "/signin?state=s1&code_challenge={CHALLENGE}&code_challenge_method=S256&redirect_uri=http://localhost:3128&redirect_from=KiroIDE"
+        "/signin?state={STATE}&code_challenge={CHALLENGE}&code_challenge_method=S256&redirect_uri=http://localhost:3128&redirect_from=KiroIDE"
     ));
     let back = redirected_to(rig.http.get(&url)).await;
-    assert_eq!((back.port(), back.path(), parameter(&back, "state").as_str()), (Some(3128), "/oauth/callback", "s1"));
+    assert_eq!((back.port(), back.path(), parameter(&back, "state").as_str()), (Some(3128), "/oauth/callback", STATE));
     let exchange = |verifier: &str, code: String| {
         rig.post(
             "/oauth/token",
@@ -191,7 +195,7 @@ async fn the_portal_sign_in_checks_pkce_and_uses_a_code_once() {
     let (status, tokens) = json(exchange(VERIFIER, code)).await;
     assert_eq!((status, tokens["expiresIn"].as_u64()), (200, Some(3600)));
     let foreign = rig.url(&format!(
-        "/signin?state=s1&code_challenge={CHALLENGE}&code_challenge_method=S256&redirect_uri=http://localhost:1234"
+        "/signin?state={STATE}&code_challenge={CHALLENGE}&code_challenge_method=S256&redirect_uri=http://localhost:1234"
     ));
     assert_eq!(rig.http.get(foreign).send().await.expect("an answer").status(), 400);
 }
@@ -211,7 +215,7 @@ async fn identity_center_signs_in_by_browser_with_a_portless_registration() {
     let id = client["clientId"].as_str().expect("an id");
     let redirect = "http://127.0.0.1:51234/oauth/callback";
     let url = rig.url(&format!(
-        "/authorize?response_type=code&client_id={id}&redirect_uri={redirect}&scopes=codewhisperer:conversations&state=s&code_challenge={CHALLENGE}&code_challenge_method=S256"
+        "/authorize?response_type=code&client_id={id}&redirect_uri={redirect}&scopes=codewhisperer:conversations&state={STATE}&code_challenge={CHALLENGE}&code_challenge_method=S256"
     ));
     let back = redirected_to(rig.http.get(url)).await;
     assert_eq!(back.port(), Some(51234));
@@ -240,7 +244,7 @@ async fn entra_signs_in_in_two_legs_and_its_profiles_need_the_token_type() {
     let rig = Rig::start().await;
     rig.control().sign_in_as("entra");
     let url = rig.url(&format!(
-        "/signin?state=s1&code_challenge={CHALLENGE}&code_challenge_method=S256&redirect_uri=http://localhost:3128"
+        "/signin?state={STATE}&code_challenge={CHALLENGE}&code_challenge_method=S256&redirect_uri=http://localhost:3128&redirect_from=KiroIDE"
     ));
     let descriptor = redirected_to(rig.http.get(&url)).await;
     assert_eq!(parameter(&descriptor, "login_option"), "external_idp");
@@ -256,8 +260,9 @@ async fn entra_signs_in_in_two_legs_and_its_profiles_need_the_token_type() {
         ("response_type", "code"),
         ("redirect_uri", redirect),
         ("scope", &parameter(&descriptor, "scopes")),
-        ("state", "s2"),
-        ("code_challenge", CHALLENGE),
+        ("state", "state-of-a-test-0002"),
+        ("response_mode", "query"),
+        ("code_challenge", SECOND.1),
         ("code_challenge_method", "S256"),
     ]);
     let back = redirected_to(authorize).await;
@@ -266,7 +271,7 @@ async fn entra_signs_in_in_two_legs_and_its_profiles_need_the_token_type() {
         ("grant_type", "authorization_code"),
         ("code", &parameter(&back, "code")),
         ("redirect_uri", redirect),
-        ("code_verifier", VERIFIER),
+        ("code_verifier", SECOND.0),
     ];
     let (status, tokens) = json(rig.http.post(entra(&path(&found["token_endpoint"]))).form(&form)).await;
     assert_eq!(status, 200, "{tokens}");
@@ -311,4 +316,104 @@ async fn suspended_and_used_up_accounts_are_told_so() {
     rig.control().set_credits_used("social", 1000.0);
     let (status, body) = json(rig.chat(&question("hi"))).await;
     assert_eq!((status, body["reason"].as_str()), (402, Some("MONTHLY_REQUEST_COUNT")));
+}
+
+/// A registration for the browser flow at a host.
+async fn registered(rig: &Rig, host: &str, scopes: Value) -> (u16, Value) {
+    let body = json!({
+        "clientName": "Test", "clientType": "public", "scopes": scopes, "issuerUrl": "https://view.awsapps.com/start",
+        "grantTypes": ["authorization_code", "refresh_token"], "redirectUris": ["http://127.0.0.1/oauth/callback"],
+    });
+    json(rig.post("/client/register", &body).header("host", host)).await
+}
+
+fn authorize(rig: &Rig, client: &Value, state: &str, extra: &str) -> reqwest::RequestBuilder {
+    let id = client["clientId"].as_str().expect("an id");
+    rig.http.get(rig.url(&format!(
+        "/authorize?response_type=code&client_id={id}&redirect_uri=http://127.0.0.1:5000/oauth/callback&scopes=codewhisperer:conversations&state={state}&code_challenge={CHALLENGE}&code_challenge_method=S256{extra}"
+    )))
+}
+
+fn code_exchange(rig: &Rig, client: &Value, code: &str) -> reqwest::RequestBuilder {
+    rig.post(
+        "/token",
+        &json!({
+            "clientId": client["clientId"], "clientSecret": client["clientSecret"], "grantType": "authorization_code",
+            "redirectUri": "http://127.0.0.1:5000/oauth/callback", "codeVerifier": VERIFIER, "code": code,
+        }),
+    )
+}
+
+#[tokio::test]
+async fn a_code_is_good_once_for_its_client_and_for_five_minutes() {
+    let rig = Rig::start().await;
+    let (_, client) = registered(&rig, "oidc.us-east-1.amazonaws.com", json!(["codewhisperer:conversations"])).await;
+    let code = parameter(&redirected_to(authorize(&rig, &client, STATE, "")).await, "code");
+    let (status, tokens) = json(code_exchange(&rig, &client, &code)).await;
+    assert_eq!(status, 200, "{tokens}");
+    assert_eq!(json(code_exchange(&rig, &client, &code)).await.0, 400);
+    assert_eq!(rig.rules(), ["code.reused"]);
+    let late = parameter(&redirected_to(authorize(&rig, &client, STATE, "")).await, "code");
+    rig.control().advance_clock(Duration::from_secs(301));
+    assert_eq!(json(code_exchange(&rig, &client, &late)).await.0, 400);
+
+    rig.control().reset();
+    let (_, client) = registered(&rig, "oidc.us-east-1.amazonaws.com", json!(["codewhisperer:conversations"])).await;
+    let (_, other) = registered(&rig, "oidc.us-east-1.amazonaws.com", json!(["codewhisperer:conversations"])).await;
+    let code = parameter(&redirected_to(authorize(&rig, &client, STATE, "")).await, "code");
+    assert_eq!(json(code_exchange(&rig, &other, &code)).await.0, 400);
+    assert_eq!(rig.rules(), ["code.other"]);
+    let (_, tokens) = json(code_exchange(&rig, &client, &code)).await;
+    let refresh = json!({"clientId": other["clientId"], "clientSecret": other["clientSecret"], "refreshToken": tokens["refreshToken"], "grantType": "refresh_token"});
+    assert_eq!(json(rig.post("/token", &refresh)).await.0, 400);
+    assert_eq!(rig.rules(), ["code.other", "token.client"]);
+}
+
+#[tokio::test]
+async fn scopes_states_regions_and_redirects_are_checked() {
+    let rig = Rig::start().await;
+    let here = "oidc.us-east-1.amazonaws.com";
+    assert_eq!(registered(&rig, here, json!(["codewhisperer:conversations", "sso:account:access"])).await.0, 400);
+    assert_eq!(rig.rules(), ["oidc.scopes"]);
+    let (_, client) = registered(&rig, here, json!(["codewhisperer:conversations"])).await;
+    let ask = async |request: reqwest::RequestBuilder| request.send().await.expect("an answer").status().as_u16();
+    assert_eq!(ask(authorize(&rig, &client, "short", "")).await, 400);
+    assert_eq!(ask(authorize(&rig, &client, STATE, "").header("host", "oidc.eu-west-1.amazonaws.com")).await, 401);
+    assert_eq!(ask(authorize(&rig, &client, STATE, "")).await, 302);
+    assert_eq!(ask(authorize(&rig, &client, "another-state-0000000", "")).await, 302);
+    assert_eq!(rig.rules(), ["oidc.scopes", "login.state", "pkce.reused"]);
+    rig.control().end_registrations();
+    assert_eq!(ask(authorize(&rig, &client, STATE, "")).await, 401);
+}
+
+#[tokio::test]
+async fn pages_wait_for_a_button_and_a_refusal_comes_back_with_the_state() {
+    let rig = Rig::start().await;
+    rig.control().set_sign_in_pages(true);
+    let portal = format!(
+        "/signin?state={STATE}&code_challenge={CHALLENGE}&code_challenge_method=S256&redirect_uri=http://localhost:3128&redirect_from=KiroIDE"
+    );
+    let page = rig.http.get(rig.url(&portal)).send().await.expect("an answer");
+    assert_eq!(page.status(), 200);
+    let page = page.text().await.expect("text");
+    assert!(page.contains("name=\"login_option\" value=\"github\"") && page.contains(STATE), "{page}");
+    let github = redirected_to(rig.http.get(rig.url(&format!("{portal}&login_option=github")))).await;
+    assert_eq!(parameter(&github, "login_option"), "github");
+    assert!(!parameter(&github, "code").is_empty());
+    let refused = redirected_to(rig.http.get(rig.url(&format!("{portal}&answer=deny")))).await;
+    assert_eq!((parameter(&refused, "error"), parameter(&refused, "state")), ("access_denied".into(), STATE.into()));
+
+    let start = json!({"clientId": "kiro-cli", "loginProvider": "Google"});
+    let (_, device) = json(rig.post("/oauth/device/authorization", &start)).await;
+    let poll = || rig.post("/oauth/device/poll", &json!({"clientId": "kiro-cli", "deviceCode": device["deviceCode"]}));
+    assert_eq!(json(poll()).await.1["status"], "authorization_pending");
+    let code = device["userCode"].as_str().expect("a code");
+    for (path, status) in
+        [(format!("/device?user_code={code}&answer=allow"), 200), ("/start/?user_code=X&answer=allow".into(), 404)]
+    {
+        assert_eq!(rig.http.get(rig.url(&path)).send().await.expect("an answer").status(), status);
+    }
+    rig.control().advance_clock(Duration::from_secs(6));
+    assert!(json(poll()).await.1["accessToken"].is_string());
+    assert_eq!(rig.rules(), Vec::<String>::new());
 }

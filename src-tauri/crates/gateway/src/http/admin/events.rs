@@ -58,6 +58,7 @@ fn everything(gateway: &Gateway) -> Vec<AdminEvent> {
         AdminEvent::Accounts,
         AdminEvent::Keys,
     ];
+    all.extend(gateway.parts.logins.list().iter().map(|login| AdminEvent::Logins { id: login.id.clone() }));
     all.extend(gateway.parts.flows.newest(1).pop().map(|flow| AdminEvent::Flows { id: flow.id.clone() }));
     all
 }

@@ -93,7 +93,7 @@ pub(super) fn judge(
     Err(IdentityError::Transient { message: told, retry_after })
 }
 
-fn token(body: &[u8]) -> Result<Refreshed, IdentityError> {
+pub(super) fn token(body: &[u8]) -> Result<Refreshed, IdentityError> {
     // The parser's own message could quote the body.
     let token: Token = serde_json::from_slice(body)
         .map_err(|_| IdentityError::Unanswered("the token endpoint answered 200 without a token".into()))?;
@@ -112,8 +112,14 @@ fn token(body: &[u8]) -> Result<Refreshed, IdentityError> {
     })
 }
 
-fn describe(status: StatusCode, name: Option<&str>, words: &str) -> String {
-    let words: String = words.chars().filter(|c| !c.is_control()).take(LONGEST_WORDS).collect();
+/// An endpoint's own words, shortened and harmless.
+pub(super) fn told_words(words: &str) -> String {
+    words.chars().filter(|c| !c.is_control()).take(LONGEST_WORDS).collect()
+}
+
+/// What an endpoint answered, in one line.
+pub(super) fn describe(status: StatusCode, name: Option<&str>, words: &str) -> String {
+    let words = told_words(words);
     match (name, words.is_empty()) {
         (Some(name), false) => format!("the token endpoint answered {}: {name}: {words}", status.as_u16()),
         (Some(name), true) => format!("the token endpoint answered {}: {name}", status.as_u16()),

@@ -47,9 +47,140 @@ pub fn external_idp(text: &str) -> Option<Url> {
     (known && plain).then_some(url)
 }
 
+/// Whether a person's browser may be sent to this page: https on a sign-in host of the providers, with nothing that could make the
+/// address read as another.
+pub fn is_sign_in_page(url: &Url) -> bool {
+    let Some(Host::Domain(host)) = url.host() else { return false };
+    let plain =
+        url.scheme() == "https" && url.username().is_empty() && url.password().is_none() && url.port().is_none();
+    plain && (host == "app.kiro.dev" || EXTERNAL_IDP.contains(&host) || is_aws_page(host))
+}
+
+/// Pages of AWS: access portals and the pages of the identity service.
+fn is_aws_page(host: &str) -> bool {
+    if host == "identitycenter.amazonaws.com" {
+        return true;
+    }
+    let region_of = |prefix: &str, suffix: &str| host.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
+    let identity = region_of("oidc.", ".amazonaws.com").or_else(|| region_of("device.sso.", ".amazonaws.com"));
+    if let Some(region) = identity {
+        return oidc(region).is_some();
+    }
+    is_portal(host)
+}
+
+/// Access portals: `<alias>.awsapps.com`, `<instance>.portal.<region>.app.aws` and those of China.
+fn is_portal(host: &str) -> bool {
+    let label = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    if let Some(alias) = host.strip_suffix(".awsapps.com") {
+        return label(alias);
+    }
+    if let Some(rest) = host.strip_suffix(".app.aws") {
+        let parts: Vec<&str> = rest.split('.').collect();
+        return matches!(parts.as_slice(), [instance, "portal", region] if label(instance) && oidc(region).is_some());
+    }
+    host.strip_suffix(".home.awsapps.cn").is_some_and(|rest| {
+        let parts: Vec<&str> = rest.split('.').collect();
+        matches!(parts.as_slice(), [alias, region] if label(alias) && oidc(region).is_some())
+    })
+}
+
+/// The start page of an identity instance in its plain form (no fragment, query or closing slash), when it is one.
+pub fn start_url(text: &str) -> Option<Url> {
+    let mut url = Url::parse(text.trim()).ok()?;
+    let Some(Host::Domain(host)) = url.host() else { return None };
+    let issuer = host == "identitycenter.amazonaws.com";
+    let path = url.path().trim_end_matches('/').to_owned();
+    let named = if issuer {
+        path.strip_prefix("/ssoins-").is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    } else {
+        is_portal(host) && (path.is_empty() || path == "/start" || path == "/directory")
+    };
+    if !named || !is_sign_in_page(&url) {
+        return None;
+    }
+    url.set_fragment(None);
+    url.set_query(None);
+    url.set_path(if path.is_empty() { "/start" } else { &path });
+    Some(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_browser_is_sent_to_known_sign_in_pages_only() {
+        let page = |text: &str| Url::parse(text).is_ok_and(|url| is_sign_in_page(&url));
+        for good in [
+            "https://app.kiro.dev/signin?state=x",
+            "https://view.awsapps.com/start/#/device?user_code=AB",
+            "https://d-1234567890.awsapps.com/start",
+            "https://device.sso.eu-west-1.amazonaws.com/?user_code=AB",
+            "https://oidc.us-east-1.amazonaws.com/authorize?x=y",
+            "https://ssoins-0000.portal.eu-west-1.app.aws/",
+            "https://start.cn-north-1.home.awsapps.cn/directory",
+            "https://login.microsoftonline.com/t/oauth2/v2.0/authorize",
+        ] {
+            assert!(page(good), "{good}");
+        }
+        for bad in [
+            "http://app.kiro.dev/signin",
+            "https://app.kiro.dev.attacker.example/",
+            "https://app.kiro.dev@attacker.example/",
+            "https://attacker.example\\@app.kiro.dev/",
+            "https://user@app.kiro.dev/",
+            "https://app.kiro.dev:8443/",
+            "https://awsapps.com/start",
+            "https://.awsapps.com/start",
+            "https://a.b.awsapps.com/start",
+            "https://device.sso.evil.amazonaws.com/",
+            "https://x.portal.evil.app.aws/",
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "file:///etc/passwd",
+            "smb://app.kiro.dev/share",
+            "javascript:alert(1)",
+            "data:text/html,hi",
+            "-oProxyCommand=x",
+            "$(reboot)",
+            "\"; reboot",
+            "https://app.kiro.dev.",
+        ] {
+            assert!(!page(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn start_urls_are_read_in_every_form_people_copy_and_hostile_ones_refused() {
+        for (text, plain) in [
+            ("https://example-company.awsapps.com/start", "https://example-company.awsapps.com/start"),
+            (
+                " https://example-company.awsapps.com/start/#/?tab=accounts ",
+                "https://example-company.awsapps.com/start",
+            ),
+            ("https://EXAMPLE-company.awsapps.com", "https://example-company.awsapps.com/start"),
+            ("https://identitycenter.amazonaws.com/ssoins-1234", "https://identitycenter.amazonaws.com/ssoins-1234"),
+        ] {
+            assert_eq!(start_url(text).map(|url| url.to_string()).as_deref(), Some(plain), "{text}");
+        }
+        for bad in [
+            "example-company.awsapps.com/start",
+            "http://example-company.awsapps.com/start",
+            "https://example-company.awsapps.com.attacker.example/start",
+            "https://example-company.awsapps.com@attacker.example/start",
+            "https://example-company.awsapps.com:444/start",
+            "https://example-company.awsapps.com/start/../admin",
+            "https://identitycenter.amazonaws.com/",
+            "https://app.kiro.dev/signin",
+            "https://10.0.0.1/start",
+            "",
+        ] {
+            assert_eq!(start_url(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn regions_are_recognised_by_form_and_hostile_ones_refused() {
