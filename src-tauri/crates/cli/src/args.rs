@@ -1,6 +1,7 @@
 //! What can be typed. Secrets are never arguments: they come from files or standard input.
 
 pub(crate) mod vault;
+pub(crate) mod login;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
         after_help = "A bare number is a shortcut: `kiro-proxy 9000` is `kiro-proxy serve --port 9000`.\nSIGTERM or Ctrl-C finishes running answers first; a second one ends at once."
     )]
     Serve(Serve),
+    /// Sign in, and keep the account
+    Login(login::Login),
     /// Accounts that answer
     Accounts {
         #[command(subcommand)]

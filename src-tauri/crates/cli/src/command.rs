@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod keys;
+pub(crate) mod login;
 pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod simulate;

@@ -67,7 +67,7 @@ impl Exit {
     pub(crate) fn of_code(code: &str) -> Self {
         match code {
             "data_dir_locked" => Self::Locked,
-            "port_in_use" | "port_unavailable" => Self::Port,
+            "port_in_use" | "port_unavailable" | "callback_port_taken" => Self::Port,
             "invalid_fields" | "revision_conflict" | "endpoints_not_loopback" => Self::Settings,
             "not_found" => Self::NotFound,
             "store_locked" | "vault_locked" => Self::StoreLocked,

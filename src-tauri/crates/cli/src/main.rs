@@ -72,6 +72,12 @@ async fn run(cli: Cli, environment: place::Env<'_>) -> Result<Exit, Trouble> {
             kiro_gateway::check_environment(names).map_err(|error| place::open_trouble(&error))?;
             command::serve::run(options()?, serve).await
         }
+        Command::Login(login) => {
+            let client = admin_client::AdminClient::open(options()?).await?;
+            let result = command::login::run(&client, login).await;
+            client.close().await;
+            result
+        }
         Command::Accounts { command } => {
             let client = admin_client::AdminClient::open(options()?).await?;
             let result = command::accounts::run(&client, command).await;
@@ -102,6 +108,7 @@ fn output(command: &Command) -> Output {
         Command::Keys { command } => command::keys::output(command),
         Command::Models { command } => command::models::output(command),
         Command::Vault { command } => command::vault::output(command),
+        Command::Login(login) => Output::json_when(login.json.json),
         Command::Status(json) => Output::json_when(json.json),
         Command::Serve(_) | Command::Simulate(_) => Output::Text,
     }

@@ -13,7 +13,9 @@ mod selection;
 mod state;
 mod token;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::clock::Timestamp;
 
@@ -316,6 +318,14 @@ pub fn arn_region(arn: &str) -> Option<&str> {
         return None;
     }
     fields.nth(2).filter(|region| !region.is_empty())
+}
+
+/// Recognises a secret that was seen before without keeping it.
+pub(crate) fn fingerprint(secret: &SecretString) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"kiro-proxy account fingerprint\0");
+    hash.update(secret.expose_secret().as_bytes());
+    hex(&hash.finalize()[..16])
 }
 
 /// Lower-case hex of the bytes.

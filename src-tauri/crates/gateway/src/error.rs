@@ -43,6 +43,10 @@ pub enum ProblemCode {
     Stopping,
     /// The person, or the provider on their behalf, refused the sign-in (params: `reason`).
     SignInDenied,
+    /// Nobody signed in in time.
+    SignInExpired,
+    /// The service does not accept the API key (params: `reason`).
+    ApiKeyRefused,
     /// The provider does not accept what a sign-in sent (params: `reason`).
     SignInRefused,
     /// The sign-in service cannot be reached (params: `reason`).
@@ -133,6 +137,8 @@ impl Problem {
             | ProblemCode::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             ProblemCode::UpstreamFailed
             | ProblemCode::SignInDenied
+            | ProblemCode::SignInExpired
+            | ProblemCode::ApiKeyRefused
             | ProblemCode::SignInRefused
             | ProblemCode::SignInUnreachable
             | ProblemCode::SignInUnsafe => StatusCode::BAD_GATEWAY,

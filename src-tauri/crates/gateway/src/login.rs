@@ -10,12 +10,14 @@ mod descriptor;
 mod device;
 mod ended;
 mod finish;
+mod key;
 mod page;
 mod paste;
 mod pkce;
 mod portal;
 mod qr;
 mod registrations;
+mod remote;
 mod serve;
 mod shown;
 mod wish;
@@ -30,8 +32,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::account::Book;
 use crate::admin_event::{AdminEvent, Announcer};
+use crate::browser::Browsers;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Problem, ProblemCode};
+use crate::inspect::Inspector;
+use crate::upstream::Upstream;
 use crate::upstream::identity::sign_in::SignIn;
 
 use ended::Ended;
@@ -40,7 +45,7 @@ pub(crate) use qr::QrMatrix;
 pub(crate) use registrations::Registrations;
 pub(crate) use shown::{Awaits, LoginForm, LoginKind, LoginState, OfferedProfile, Proof, Shown};
 pub(crate) use wish::{FormWish, LoginWish, Opening};
-use wish::{Plan, Way};
+use wish::{Plan, Task, Way};
 
 /// How long a person has for one sign-in.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -71,6 +76,12 @@ pub(crate) struct Parts {
     pub(crate) stop: CancellationToken,
     /// Tells faces.
     pub(crate) announcer: Announcer,
+    /// Asks what an account can do.
+    pub(crate) inspector: Arc<Inspector>,
+    /// Asks whether a key is good before it is kept.
+    pub(crate) upstream: Arc<dyn Upstream>,
+    /// Opens pages.
+    pub(crate) browsers: Arc<Browsers>,
     /// For accounts made here.
     pub(crate) machine_id: String,
 }
@@ -112,7 +123,15 @@ impl Logins {
 
     /// Begins a sign-in and answers once there is something to show: an address, a code, or an end.
     pub(crate) async fn start(&self, wish: LoginWish) -> Result<Arc<Login>, Problem> {
-        let plan = Plan::new(wish, &self.parts)?;
+        let has_browser = match (wish.form, &wish.opening) {
+            // The window of the desktop app is a browser, too.
+            (FormWish::Browser, _) | (FormWish::Auto, Opening::Popup) => true,
+            (FormWish::Device, _) => false,
+            (FormWish::Auto, Opening::Nothing | Opening::Browser { .. }) => {
+                self.parts.browsers.has_display() && !self.parts.browsers.detect().await.is_empty()
+            }
+        };
+        let plan = Plan::new(wish, has_browser)?;
         let (login, inbox) = self.add(&plan)?;
         tracing::info!(login = login.id, kind = ?login.kind, "a sign-in begins");
         self.parts.tasks.spawn(run(Arc::clone(&self.parts), Arc::clone(&login), plan, inbox));
@@ -170,11 +189,11 @@ impl Logins {
     }
 
     /// Opens the page of a sign-in that waits, once more or elsewhere.
-    pub(crate) fn open(&self, id: &str, opening: Opening) -> Result<Arc<Login>, Problem> {
+    pub(crate) async fn open(&self, id: &str, opening: Opening) -> Result<Arc<Login>, Problem> {
         let login = self.get(id)?;
         let url = login.shown.borrow().url.clone();
         let url = url.ok_or_else(|| Problem::new(ProblemCode::InvalidRequest, "this sign-in has no page to open"))?;
-        login.open(&url, &opening)?;
+        login.open(&self.parts.browsers, &url, &opening).await?;
         Ok(login)
     }
 
@@ -185,17 +204,26 @@ impl Logins {
 
 impl Login {
     fn new(plan: &Plan, now: Timestamp, announcer: Announcer) -> (Arc<Self>, Inbox) {
+        let id = uuid::Uuid::new_v4().to_string();
+        Self::under(id, plan.kind, plan.form(), now, announcer)
+    }
+
+    /// A sign-in that a person elsewhere chose, as a part of this one: faces see the outer one only.
+    fn inner(&self, kind: LoginKind, form: LoginForm) -> (Arc<Self>, Inbox) {
+        Self::under(self.id.clone(), kind, form, self.started_at, self.announcer.clone())
+    }
+
+    fn under(
+        id: String,
+        kind: LoginKind,
+        form: LoginForm,
+        started_at: Timestamp,
+        announcer: Announcer,
+    ) -> (Arc<Self>, Inbox) {
         let (said, inbox) = mpsc::channel(8);
-        let login = Arc::new(Self {
-            id: uuid::Uuid::new_v4().to_string(),
-            kind: plan.kind,
-            started_at: now,
-            shown: tokio::sync::watch::Sender::new(Shown::new(plan.form(), now.plus(PATIENCE))),
-            cancel: CancellationToken::new(),
-            said,
-            announcer,
-        });
-        (login, inbox)
+        let shown = tokio::sync::watch::Sender::new(Shown::new(form, started_at.plus(PATIENCE)));
+        let cancel = CancellationToken::new();
+        (Arc::new(Self { id, kind, started_at, shown, cancel, said, announcer }), inbox)
     }
 
     /// How it stands.
@@ -209,18 +237,18 @@ impl Login {
     }
 
     /// Shows a page and opens it as the person wishes. A browser that does not start is no end: the address is there to be copied.
-    fn present(&self, url: &url::Url, opening: &Opening, change: impl FnOnce(&mut Shown)) {
+    async fn present(&self, parts: &Parts, url: &url::Url, opening: &Opening, change: impl FnOnce(&mut Shown)) {
         self.show(|shown| {
             shown.url = Some(url.clone());
             shown.opened = false;
             change(shown);
         });
-        if let Err(problem) = self.open(url, opening) {
+        if let Err(problem) = self.open(&parts.browsers, url, opening).await {
             tracing::info!(%problem, "the sign-in page was not opened");
         }
     }
 
-    fn open(&self, url: &url::Url, opening: &Opening) -> Result<(), Problem> {
+    async fn open(&self, browsers: &Browsers, url: &url::Url, opening: &Opening) -> Result<(), Problem> {
         match opening {
             Opening::Nothing => return Ok(()),
             Opening::Popup => {
@@ -229,12 +257,24 @@ impl Login {
                 self.announcer.tell(event);
             }
             Opening::Browser { id, private } => {
-                let _ = (id, private);
-                return Err(Problem::new(ProblemCode::BrowserUnavailable, "no browser can be opened from here"));
+                browsers.open(url, id.as_deref(), *private).await.map_err(|error| {
+                    Problem::new(ProblemCode::BrowserUnavailable, error.to_string())
+                        .action(error.action())
+                        .param("reason", error.code())
+                })?;
             }
         }
         self.show(|shown| shown.opened = true);
         Ok(())
+    }
+
+    /// What a page in a browser of this machine waits for.
+    fn page_awaits(parts: &Parts, opening: &Opening) -> Awaits {
+        match opening {
+            Opening::Popup => Awaits::BrowserSignIn,
+            Opening::Nothing | Opening::Browser { .. } if parts.browsers.has_display() => Awaits::BrowserSignIn,
+            Opening::Nothing | Opening::Browser { .. } => Awaits::Paste,
+        }
     }
 
     async fn first_words(&self) {
@@ -297,12 +337,26 @@ async fn attempt(parts: &Arc<Parts>, login: &Arc<Login>, plan: Plan, inbox: &mut
 }
 
 async fn obtain(parts: &Arc<Parts>, login: &Arc<Login>, plan: Plan, inbox: &mut Inbox) -> Result<Granted, Ended> {
-    let opening = plan.opening;
-    match plan.way {
-        Way::OidcDevice(instance) => device::oidc(parts, login, &instance, &opening).await,
-        Way::OidcBrowser(instance) => browser::oidc(parts, login, &instance, &opening, inbox).await,
-        Way::SocialDevice(idp) => device::social(parts, login, idp, &opening).await,
-        Way::Portal(ports) => portal::portal(parts, login, &ports, &opening, inbox).await,
+    match plan.task {
+        Task::Direct(way) => direct(parts, login, way, &plan.opening, inbox).await,
+        Task::Remote(at) => remote::remote(parts, login, at).await,
+    }
+}
+
+/// One way to tokens.
+async fn direct(
+    parts: &Arc<Parts>,
+    login: &Login,
+    way: Way,
+    opening: &Opening,
+    inbox: &mut Inbox,
+) -> Result<Granted, Ended> {
+    match way {
+        Way::OidcDevice(instance) => device::oidc(parts, login, &instance, opening).await,
+        Way::OidcBrowser(instance) => browser::oidc(parts, login, &instance, opening, inbox).await,
+        Way::SocialDevice(idp) => device::social(parts, login, idp, opening).await,
+        Way::Portal(ports) => portal::portal(parts, login, &ports, opening, inbox).await,
+        Way::Key { key, region } => key::key(parts, login, key, region).await,
     }
 }
 

@@ -9,10 +9,9 @@ mod json;
 mod normal;
 mod text;
 
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
+use secrecy::SecretString;
 
-use crate::account::{Account, AccountOrigin, NewAccount, hex};
+use crate::account::{Account, AccountOrigin, NewAccount, fingerprint};
 use crate::clock::Timestamp;
 
 /// A file beside the imported one, such as the client registration of Kiro IDE.
@@ -133,14 +132,6 @@ fn same(a: &Account, b: &Account) -> bool {
     equal(&a.user_id, &b.user_id)
         || equal(&a.fingerprint, &b.fingerprint)
         || (equal(&a.email, &b.email) && a.provider.is_some() && a.provider == b.provider)
-}
-
-/// Recognises the same token again without keeping it.
-fn fingerprint(secret: &SecretString) -> String {
-    let mut hash = Sha256::new();
-    hash.update(b"kiro-proxy account fingerprint\0");
-    hash.update(secret.expose_secret().as_bytes());
-    hex(&hash.finalize()[..16])
 }
 
 #[cfg(test)]

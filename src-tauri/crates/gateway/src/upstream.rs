@@ -15,6 +15,8 @@ pub(crate) mod scripted;
 pub(crate) mod search;
 pub(crate) mod usage;
 
+pub(crate) use host::API_REGIONS;
+
 use crate::account::{AccessToken, Account};
 use bytes::Bytes;
 use classify::UpstreamError;

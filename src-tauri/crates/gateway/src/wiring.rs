@@ -161,6 +161,7 @@ impl Gateway {
             demo: Some(Arc::clone(&demo)),
             rungs: Mutex::new(HashMap::new()),
         });
+        let upstream = Arc::clone(&dispatcher.upstream);
         let inquiry = Inquiry::new(Arc::clone(&dispatcher));
         let inspector = Arc::new(Inspector::new(inquiry, Arc::clone(&book.roster), Arc::clone(&catalog)));
         let pipeline = Arc::new(Pipeline {
@@ -174,7 +175,6 @@ impl Gateway {
             recall: Arc::default(),
         });
         let flows = Arc::new(Flows::new(Arc::clone(&clock), announcer.clone()));
-        let stop = CancellationToken::new();
         let logins = Logins::new(login::Parts {
             sign_in,
             registrations: Registrations::open(Arc::clone(&dir), book.credentials.clone(), Arc::clone(&clock)),
@@ -183,6 +183,9 @@ impl Gateway {
             tasks: tasks.clone(),
             stop: stop.clone(),
             announcer: announcer.clone(),
+            inspector: Arc::clone(&inspector),
+            upstream,
+            browsers: Arc::clone(&browsers),
             machine_id: machine_id.clone(),
         });
         let gateway = Self {

@@ -123,6 +123,7 @@ impl Book {
             .iter()
             .find(|old| {
                 old.is_demo() == new.is_demo()
+                    && old.method == new.method
                     && (same(&old.user_id, &new.user_id)
                         || same(&old.fingerprint, &new.fingerprint)
                         || (same(&old.email, &new.email) && old.provider.is_some() && old.provider == new.provider))

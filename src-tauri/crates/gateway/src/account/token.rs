@@ -38,6 +38,11 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
+    /// An API key, which is its own token and never expires.
+    pub(crate) fn of_key(key: SecretString) -> Self {
+        Self { secret: Arc::new(key), expires_at: None, generation: 0 }
+    }
+
     /// The text for the `Authorization` header.
     pub fn expose(&self) -> &str {
         self.secret.expose_secret()

@@ -9,7 +9,6 @@ use super::descriptor::{self, Meaning};
 use super::ended::Ended;
 use super::finish::Granted;
 use super::pkce::{Pkce, StateToken};
-use super::shown::Awaits;
 use super::wish::{Instance, Opening};
 use super::{Inbox, Login, Parts};
 use crate::upstream::identity::sign_in::{CodeExchange, OidcFlow, SignInError};
@@ -27,10 +26,12 @@ pub(super) async fn oidc(
     let redirect_uri = format!("{}{}", callback.base, descriptor::DIRECTORY_PATH);
     let (state, pkce) = (StateToken::random(), Pkce::random());
     let page = parts.sign_in.oidc_authorize(region, &client, &redirect_uri, state.text(), &pkce.challenge)?;
-    login.present(&page, opening, |shown| {
-        shown.awaits = awaits(opening);
-        shown.callback_port = Some(callback.port);
+    let (awaits, port) = (Login::page_awaits(parts, opening), callback.port);
+    let present = login.present(parts, &page, opening, |shown| {
+        shown.awaits = awaits;
+        shown.callback_port = Some(port);
     });
+    present.await;
     let code = code(&mut callback, &state, inbox).await;
     callback.close().await;
     let code = code?;
@@ -41,13 +42,6 @@ pub(super) async fn oidc(
         parts.registrations.forget(&client.id).await;
     }
     Ok(Granted::oidc(instance, client, tokens?))
-}
-
-/// What is awaited from a person whose page was, or was not, opened for them.
-pub(super) fn awaits(opening: &Opening) -> Awaits {
-    match opening {
-        Opening::Popup | Opening::Browser { .. } | Opening::Nothing => Awaits::BrowserSignIn,
-    }
 }
 
 async fn code(callback: &mut Callback, state: &StateToken, inbox: &mut Inbox) -> Result<SecretString, Ended> {

@@ -27,7 +27,7 @@ pub(super) async fn oidc(
     opening: &Opening,
 ) -> Result<Granted, Ended> {
     let (client, started) = start(parts, instance).await?;
-    show(parts, login, &started, opening);
+    show(parts, login, &started, opening).await;
     let ask = || parts.sign_in.oidc_poll(&instance.region, &client, &started.device_code);
     let tokens = wait(&started, ask).await;
     if let Err(SignInError::ClientGone(_)) = &tokens {
@@ -60,7 +60,7 @@ pub(super) async fn social(
     opening: &Opening,
 ) -> Result<Granted, Ended> {
     let started = parts.sign_in.social_device(idp).await?;
-    show(parts, login, &started, opening);
+    show(parts, login, &started, opening).await;
     let tokens = wait(&started, || parts.sign_in.social_poll(&started.device_code)).await?;
     Ok(Granted::social(provider(idp), tokens))
 }
@@ -73,14 +73,15 @@ pub(super) fn provider(idp: SocialIdp) -> Provider {
     }
 }
 
-fn show(parts: &Parts, login: &Login, started: &DeviceStart, opening: &Opening) {
+async fn show(parts: &Parts, login: &Login, started: &DeviceStart, opening: &Opening) {
     let until = parts.clock.now().plus(started.lives).min(login.started_at.plus(PATIENCE));
-    login.present(&started.page, opening, |shown| {
+    let present = login.present(parts, &started.page, opening, |shown| {
         shown.form = LoginForm::Device;
         shown.awaits = Awaits::DeviceCode;
         shown.user_code = Some(started.user_code.clone());
         shown.expires_at = until;
     });
+    present.await;
 }
 
 /// Asks until the person has decided. A provider that is out of reach for a while is no end: the person may be signing in.

@@ -25,6 +25,15 @@ impl Ended {
         Self::Failed(Box::new(problem))
     }
 
+    /// Why there is no account, as far as there is a reason.
+    pub(super) fn problem(self) -> Option<Problem> {
+        match self {
+            Self::Failed(problem) => Some(*problem),
+            Self::Expired => Some(Problem::new(ProblemCode::SignInExpired, "nobody signed in in time")),
+            Self::Done | Self::Cancelled => None,
+        }
+    }
+
     /// Shows the end. What was of use only while waiting goes away.
     pub(super) fn tell(self, login: &Login, now: Timestamp) {
         let (state, problem) = match self {

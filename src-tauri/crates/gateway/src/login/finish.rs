@@ -1,13 +1,20 @@
-//! From tokens to an account: saved first, looked at afterwards.
+//! From tokens to an account: saved first, looked at afterwards, so that nothing that goes wrong later costs the sign-in.
+
+mod inspection;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use secrecy::SecretString;
 
 use super::ended::Ended;
 use super::shown::{Awaits, LoginState};
 use super::wish::Instance;
 use super::{Inbox, Login, Parts};
-use crate::account::{Account, AccountId, AccountOrigin, Added, AuthMethod, NewAccount, Provider, Wishes, arn_region};
+use crate::account::{
+    Account, AccountId, AccountOrigin, Added, AuthMethod, NewAccount, Provider, Wishes, arn_region, fingerprint,
+};
+use crate::admin_event::AdminEvent;
 use crate::clock::Timestamp;
 use crate::credential::Secrets;
 use crate::upstream::identity::Refreshed;
@@ -18,54 +25,69 @@ const UNTOLD_LIFE: Duration = Duration::from_secs(3_600);
 
 /// What a sign-in brought.
 pub(super) struct Granted {
-    method: AuthMethod,
-    provider: Provider,
-    tokens: Refreshed,
-    client: Option<RegisteredClient>,
-    instance: Option<Instance>,
-    directory: Option<Directory>,
+    what: What,
+    email: Option<String>,
+}
+
+enum What {
+    Social(Provider, Refreshed),
+    Oidc(Instance, RegisteredClient, Refreshed),
+    Directory(Directory, Refreshed),
+    Key(SecretString, String),
 }
 
 impl Granted {
-    pub(super) fn oidc(instance: &Instance, client: RegisteredClient, tokens: Refreshed) -> Self {
-        let (instance, client) = (Some(instance.clone()), Some(client));
-        let provider = instance.as_ref().map_or(Provider::BuilderId, |instance| instance.provider);
-        Self { method: AuthMethod::Idc, provider, tokens, client, instance, directory: None }
+    pub(super) fn social(provider: Provider, tokens: Refreshed) -> Self {
+        Self { what: What::Social(provider, tokens), email: None }
     }
 
-    pub(super) fn social(provider: Provider, tokens: Refreshed) -> Self {
-        Self { method: AuthMethod::Social, provider, tokens, client: None, instance: None, directory: None }
+    pub(super) fn oidc(instance: &Instance, client: RegisteredClient, tokens: Refreshed) -> Self {
+        Self { what: What::Oidc(instance.clone(), client, tokens), email: None }
     }
 
     pub(super) fn directory(directory: Directory, tokens: Refreshed) -> Self {
-        let (method, provider) = (AuthMethod::ExternalIdp, Provider::AzureAd);
-        Self { method, provider, tokens, client: None, instance: None, directory: Some(directory) }
+        let email = directory.descriptor.login_hint.clone();
+        Self { what: What::Directory(directory, tokens), email }
     }
 
-    fn account(self, label: Option<String>, machine_id: &str, now: Timestamp) -> Result<NewAccount, Ended> {
-        let Some(refresh_token) = self.tokens.refresh_token else {
-            let words = "the provider gave no refresh token: the sign-in would end within the hour";
-            return Err(SignInError::Refused(words.to_owned()).into());
-        };
-        let email = self.directory.as_ref().and_then(|directory| directory.descriptor.login_hint.clone());
-        let client_id = self.client.as_ref().map(|client| client.id.clone());
-        let account = Account {
+    pub(super) fn key(key: SecretString, region: String) -> Self {
+        Self { what: What::Key(key, region), email: None }
+    }
+
+    /// With the person's address.
+    pub(super) fn of(self, email: Option<String>) -> Self {
+        Self { email, ..self }
+    }
+
+    fn provider(&self) -> Option<Provider> {
+        match &self.what {
+            What::Social(provider, _) => Some(*provider),
+            What::Oidc(instance, ..) => Some(instance.provider),
+            What::Directory(..) => Some(Provider::AzureAd),
+            What::Key(..) => None,
+        }
+    }
+
+    /// The account, without any secret.
+    pub(super) fn described(&self, label: Option<String>, machine_id: &str, now: Timestamp) -> Account {
+        let provider = self.provider();
+        let mut account = Account {
             id: AccountId::random(),
-            label: label.or_else(|| email.clone()).unwrap_or_else(|| name(self.provider).to_owned()),
-            method: self.method,
-            provider: Some(self.provider),
+            label: label.or_else(|| self.email.clone()).unwrap_or_else(|| name(provider).to_owned()),
+            method: AuthMethod::Social,
+            provider,
             origin: AccountOrigin::SignedIn,
-            email,
+            email: self.email.clone(),
             user_id: None,
-            api_region: self.tokens.profile_arn.as_deref().and_then(arn_region).map(str::to_owned),
-            profile_arn: self.tokens.profile_arn,
-            oidc_region: self.instance.as_ref().map(|instance| instance.region.clone()),
-            start_url: self.instance.map(|instance| instance.start_url),
-            client_id: client_id.or_else(|| self.directory.as_ref().map(|d| d.descriptor.client_id.clone())),
-            client_expires_at: self.client.as_ref().map(|client| client.expires_at),
-            token_endpoint: self.directory.as_ref().map(|directory| directory.token.to_string()),
-            issuer_url: self.directory.as_ref().map(|directory| directory.descriptor.issuer.clone()),
-            scopes: self.directory.map(|directory| directory.descriptor.scopes),
+            profile_arn: None,
+            oidc_region: None,
+            api_region: None,
+            start_url: None,
+            client_id: None,
+            client_expires_at: None,
+            token_endpoint: None,
+            issuer_url: None,
+            scopes: None,
             machine_id: machine_id.to_owned(),
             enabled: true,
             stopped: None,
@@ -75,24 +97,63 @@ impl Granted {
             learned_host: None,
             added_at: now,
         };
-        let secrets = Secrets {
-            refresh_token: Some(refresh_token),
-            client_secret: self.client.map(|client| client.secret),
-            ..Secrets::default()
+        match &self.what {
+            What::Social(_, tokens) => {
+                account.api_region = tokens.profile_arn.as_deref().and_then(arn_region).map(str::to_owned);
+                account.profile_arn.clone_from(&tokens.profile_arn);
+            }
+            What::Oidc(instance, client, _) => {
+                account.method = AuthMethod::Idc;
+                account.oidc_region = Some(instance.region.clone());
+                account.start_url = Some(instance.start_url.clone());
+                account.client_id = Some(client.id.clone());
+                account.client_expires_at = Some(client.expires_at);
+            }
+            What::Directory(directory, _) => {
+                account.method = AuthMethod::ExternalIdp;
+                account.client_id = Some(directory.descriptor.client_id.clone());
+                account.token_endpoint = Some(directory.token.to_string());
+                account.issuer_url = Some(directory.descriptor.issuer.clone());
+                account.scopes = Some(directory.descriptor.scopes.clone());
+            }
+            What::Key(key, region) => {
+                account.method = AuthMethod::ApiKey;
+                account.api_region = Some(region.clone());
+                account.fingerprint = Some(fingerprint(key));
+            }
+        }
+        account
+    }
+
+    fn into_account(self, label: Option<String>, machine_id: &str, now: Timestamp) -> Result<NewAccount, Ended> {
+        let account = self.described(label, machine_id, now);
+        let (tokens, client_secret) = match self.what {
+            What::Key(key, _) => {
+                let secrets = Secrets { api_key: Some(key), ..Secrets::default() };
+                return Ok(NewAccount { account, secrets, access: None, warnings: Vec::new() });
+            }
+            What::Oidc(_, client, tokens) => (tokens, Some(client.secret)),
+            What::Social(_, tokens) | What::Directory(_, tokens) => (tokens, None),
         };
-        let ends = now.plus(self.tokens.expires_in.unwrap_or(UNTOLD_LIFE));
-        Ok(NewAccount { account, secrets, access: Some((self.tokens.access_token, ends)), warnings: Vec::new() })
+        let Some(refresh_token) = tokens.refresh_token else {
+            let words = "the provider gave no refresh token: the sign-in would end within the hour";
+            return Err(SignInError::Refused(words.to_owned()).into());
+        };
+        let secrets = Secrets { refresh_token: Some(refresh_token), client_secret, ..Secrets::default() };
+        let ends = now.plus(tokens.expires_in.unwrap_or(UNTOLD_LIFE));
+        Ok(NewAccount { account, secrets, access: Some((tokens.access_token, ends)), warnings: Vec::new() })
     }
 }
 
 /// The name of an account of which no more is known.
-fn name(provider: Provider) -> &'static str {
+fn name(provider: Option<Provider>) -> &'static str {
     match provider {
-        Provider::Google => "Google",
-        Provider::Github => "GitHub",
-        Provider::BuilderId => "AWS Builder ID",
-        Provider::Enterprise | Provider::Internal => "IAM Identity Center",
-        Provider::AzureAd => "Microsoft",
+        Some(Provider::Google) => "Google",
+        Some(Provider::Github) => "GitHub",
+        Some(Provider::BuilderId) => "AWS Builder ID",
+        Some(Provider::Enterprise | Provider::Internal) => "IAM Identity Center",
+        Some(Provider::AzureAd) => "Microsoft",
+        None => "API key",
     }
 }
 
@@ -102,23 +163,33 @@ pub(super) async fn finish(
     login: &Login,
     granted: Granted,
     label: Option<String>,
-    _inbox: &mut Inbox,
+    inbox: &mut Inbox,
 ) -> Ended {
-    let new = match granted.account(label, &parts.machine_id, parts.clock.now()) {
+    let named = label.is_some();
+    let new = match granted.into_account(label, &parts.machine_id, parts.clock.now()) {
         Ok(new) => new,
         Err(ended) => return ended,
     };
-    let added = match parts.book.add(new).await {
+    let account = match parts.book.add(new).await {
         Ok(Added::New(account) | Added::Known(account)) => account,
         Err(error) => return error.into(),
     };
-    parts.announcer.tell(crate::admin_event::AdminEvent::Accounts);
     login.show(|shown| {
-        shown.account = Some(added.id.clone());
+        shown.account = Some(account.id.clone());
         shown.state = LoginState::Inspecting;
         shown.awaits = Awaits::Inspection;
     });
-    Ended::Done
+    parts.announcer.tell(AdminEvent::Accounts);
+    let ended = tokio::select! {
+        biased;
+        () = login.cancel.cancelled() => Ended::Cancelled,
+        () = parts.stop.cancelled() => Ended::Cancelled,
+        () = inspection::inspect(parts, login, &account.id, inbox) => Ended::Done,
+    };
+    let kept = inspection::settle(parts, &account.id, named).await;
+    login.show(|shown| shown.account = Some(kept));
+    parts.announcer.tell(AdminEvent::Accounts);
+    ended
 }
 
 impl Login {

@@ -50,10 +50,12 @@ pub(super) async fn portal(
     };
     let (state, pkce) = (StateToken::random(), Pkce::random());
     let page = parts.sign_in.portal(&callback.base, state.text(), &pkce.challenge)?;
-    login.present(&page, opening, |shown| {
-        shown.awaits = super::browser::awaits(opening);
-        shown.callback_port = Some(callback.port);
+    let (awaits, port) = (Login::page_awaits(parts, opening), callback.port);
+    let present = login.present(parts, &page, opening, |shown| {
+        shown.awaits = awaits;
+        shown.callback_port = Some(port);
     });
+    present.await;
     let mut second = None;
     let mut callback = callback;
     let brought = wait(parts, login, &mut callback, &state, &mut second, inbox).await;

@@ -1,12 +1,16 @@
 //! What a person asked for, checked before anything is sent, and the plan that follows from it.
 
+use std::net::SocketAddr;
+
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Parts;
+use super::remote;
 use super::shown::{LoginForm, LoginKind};
 use crate::account::Provider;
 use crate::error::{FieldProblem, Problem, ProblemCode};
+use crate::upstream::API_REGIONS;
 use crate::upstream::identity::hosts;
 use crate::upstream::identity::sign_in::SocialIdp;
 
@@ -54,8 +58,18 @@ pub(crate) struct LoginWish {
     pub(crate) form: FormWish,
     pub(crate) start_url: Option<String>,
     pub(crate) region: Option<String>,
+    pub(crate) api_key: Option<SecretString>,
+    pub(crate) remote_address: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) opening: Opening,
+}
+
+impl LoginWish {
+    /// A wish for this and nothing else.
+    pub(crate) fn new(kind: LoginKind, form: FormWish, opening: Opening) -> Self {
+        let (start_url, region, api_key, remote_address, label) = (None, None, None, None, None);
+        Self { kind, form, start_url, region, api_key, remote_address, label, opening }
+    }
 }
 
 /// An identity instance of AWS.
@@ -76,79 +90,85 @@ pub(super) struct PortalPorts {
 }
 
 /// The way to tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Way {
     OidcDevice(Instance),
     OidcBrowser(Instance),
     SocialDevice(SocialIdp),
     Portal(PortalPorts),
+    Key { key: SecretString, region: String },
+}
+
+/// What a sign-in does.
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Goes one way to tokens.
+    Direct(Way),
+    /// Waits for a person elsewhere, who chooses the way.
+    Remote(SocketAddr),
 }
 
 /// A checked wish.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(super) kind: LoginKind,
-    pub(super) way: Way,
+    pub(super) task: Task,
     pub(super) label: Option<String>,
     pub(super) opening: Opening,
 }
 
 impl Plan {
-    /// Checks a wish. Nothing is sent unless all of it is acceptable.
-    pub(super) fn new(wish: LoginWish, _parts: &Parts) -> Result<Self, Problem> {
+    /// Checks a wish. Nothing is sent unless all of it is acceptable. `has_browser`: whether one can be opened here.
+    pub(super) fn new(wish: LoginWish, has_browser: bool) -> Result<Self, Problem> {
         let mut fields = Fields::default();
-        let label = wish.label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
+        let label = wish.label.as_deref().map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
         if label
             .as_ref()
             .is_some_and(|label| label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control))
         {
             fields.refuse::<()>("label", "out_of_range", "a label has at most 100 characters, without line breaks");
         }
-        let way = way(wish.kind, wish.form, wish.start_url.as_deref(), wish.region.as_deref(), &mut fields);
-        match way {
-            Some(way) if fields.0.is_empty() => Ok(Self { kind: wish.kind, way, label, opening: wish.opening }),
+        match task(&wish, has_browser, &mut fields) {
+            Some(task) if fields.0.is_empty() => Ok(Self { kind: wish.kind, task, label, opening: wish.opening }),
             Some(_) | None => Err(fields.problem()),
         }
     }
 
     pub(super) fn form(&self) -> LoginForm {
-        match self.way {
-            Way::OidcDevice(_) | Way::SocialDevice(_) => LoginForm::Device,
-            Way::OidcBrowser(_) | Way::Portal(_) => LoginForm::Browser,
+        match &self.task {
+            Task::Remote(_) => LoginForm::Remote,
+            Task::Direct(Way::OidcDevice(_) | Way::SocialDevice(_)) => LoginForm::Device,
+            Task::Direct(Way::OidcBrowser(_) | Way::Portal(_)) => LoginForm::Browser,
+            Task::Direct(Way::Key { .. }) => LoginForm::Key,
         }
     }
 }
 
-fn way(
-    kind: LoginKind,
-    form: FormWish,
-    start_url: Option<&str>,
-    region: Option<&str>,
-    fields: &mut Fields,
-) -> Option<Way> {
-    let in_browser = match form {
+fn task(wish: &LoginWish, has_browser: bool, fields: &mut Fields) -> Option<Task> {
+    let in_browser = match wish.form {
         FormWish::Browser => true,
         FormWish::Device => false,
-        FormWish::Auto => false,
+        FormWish::Auto => has_browser,
     };
     let social = |idp| {
         if in_browser {
-            let otherwise = (form == FormWish::Auto).then_some(idp);
-            Way::Portal(PortalPorts { ports: &PORTAL_PORTS, otherwise, asked: kind })
+            let otherwise = (wish.form == FormWish::Auto).then_some(idp);
+            Way::Portal(PortalPorts { ports: &PORTAL_PORTS, otherwise, asked: wish.kind })
         } else {
             Way::SocialDevice(idp)
         }
     };
     let oidc = |instance| if in_browser { Way::OidcBrowser(instance) } else { Way::OidcDevice(instance) };
-    match kind {
-        LoginKind::Google => Some(social(SocialIdp::Google)),
-        LoginKind::Github => Some(social(SocialIdp::Github)),
+    let region = wish.region.as_deref();
+    let way = match wish.kind {
+        LoginKind::Google => social(SocialIdp::Google),
+        LoginKind::Github => social(SocialIdp::Github),
         LoginKind::BuilderId => {
             let region = fields.region(region.unwrap_or(BUILDER_REGION))?;
-            Some(oidc(Instance { provider: Provider::BuilderId, region, start_url: BUILDER_START.to_owned() }))
+            oidc(Instance { provider: Provider::BuilderId, region, start_url: BUILDER_START.to_owned() })
         }
         LoginKind::Idc => {
-            let start_url = fields.start_url(start_url);
+            let start_url = fields.start_url(wish.start_url.as_deref());
             let region = match region {
                 Some(region) => fields.region(region),
                 None => fields.refuse(
@@ -157,20 +177,36 @@ fn way(
                     "name the region of your company's Identity Center, such as us-east-1",
                 ),
             };
-            Some(oidc(Instance { provider: Provider::Enterprise, region: region?, start_url: start_url? }))
+            oidc(Instance { provider: Provider::Enterprise, region: region?, start_url: start_url? })
         }
         LoginKind::Microsoft => {
-            if form == FormWish::Device {
+            if wish.form == FormWish::Device {
                 return fields.refuse(
                     "form",
                     "invalid_value",
                     "company directories have no device code here: use the browser form",
                 );
             }
-            Some(Way::Portal(PortalPorts { ports: &[DIRECTORY_PORT], otherwise: None, asked: kind }))
+            Way::Portal(PortalPorts { ports: &[DIRECTORY_PORT], otherwise: None, asked: wish.kind })
         }
-        LoginKind::ApiKey | LoginKind::Remote => None,
-    }
+        LoginKind::ApiKey => {
+            let key = fields.key(wish.api_key.as_ref());
+            let region = fields.key_region(region);
+            Way::Key { key: key?, region: region? }
+        }
+        LoginKind::Remote => {
+            let at = remote::address(wish.remote_address.as_deref());
+            return match at {
+                Some(at) => Some(Task::Remote(at)),
+                None => fields.refuse(
+                    "remoteAddress",
+                    "invalid_value",
+                    "name one address of this machine, with or without a port, such as 192.168.1.5 or 192.168.1.5:9000",
+                ),
+            };
+        }
+    };
+    Some(Task::Direct(way))
 }
 
 /// Refused fields.
@@ -196,6 +232,25 @@ impl Fields {
         )
     }
 
+    /// Keys belong to a region with a data plane.
+    fn key_region(&mut self, region: Option<&str>) -> Option<String> {
+        match region.map(str::trim) {
+            Some(region) if API_REGIONS.contains(&region) => Some(region.to_owned()),
+            Some(_) | None => {
+                self.refuse("region", "invalid_value", "a key belongs to us-east-1 or eu-central-1: name the region")
+            }
+        }
+    }
+
+    fn key(&mut self, key: Option<&SecretString>) -> Option<SecretString> {
+        let text = key.map(|key| key.expose_secret().trim()).unwrap_or_default();
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        if text.starts_with("ksk_") && (20..=512).contains(&text.len()) && plain {
+            return Some(SecretString::from(text));
+        }
+        self.refuse("apiKey", "invalid_value", "a key begins with ksk_ and is given whole")
+    }
+
     fn start_url(&mut self, start_url: Option<&str>) -> Option<String> {
         let Some(text) = start_url else {
             return self.refuse("startUrl", "missing", "name the start URL, such as https://example.awsapps.com/start");
@@ -216,5 +271,59 @@ impl Fields {
             .action("Correct the marked fields; nothing was sent.");
         problem.fields = self.0;
         problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(wish: LoginWish) -> Vec<String> {
+        Plan::new(wish, true).expect_err("refused").fields.into_keys().collect()
+    }
+
+    fn of(kind: LoginKind) -> LoginWish {
+        LoginWish::new(kind, FormWish::Auto, Opening::Nothing)
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once_and_no_problem_repeats_a_key() {
+        assert_eq!(fields(of(LoginKind::Idc)), ["region", "startUrl"]);
+        assert_eq!(fields(of(LoginKind::ApiKey)), ["apiKey", "region"]);
+        let label = Some("x".repeat(101));
+        assert_eq!(fields(LoginWish { label, ..of(LoginKind::Google) }), ["label"]);
+        assert_eq!(fields(LoginWish { form: FormWish::Device, ..of(LoginKind::Microsoft) }), ["form"]);
+        let region = Some("eu-west-1".to_owned());
+        assert_eq!(fields(LoginWish { region, ..of(LoginKind::ApiKey) }), ["apiKey", "region"], "no data plane there");
+        let remote_address = Some("0.0.0.0".to_owned());
+        assert_eq!(fields(LoginWish { remote_address, ..of(LoginKind::Remote) }), ["remoteAddress"]);
+        for key in
+            ["ksk_short", "sk_0123456789012345678901234", "ksk_0123456789012345678...", "ksk_01234567890123\r\nhost: x"]
+        {
+            let wish = LoginWish {
+                api_key: Some(SecretString::from(key)),
+                region: Some("us-east-1".into()),
+                ..of(LoginKind::ApiKey)
+            };
+            let problem = Plan::new(wish, true).expect_err("refused");
+            let told = format!("{problem:?}");
+            assert!(problem.fields.contains_key("apiKey") && !told.contains(key), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_form_follows_the_browser_when_nobody_says() {
+        let form = |kind, form, has_browser| {
+            let wish = LoginWish { form, ..of(kind) };
+            Plan::new(wish, has_browser).expect("a plan").form()
+        };
+        for kind in [LoginKind::Google, LoginKind::Github, LoginKind::BuilderId] {
+            assert_eq!(form(kind, FormWish::Auto, true), LoginForm::Browser);
+            assert_eq!(form(kind, FormWish::Auto, false), LoginForm::Device);
+            assert_eq!(form(kind, FormWish::Browser, false), LoginForm::Browser);
+            assert_eq!(form(kind, FormWish::Device, true), LoginForm::Device);
+        }
+        assert_eq!(form(LoginKind::Microsoft, FormWish::Auto, false), LoginForm::Browser);
+        assert_eq!(form(LoginKind::Remote, FormWish::Auto, true), LoginForm::Remote);
     }
 }

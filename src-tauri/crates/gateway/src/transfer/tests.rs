@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::account::{AuthMethod, Provider};
+use secrecy::ExposeSecret as _;
 
 fn samples() -> Value {
     serde_json::from_str(include_str!("../../../../../tests/fixtures/upstream/credential-imports.json"))

@@ -1,7 +1,7 @@
 //! The compiled table of hosts: the only ones that may ever see a credential.
 
 /// Regions with a data plane.
-pub(super) const API_REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
+pub(crate) const API_REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 /// Hosts with one fixed name.
 const FIXED: [&str; 6] = [
     "codewhisperer.us-east-1.amazonaws.com",

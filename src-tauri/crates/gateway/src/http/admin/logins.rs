@@ -90,6 +90,12 @@ pub(super) struct NewLogin {
     /// Region of the identity instance.
     #[serde(default)]
     region: Option<String>,
+    /// The key, for that kind. It goes to the store of secrets and is never shown again.
+    #[serde(default)]
+    api_key: Option<String>,
+    /// For a link: the address of this machine to serve it on, with or without a port; loopback when absent. It is plain HTTP.
+    #[serde(default)]
+    remote_address: Option<String>,
     /// Name for the account.
     #[serde(default)]
     label: Option<String>,
@@ -190,6 +196,8 @@ pub(super) async fn start(
         form: new.form,
         start_url: new.start_url,
         region: new.region,
+        api_key: new.api_key.map(SecretString::from),
+        remote_address: new.remote_address,
         label: new.label,
         opening: opening(&gateway, new.open, new.browser, new.private),
     };
@@ -249,6 +257,6 @@ pub(super) async fn open(
     Body(again): Body<OpenAgain>,
 ) -> Result<Json<LoginView>, Problem> {
     let opening = opening(&gateway, Some(again.open), again.browser, again.private);
-    let login = gateway.parts.logins.open(&id, opening)?;
+    let login = gateway.parts.logins.open(&id, opening).await?;
     Ok(Json(view(&gateway, &login)))
 }

@@ -138,12 +138,13 @@ impl SignIn {
     }
 
     async fn request(&self, method: Method, host: &str, path: &str) -> Result<RequestBuilder, SignInError> {
-        let request = self.http.request(&Route::anonymous(), method, host, path).await.map_err(|refused| match refused {
-            Refused::UnknownHost(host) => SignInError::Unsafe(shown(&host)),
-            Refused::NoDemo | Refused::NoTls(_) | Refused::NoProxy(_) => {
-                SignInError::Transient { message: refused.to_string(), retry_after: None }
-            }
-        })?;
+        let request =
+            self.http.request(&Route::anonymous(), method, host, path).await.map_err(|refused| match refused {
+                Refused::UnknownHost(host) => SignInError::Unsafe(shown(&host)),
+                Refused::NoDemo | Refused::NoTls(_) | Refused::NoProxy(_) => {
+                    SignInError::Transient { message: refused.to_string(), retry_after: None }
+                }
+            })?;
         Ok(request.timeout(DEADLINE).header(ACCEPT, "application/json"))
     }
 

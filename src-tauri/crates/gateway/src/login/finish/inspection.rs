@@ -1,0 +1,160 @@
+//! What a fresh account can do, shown as proof; and the profile that a person chooses where there are several.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::account::{Account, AccountId, NewAccount, arn_region};
+use crate::credential::SecretId;
+use crate::error::{Problem, ProblemCode};
+use crate::inspect::Inspection;
+use crate::login::shown::{Awaits, LoginState, OfferedProfile, Proof};
+use crate::login::{Inbox, Login, PATIENCE, Parts, Said, late};
+use crate::upstream::profiles::Profile;
+
+/// All questions together; the account is there already.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// Looks at the account, asks for a profile where there are several, and shows what was found.
+pub(super) async fn inspect(parts: &Arc<Parts>, login: &Login, id: &AccountId, inbox: &mut Inbox) {
+    let Some(mut found) = look(parts, login, id).await else { return };
+    if found.profiles.len() > 1
+        && let Some(arn) = choose(parts, login, &found.profiles, inbox).await
+        && take(parts, id, &arn)
+    {
+        login.show(|shown| {
+            shown.state = LoginState::Inspecting;
+            shown.awaits = Awaits::Inspection;
+            shown.profiles = Vec::new();
+        });
+        // Another profile has another plan, and may live in another region.
+        match look(parts, login, id).await {
+            Some(again) => found = again,
+            None => return,
+        }
+    }
+    let proof = proof(parts, id, &found);
+    login.show(|shown| {
+        shown.proof = Some(proof);
+        shown.problem = found.problems.first().cloned();
+    });
+}
+
+async fn look(parts: &Parts, login: &Login, id: &AccountId) -> Option<Inspection> {
+    let problem = match tokio::time::timeout(PATIENT, parts.inspector.inspect(id)).await {
+        Ok(Ok(found)) => return Some(found),
+        Ok(Err(problem)) => problem,
+        Err(_) => Problem::new(ProblemCode::UpstreamFailed, "the service took too long to say what the account can do"),
+    };
+    tracing::warn!(account = %id, %problem, "signed in, and the account could not be looked at");
+    login.show(|shown| shown.problem = Some(problem));
+    None
+}
+
+/// The profile that the person chooses; `None` when they take too long, and the first one stays.
+async fn choose(parts: &Parts, login: &Login, profiles: &[Profile], inbox: &mut Inbox) -> Option<String> {
+    let begun = parts.clock.now();
+    login.show(|shown| {
+        shown.state = LoginState::ChooseProfile;
+        shown.awaits = Awaits::Profile;
+        shown.expires_at = begun.plus(PATIENCE);
+        shown.profiles = profiles.iter().map(offered).collect();
+    });
+    let chosen = async {
+        while let Some(said) = inbox.recv().await {
+            match said {
+                Said::Chosen(arn, answer) if profiles.iter().any(|profile| profile.arn == arn) => {
+                    let _ = answer.send(Ok(()));
+                    return Some(arn);
+                }
+                Said::Chosen(_, answer) => {
+                    let problem = Problem::new(ProblemCode::InvalidRequest, "the account has no such profile");
+                    let _ = answer.send(Err(problem.action("Choose one of the profiles that are listed.")));
+                }
+                Said::Pasted(_, answer) => {
+                    let problem = Problem::new(ProblemCode::PasteRefused, "this sign-in does not wait for that now");
+                    let _ = answer.send(Err(problem.param("reason", "notNow")));
+                }
+            }
+        }
+        None
+    };
+    tokio::select! {
+        arn = chosen => arn,
+        () = late(&*parts.clock, begun) => None,
+    }
+}
+
+fn offered(profile: &Profile) -> OfferedProfile {
+    let name = profile.name.clone().unwrap_or_else(|| profile.arn.rsplit('/').next().unwrap_or_default().to_owned());
+    OfferedProfile { arn: profile.arn.clone(), name, region: profile.region().unwrap_or_default().to_owned() }
+}
+
+/// Whether it was saved.
+fn take(parts: &Parts, id: &AccountId, arn: &str) -> bool {
+    let saved = parts.book.roster.update(id, |account| {
+        account.profile_arn = Some(arn.to_owned());
+        account.api_region = arn_region(arn).map(str::to_owned);
+        account.learned_host = None;
+    });
+    if let Err(error) = &saved {
+        tracing::warn!(account = %id, %error, "the chosen profile could not be saved");
+    }
+    saved.is_ok()
+}
+
+fn proof(parts: &Parts, id: &AccountId, found: &Inspection) -> Proof {
+    let now = parts.clock.now();
+    let account = parts.book.roster.get(id);
+    let sum = found.quota.as_ref().and_then(|quota| quota.included(now));
+    Proof {
+        plan: found.quota.as_ref().and_then(|quota| quota.plan.clone()),
+        credits_left: sum.map(|sum| sum.left()),
+        credits_limit: sum.map(|sum| sum.limit),
+        resets_at: found.quota.as_ref().and_then(|quota| quota.resets_at),
+        models: found.models.clone(),
+        region: account.as_ref().map(|account| account.data_region().to_owned()).unwrap_or_default(),
+        host: found.host.clone(),
+    }
+}
+
+/// After the look: an account that turns out to be one we had gets its new sign-in, and one without a name of its own is called by its
+/// address. Answers under which id it is known now.
+pub(super) async fn settle(parts: &Parts, id: &AccountId, named: bool) -> AccountId {
+    let Some(account) = parts.book.roster.get(id) else { return id.clone() };
+    if let Some(known) = twin(parts, &account) {
+        match move_into(parts, &account).await {
+            Ok(()) => return known,
+            Err(error) => tracing::warn!(account = %id, %error, "a second account of the same person stays"),
+        }
+    }
+    if let (false, Some(email)) = (named, account.email.clone())
+        && account.label != email
+        && let Err(error) = parts.book.roster.update(id, |account| account.label = email)
+    {
+        tracing::warn!(account = %id, %error, "the name of the account could not be saved");
+    }
+    id.clone()
+}
+
+/// The older account of the same person, signed in the same way.
+fn twin(parts: &Parts, account: &Account) -> Option<AccountId> {
+    let same = |old: &Account| {
+        old.id != account.id
+            && old.method == account.method
+            && old.provider == account.provider
+            && old.user_id.is_some()
+            && old.user_id == account.user_id
+            && old.is_demo() == account.is_demo()
+    };
+    parts.book.roster.list().iter().find(|old| same(old)).map(|old| old.id.clone())
+}
+
+/// The newer sign-in goes to the older account, which keeps its name and wishes; only then is the newer one removed.
+async fn move_into(parts: &Parts, newer: &Account) -> Result<(), crate::account::BookError> {
+    let secrets = parts.book.credentials.load(&SecretId::account(&newer.id)).await?;
+    let Some(secrets) = secrets else { return Ok(()) };
+    let moved = NewAccount { account: newer.clone(), secrets, access: None, warnings: Vec::new() };
+    parts.book.add(moved).await?;
+    parts.book.remove(&newer.id).await?;
+    Ok(())
+}
