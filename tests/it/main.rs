@@ -24,6 +24,7 @@ mod kept;
 mod kills;
 mod login;
 mod login_browser;
+mod login_cli;
 mod login_device;
 mod login_keys;
 mod login_portal;

@@ -1,7 +1,7 @@
 //! What can be typed. Secrets are never arguments: they come from files or standard input.
 
-pub(crate) mod vault;
 pub(crate) mod login;
+pub(crate) mod vault;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

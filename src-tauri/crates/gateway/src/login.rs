@@ -9,6 +9,7 @@ mod callback;
 mod descriptor;
 mod device;
 mod ended;
+mod ending;
 mod finish;
 mod key;
 mod page;
@@ -40,6 +41,7 @@ use crate::upstream::Upstream;
 use crate::upstream::identity::sign_in::SignIn;
 
 use ended::Ended;
+pub(crate) use ending::ends_soon;
 use finish::Granted;
 pub(crate) use qr::QrMatrix;
 pub(crate) use registrations::Registrations;
@@ -118,7 +120,9 @@ type Inbox = mpsc::Receiver<Said>;
 
 impl Logins {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), all: Mutex::default() }
+        let parts = Arc::new(parts);
+        parts.tasks.spawn(ending::watch(Arc::clone(&parts)));
+        Self { parts, all: Mutex::default() }
     }
 
     /// Begins a sign-in and answers once there is something to show: an address, a code, or an end.

@@ -47,6 +47,10 @@ pub(super) struct AccountView {
     pub(super) unsaved: bool,
     /// The program that shares the login, if any.
     pub(super) link: Option<LinkView>,
+    /// When the sign-in ends for good, where that is known: a new one is needed then.
+    pub(super) sign_in_ends_at: Option<Timestamp>,
+    /// Whether that is soon.
+    pub(super) sign_in_ends_soon: bool,
     /// When it was added.
     pub(super) added_at: Timestamp,
 }
@@ -76,6 +80,8 @@ pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
         next_refresh_at: book.tokens.next_refresh_at(&account.id),
         unsaved: book.tokens.is_unsaved(&account.id),
         link: account.link.as_ref().map(LinkView::of),
+        sign_in_ends_at: account.client_expires_at,
+        sign_in_ends_soon: crate::login::ends_soon(account, gateway.parts.clock.now()),
         added_at: account.added_at,
     }
 }

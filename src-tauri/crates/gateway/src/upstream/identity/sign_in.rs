@@ -58,7 +58,8 @@ pub(crate) enum SignInError {
 impl From<IdentityError> for SignInError {
     fn from(error: IdentityError) -> Self {
         match error {
-            IdentityError::Dead(message) => Self::Refused(message),
+            IdentityError::Dead(message) | IdentityError::Rejected(message) => Self::Refused(message),
+            IdentityError::Unanswered(message) => Self::Transient { message, retry_after: None },
             IdentityError::Transient { message, retry_after } => Self::Transient { message, retry_after },
         }
     }
