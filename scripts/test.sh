@@ -34,7 +34,11 @@ rust_tests() {
 endurance() { cargo nextest run -p kiro-cli --test endurance --test-threads 1 --no-capture; }
 desktop() {
   cargo build --quiet -p kiro-proxy-desktop -p kiro-cli &&
-    scripts/with-desktop.sh cargo nextest run -p kiro-proxy-desktop -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all
+    scripts/with-desktop.sh cargo nextest run -p kiro-proxy-desktop -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all -E 'not binary(web)'
+}
+# A real browser and the real gateway program; no window, so it needs no display.
+web() {
+  cargo build --quiet -p kiro-cli && cargo nextest run -p kiro-desktop-tests --test web --no-fail-fast --test-threads 1 --status-level all
 }
 keychain() {
   # Three sessions: an unlocked keyring, no bus at all, and a keyring that nobody can unlock. Each runs its own tests only:
@@ -61,9 +65,12 @@ if [ "$mode" = all ]; then
   if $linux; then
     step "keychain" keychain
     step "desktop" desktop
+    if has chromium && has chromedriver; then step "sign-in in a real browser" web
+    else skip "sign-in in a real browser" "chromium or chromedriver is not installed, run: scripts/setup.sh test"; fi
   else
     skip "keychain" "needs a private session bus (Linux)"
     skip "desktop" "there is no WebDriver for this system's webview"
+    skip "sign-in in a real browser" "is set up on Linux only"
   fi
   if has cargo-deny; then step "licences, bans, sources" licences; else skip "licences, bans, sources" "cargo-deny is not installed"; fi
 fi

@@ -147,13 +147,13 @@ async fn follow(app: AppHandle, gateway: Gateway, mut events: broadcast::Receive
         match event {
             Ok(AdminEvent::Settings { .. }) => follow_login_setting(&app, &gateway).await,
             Ok(AdminEvent::Accounts) => read_accounts(&shell, &gateway).await,
-            Ok(
-                AdminEvent::Status { .. }
-                | AdminEvent::Keys
-                | AdminEvent::Flows { .. }
-                | AdminEvent::Logins { .. }
-                | AdminEvent::OpenSignIn { .. },
-            ) => {}
+            Ok(AdminEvent::OpenSignIn { id, url, open }) => {
+                if open == "popup" {
+                    sign_in::open(&app, &shell, &gateway, &id, &url).await;
+                }
+            }
+            Ok(AdminEvent::Logins { id }) => sign_in::settle(&app, &shell, &gateway, &id).await,
+            Ok(AdminEvent::Status { .. } | AdminEvent::Keys | AdminEvent::Flows { .. }) => {}
             // Some events were missed: whatever they told is looked up.
             Err(RecvError::Lagged(_)) => {
                 follow_login_setting(&app, &gateway).await;

@@ -64,6 +64,7 @@ impl Launch {
         kiro_gateway::check_environment(names).map_err(|error| error.to_string())?;
         let mut options = Options::from_env(environment).map_err(|error| error.to_string())?;
         options.log = LogChoice::File;
+        options.sign_in_windows = true;
         Ok(Self::Run(Box::new(Start { hidden, options, locale: sys_locale::get_locale() })))
     }
 }

@@ -220,6 +220,10 @@ impl SignIn {
             return;
         }
         self.first.store(true, Ordering::Relaxed);
+        // Not every system asks about each page of a chain of redirects.
+        if pages::refuses_embedded(url) {
+            return self.move_to_browser();
+        }
         if let Err(error) = window.set_title(&self.title(url)) {
             tracing::warn!(%error, "the title of the sign-in window cannot be set");
         }

@@ -39,6 +39,8 @@ pub struct Options {
     pub log: LogChoice,
     /// The screen and the browsers of this machine; by default none, so that nothing is ever opened.
     pub desktop: Desktop,
+    /// Whether this face opens sign-in windows of its own ([`AdminEvent::OpenSignIn`](crate::AdminEvent::OpenSignIn)).
+    pub sign_in_windows: bool,
 }
 
 impl Default for Options {
@@ -54,6 +56,7 @@ impl Default for Options {
             ui: None,
             log: LogChoice::File,
             desktop: Desktop::default(),
+            sign_in_windows: false,
         }
     }
 }

@@ -72,6 +72,8 @@ pub(crate) struct Parts {
     pub(crate) flows: Arc<Flows>,
     pub(crate) kept: Arc<Kept>,
     pub(crate) browsers: Arc<Browsers>,
+    /// Whether the face opens sign-in windows of its own.
+    pub(crate) sign_in_windows: bool,
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) logins: Logins,
     pub(crate) machine_id: String,
@@ -203,6 +205,7 @@ impl Gateway {
                 flows,
                 kept,
                 browsers,
+                sign_in_windows: options.sign_in_windows,
                 inspector,
                 logins,
                 machine_id,

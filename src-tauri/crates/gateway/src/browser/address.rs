@@ -1,24 +1,10 @@
 //! Which addresses may be opened for a person: the sign-in pages of the compiled list, and nothing a server makes up.
 
+use crate::upstream::identity::hosts;
 use url::{Host, Url};
 
 /// Longer addresses are refused; the longest real one has about 1,500 characters.
 const MAX_LENGTH: usize = 8_192;
-/// Hosts with one fixed name (protocol reference 5.1–5.5).
-const FIXED: [&str; 10] = [
-    "app.kiro.dev",
-    "prod.us-east-1.auth.desktop.kiro.dev",
-    "accounts.google.com",
-    "github.com",
-    "identitycenter.amazonaws.com",
-    "login.microsoftonline.com",
-    "login.microsoftonline.us",
-    "login.partner.microsoftonline.cn",
-    "login.chinacloudapi.cn",
-    "login.live.com",
-];
-/// Domains whose direct children are sign-in pages of companies: `<alias>.awsapps.com`.
-const COMPANIES: [&str; 2] = ["awsapps.com", "awsapps.cn"];
 
 /// Why an address is not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,10 +67,7 @@ fn is_sign_in_page(url: &Url) -> Result<(), AddressError> {
     if !has_no_user(url) || url.port().is_some() {
         return Err(AddressError::Authority);
     }
-    match url.host() {
-        Some(Host::Domain(host)) if is_listed(host) => Ok(()),
-        Some(_) | None => Err(AddressError::Host),
-    }
+    if hosts::is_sign_in_page(url) { Ok(()) } else { Err(AddressError::Host) }
 }
 
 fn has_no_user(url: &Url) -> bool {
@@ -98,34 +81,4 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     }
-}
-
-fn is_listed(host: &str) -> bool {
-    if FIXED.contains(&host) {
-        return true;
-    }
-    let labels: Vec<&str> = host.split('.').collect();
-    match labels.as_slice() {
-        // The authorization page of an identity centre, and its device page.
-        ["oidc", region, "amazonaws", "com"] | ["device", "sso", region, "amazonaws", "com"] => is_region(region),
-        // Instances that were made lately have a portal of their own: ssoins-….portal.<region>.app.aws.
-        [instance, "portal", region, "app", "aws"] => is_label(instance) && is_region(region),
-        [alias, rest @ ..] => COMPANIES.contains(&rest.join(".").as_str()) && is_label(alias),
-        [] => false,
-    }
-}
-
-/// The form of a region's name, such as `ap-southeast-3`.
-fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let (Some(number), true) = (parts.last(), parts.len() >= 3) else { return false };
-    let words = &parts[..parts.len() - 1];
-    words.iter().all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()))
-        && number.len() <= 2
-        && !number.is_empty()
-        && number.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn is_label(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

@@ -14,7 +14,6 @@ fn sign_in_pages_are_opened() {
     for page in [
         "https://app.kiro.dev/signin?state=a&code_challenge=b",
         "https://app.kiro.dev/device?user_code=ABCD-EFGH",
-        "https://prod.us-east-1.auth.desktop.kiro.dev/login?idp=Google",
         "https://view.awsapps.com/start/#/device?user_code=ABCD-EFGH",
         "https://example-company.awsapps.com/start/#/device?user_code=ABCD-EFGH",
         "https://ssoins-1234567890abcdef.portal.eu-west-1.app.aws/#/device",

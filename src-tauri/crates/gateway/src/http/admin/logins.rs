@@ -166,7 +166,8 @@ fn view(gateway: &Gateway, login: &Login) -> LoginView {
 
 fn opening(gateway: &Gateway, open: Option<OpenWish>, browser: Option<String>, private: Option<bool>) -> Opening {
     let login = &gateway.settings().login;
-    let open = open.unwrap_or(if login.popup { OpenWish::Popup } else { OpenWish::Browser });
+    let own_window = login.popup && gateway.parts.sign_in_windows;
+    let open = open.unwrap_or(if own_window { OpenWish::Popup } else { OpenWish::Browser });
     match open {
         OpenWish::None => Opening::Nothing,
         OpenWish::Popup => Opening::Popup,

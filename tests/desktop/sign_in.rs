@@ -1,0 +1,176 @@
+//! Sign-in in a window of the app: the real program, a real webview, the stand-in behind it, and pages that mean harm.
+
+use anyhow::{Context as _, Result};
+use kiro_desktop_tests::{
+    Admin, App, Home, Key, Notifications, Page, StandIn, TrayHost, close_window, press, until, visible_windows,
+    visible_windows_titled, window_is_gone,
+};
+use kiro_simulator::{Config, Simulator};
+use serde_json::{Value, json};
+
+/// The app in the tray, with all its traffic sent to `stand_in`, and its admin API.
+async fn app(home: &Home, stand_in: &str, more: &[(&str, &str)]) -> Result<(App, Admin)> {
+    let environment = [&[("KIRO_PROXY_ENDPOINTS", stand_in)][..], more].concat();
+    let app = home.launch_with(&["--hidden"], &environment)?;
+    Ok((app, Admin::of(home).await?))
+}
+
+async fn sign_in_window(app: &App) -> Result<u32> {
+    let windows = visible_windows_titled(app.pid()?, "for the sign-in", |title| title.starts_with("Sign in: ")).await?;
+    windows.first().copied().context("a window")
+}
+
+#[tokio::test]
+async fn a_person_signs_in_in_a_window_of_the_app_which_then_closes() -> Result<()> {
+    let simulator = Simulator::start(Config::default()).await?;
+    simulator.control().set_sign_in_pages(true);
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let (mut app, admin) = app(&home, &simulator.url(), &[]).await?;
+
+    for kind in ["google", "builderId"] {
+        let login = admin.begin_login(json!({ "kind": kind, "form": "browser", "open": "popup" })).await?;
+        let window = sign_in_window(&app).await?;
+        until("the sign-in is no longer waiting", async || {
+            // The page's button, reached by the keyboard alone.
+            for key in [Key::Tab, Key::Return] {
+                let _ = press(window, key);
+            }
+            (login.state().await.ok()? != "waiting").then_some(())
+        })
+        .await?;
+        window_is_gone(window).await?;
+        let ended = login.ended().await?;
+        assert_eq!(ended["state"], "done", "{ended:#}");
+        let label = ended["account"]["label"].as_str().context("a label")?.to_owned();
+        tray.wait_for("the account in the tray", |entry| {
+            entry.parent.as_deref() == Some("Accounts") && entry.label.contains(&label)
+        })
+        .await?;
+    }
+    assert_eq!(simulator.control().violations(), []);
+
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+/// What a page in the sign-in window tries, and a report of what came of it.
+fn hostile(other_port: u16) -> Page {
+    Page::Html(format!(
+        "<!doctype html><title>page</title><script>
+        const report = {{ kept: [document.cookie, localStorage.getItem('mark')] }};
+        document.cookie = 'mark=1; max-age=1000';
+        localStorage.setItem('mark', '1');
+        const tauri = window.__TAURI_INTERNALS__;
+        const attempts = [
+          ['admin_request', {{ request: {{ id: '1', method: 'GET', path: '/api/status', body: null }}, onChunk: '__CHANNEL__:1' }}],
+          ['plugin:window|close', {{}}], ['plugin:webview|create_webview_window', {{ options: {{ label: 'x' }} }}],
+        ];
+        (async () => {{
+          report.commands = [];
+          for (const [name, values] of attempts) {{
+            try {{ await tauri.invoke(name, values); report.commands.push('allowed'); }}
+            catch (error) {{ report.commands.push(String(error).includes('not allowed') ? 'refused' : String(error)); }}
+          }}
+          for (const place of ['file:///etc/passwd', 'tauri://localhost/index.html', 'kiro://x', 'http://127.0.0.1:{other_port}/window']) {{
+            location.href = place;
+            await new Promise((done) => setTimeout(done, 100));
+          }}
+          report.at = location.pathname;
+          report.opened = Boolean(window.open('http://127.0.0.1:{other_port}/open', 'x'));
+          await fetch('/report', {{ method: 'POST', body: JSON.stringify(report) }});
+        }})();
+        </script>"
+    ))
+}
+
+#[tokio::test]
+async fn a_page_in_the_sign_in_window_reaches_no_command_no_file_and_no_other_login() -> Result<()> {
+    let other = StandIn::start(|_| Page::Html(String::new())).await?;
+    let other_port = other.port;
+    let mut provider = StandIn::start(move |_| hostile(other_port)).await?;
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let (mut app, admin) = app(&home, &provider.url(), &[]).await?;
+
+    for count in 1..=2 {
+        let login = admin.begin_login(json!({ "kind": "google", "form": "browser", "open": "popup" })).await?;
+        let window = sign_in_window(&app).await?;
+        let report: Value = serde_json::from_str(&provider.report(count).await?)?;
+        assert_eq!(report["commands"], json!(["refused", "refused", "refused"]), "{report}");
+        assert_eq!(report["kept"], json!(["", null]), "something of an earlier sign-in was still there");
+        assert_eq!(report["opened"], false);
+        assert_eq!(report["at"], login.page().await?.parse::<reqwest::Url>()?.path());
+
+        // Closed by hand, the login goes on waiting with its link.
+        close_window(window)?;
+        window_is_gone(window).await?;
+        assert_eq!(login.state().await?, "waiting");
+        assert!(!login.page().await?.is_empty());
+    }
+    assert_eq!(other.paths(), Vec::<String>::new(), "the page reached another port of this machine");
+
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+/// A program that opens links by writing them down.
+fn opener(home: &Home) -> Result<std::path::PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = home.folder("bin")?;
+    let program = folder.join("xdg-open");
+    let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >> '{}'\n", folder.join("opened").display());
+    #[expect(clippy::disallowed_methods, reason = "a program for a test")]
+    std::fs::write(&program, script)?;
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+    Ok(folder)
+}
+
+/// Begins a sign-in whose page cannot be shown in a window, and looks where it goes instead.
+async fn moves_to_the_browser(stand_in: &str) -> Result<()> {
+    let mut notifications = Notifications::start().await?;
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let folder = opener(&home)?;
+    let path = format!("{}:{}", folder.display(), home.path_variable());
+    let (mut app, admin) = app(&home, stand_in, &[("PATH", &path)]).await?;
+    let login = admin.begin_login(json!({ "kind": "google", "form": "browser", "open": "popup" })).await?;
+    let page = login.page().await?;
+    let opened = until("the browser is opened", async || {
+        std::fs::read_to_string(folder.join("opened")).ok().filter(|text| text.ends_with('\n'))
+    })
+    .await?;
+    assert_eq!(opened.lines().collect::<Vec<_>>(), [page.as_str()]);
+    let notice = notifications.wait_for("why", |notice| notice.app == "Kiro Proxy").await?;
+    assert!(notice.body.contains("opened in your browser"), "{notice:?}");
+    assert_eq!(login.state().await?, "waiting");
+
+    // Its one button leads to the window, where the login waits.
+    notifications.click(&notice, "open").await?;
+    visible_windows(app.pid()?, "after the click on the notification").await?;
+    assert_eq!(notifications.all().len(), 1, "told more than once");
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_a_provider_refuses_embedded_views_the_browser_takes_over_with_words() -> Result<()> {
+    let refuses = StandIn::start(|path| {
+        if path.contains("disallowed_useragent") {
+            Page::Html("403".to_owned())
+        } else {
+            Page::Redirect("/o/oauth2/auth?error=disallowed_useragent".to_owned())
+        }
+    })
+    .await?;
+    moves_to_the_browser(&refuses.url()).await
+}
+
+#[tokio::test]
+async fn where_the_page_cannot_be_loaded_the_browser_takes_over_with_words() -> Result<()> {
+    let nobody_listens = format!("http://127.0.0.1:{}", kiro_desktop_tests::free_port()?);
+    moves_to_the_browser(&nobody_listens).await
+}
