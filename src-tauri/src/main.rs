@@ -19,6 +19,7 @@ use launch::Launch;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    kiro_gateway::tell_faults_by_place();
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     match Launch::read(std::env::args().skip(1), &environment, names) {
         Ok(Launch::Run(start)) => {

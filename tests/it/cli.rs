@@ -17,7 +17,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_kiro-proxy");
 /// A folder of its own with a vault key, and nothing of the environment but the path.
 pub struct Home {
     pub dir: TempDir,
-    upstream: Option<String>,
+    pub upstream: Option<String>,
     pub vault: bool,
 }
 
@@ -145,6 +145,11 @@ impl Serving {
 
     pub async fn start(mut command: Command) -> Self {
         Self::until(&mut command, "Ready.").await
+    }
+
+    /// The running process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
     }
 
     pub fn says(&self, what: &str) -> bool {

@@ -6,9 +6,10 @@ use base64::Engine as _;
 use http::Method;
 use kiro_gateway::LogChoice;
 use kiro_simulator::{AccountSeed, Answer, Config, Family, Script, Target};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Plan, World, ask, login};
+use crate::secret_crawl::{crawl, operations};
 
 fn canary(kind: &str, length: usize) -> String {
     let mut text = format!("CANARY-{kind}-");
@@ -60,14 +61,85 @@ fn disguises(secret: &str) -> Vec<Vec<u8>> {
         .map(|part| standard.encode(part).into_bytes());
     // A recognisable part is as bad as the whole: the random middle, not the shared prefix.
     let part = secret.as_bytes().get(20..44).unwrap_or(secret.as_bytes()).to_vec();
-    shifted.chain([part, wide]).collect()
+    let hex = |upper: bool| -> Vec<u8> {
+        let digits = part.iter().map(|byte| if upper { format!("{byte:02X}") } else { format!("{byte:02x}") });
+        digits.collect::<String>().into_bytes()
+    };
+    let wide_part = wide.get(40..88).map(<[u8]>::to_vec).unwrap_or(wide);
+    let big: Vec<u8> = wide_part.chunks(2).flat_map(|pair| pair.iter().rev().copied()).collect();
+    let (lower, upper) = (hex(false), hex(true));
+    shifted.chain([part, wide_part, big, lower, upper]).collect()
 }
 
-fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    hay.windows(needle.len()).any(|window| window == needle)
+/// Accounts of every kind, each secret of its own and recognisable.
+fn every_kind() -> Vec<AccountSeed> {
+    let kinds = [
+        ("planted-social", Family::Social),
+        ("planted-builder", Family::BuilderId),
+        ("planted-idc", Family::Idc),
+        ("planted-entra", Family::ExternalIdp),
+        ("planted-key", Family::ApiKey),
+    ];
+    kinds
+        .into_iter()
+        .map(|(id, family)| {
+            let mut seed = AccountSeed::new(id, family);
+            seed.refresh_token = canary("refresh", 140);
+            match family {
+                Family::ApiKey => seed.access_token = format!("ksk_{}", canary("key", 80)),
+                Family::Social => seed.access_token = canary("access", 140),
+                Family::BuilderId | Family::Idc | Family::ExternalIdp => {
+                    seed.access_token = canary("access", 140);
+                    seed.client_secret = canary("client", 80);
+                }
+            }
+            seed
+        })
+        .collect()
 }
 
-async fn busy_life(world: &World) {
+/// What was planted, and what came of it later.
+struct Planted {
+    seeds: Vec<AccountSeed>,
+    passphrase: String,
+    wrong_passphrase: String,
+    proxy_password: String,
+    refused_token: String,
+}
+
+impl Planted {
+    fn new() -> Self {
+        Self {
+            seeds: every_kind(),
+            passphrase: canary("passphrase", 60),
+            wrong_passphrase: canary("wrong-passphrase", 60),
+            proxy_password: canary("proxy", 60),
+            refused_token: canary("refused", 140),
+        }
+    }
+
+    fn all(&self, world: &World) -> Vec<String> {
+        let mut secrets = vec![
+            world.key.clone(),
+            self.passphrase.clone(),
+            self.wrong_passphrase.clone(),
+            self.proxy_password.clone(),
+            self.refused_token.clone(),
+        ];
+        for seed in &self.seeds {
+            secrets.extend([seed.access_token.clone(), seed.refresh_token.clone(), seed.client_secret.clone()]);
+        }
+        // Tokens that were handed out since.
+        for account in world.control.accounts() {
+            secrets.extend(account.access_token);
+            secrets.extend(account.refresh_token);
+        }
+        secrets.retain(|secret| !secret.is_empty());
+        secrets
+    }
+}
+
+async fn busy_life(world: &World, planted: &Planted) {
     assert_eq!(world.send(&ask("SAY: one")).await.0, 200);
     world.control.expire_tokens();
     assert!(world.stream(&ask("SAY: two")).await.complete());
@@ -78,6 +150,7 @@ async fn busy_life(world: &World) {
     for path in [
         "/v1/messages",
         "/v1/chat/completions",
+        "/v1/responses",
         "/v1beta/models/claude-sonnet-4-5:streamGenerateContent",
         "/v1beta/models/no-such-model:generateContent",
         "/v1beta/files",
@@ -94,53 +167,161 @@ async fn busy_life(world: &World) {
         .await
         .unwrap();
     let _ = world.http.get(format!("{}/v1/nothing?token={}", world.url, world.key)).send().await.unwrap();
-    let broken = json!({"content": format!("{{\"refreshToken\": \"{}\" nonsense", seed().refresh_token)});
+    let broken = json!({"content": format!("{{\"refreshToken\": \"{}\" nonsense", planted.seeds[0].refresh_token)});
     world.admin(Method::POST, "/api/accounts/import", Some(broken)).await;
+    let typed = json!({"refreshToken": planted.refused_token, "method": "social"});
+    world.admin(Method::POST, "/api/accounts/manual", Some(typed)).await;
+}
+
+/// An account that reaches the network through a proxy with a password, switched off; and exports, of which only the sealed
+/// one may be kept.
+async fn exports(world: &World, planted: &Planted) -> String {
+    let body = json!({"plain": true, "confirm": "plain"});
+    let plain = world.admin_ok(Method::POST, "/api/accounts/export", Some(body)).await;
+    let mut export: Value = serde_json::from_str(plain["content"].as_str().unwrap()).unwrap();
+    let mut record = export["accounts"][0].clone();
+    record["account"]["email"] = "proxied@example.com".into();
+    record["account"]["userId"] = Value::Null;
+    record["account"]["fingerprint"] = "0".repeat(32).into();
+    record["account"]["enabled"] = false.into();
+    record["account"]["wishes"]["proxy"] = json!({"kind": "through", "url": "http://127.0.0.1:9"});
+    record["secrets"]["proxyCredentials"] = format!("someone:{}", planted.proxy_password).into();
+    export["accounts"] = json!([record]);
+    let body = json!({"content": export.to_string()});
+    let answer = world.admin_ok(Method::POST, "/api/accounts/import", Some(body)).await;
+    assert_eq!(answer["imported"].as_array().map(Vec::len), Some(1), "{answer}");
+    let body = json!({"passphrase": planted.passphrase});
+    let sealed = world.admin_ok(Method::POST, "/api/accounts/export", Some(body)).await;
+    let content = sealed["content"].as_str().unwrap().to_owned();
+    let body = json!({"content": content, "passphrase": planted.wrong_passphrase});
+    world.admin(Method::POST, "/api/accounts/import/sealed", Some(body)).await;
+    let body = json!({"content": content, "passphrase": planted.passphrase, "preview": true});
+    let preview = world.admin_ok(Method::POST, "/api/accounts/import/sealed", Some(body)).await;
+    format!("{sealed}{preview}")
+}
+
+fn assert_clean(secrets: &[String], places: &[(String, Vec<u8>)]) {
+    for secret in secrets {
+        assert!(secret.len() > 40, "too short to be recognised");
+        for disguise in disguises(secret) {
+            let finder = memchr::memmem::Finder::new(&disguise);
+            for (place, bytes) in places {
+                let shown = secret.get(..16).unwrap();
+                assert!(finder.find(bytes).is_none(), "{shown}… was found in {place}");
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_planted_secret_is_found_in_any_file_log_or_answer_and_files_are_for_the_owner_only() {
-    let planted = seed();
+async fn no_planted_secret_is_found_in_any_answer_log_or_file_and_files_are_for_the_owner_only() {
+    let planted = Planted::new();
     let store = crate::refresh::vault_key();
-    let plan = Plan { simulator: Config { accounts: vec![planted.clone()], ..Config::default() }, ..Plan::default() };
-    let world = plan
-        .accounts(vec![login(&planted, "2026-01-01T00:00:00.000Z")])
+    let home = tempfile::TempDir::with_prefix("kp-").unwrap();
+    let cache = home.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    let token = login(&planted.seeds[0], "2099-01-01T00:00:00.000Z");
+    std::fs::write(cache.join("kiro-auth-token.json"), token.to_string()).unwrap();
+    let owned = home.path().to_owned();
+    let simulator = Config { accounts: planted.seeds.clone(), ..Config::default() };
+    let logins = planted.seeds.iter().map(|seed| login(seed, "2026-01-01T00:00:00.000Z")).collect();
+    let world = Plan { simulator, ..Plan::default() }
+        .accounts(logins)
         .set("logs.level", "trace")
         .options(move |options| {
             options.store = store;
+            options.home = Some(owned);
             options.log = LogChoice::File;
         })
         .start()
         .await;
-    busy_life(&world).await;
+    busy_life(&world, &planted).await;
+    let sealed = exports(&world, &planted).await;
     #[cfg(unix)]
     assert_private(&world.data_dir());
 
-    let mut secrets = vec![planted.access_token, planted.refresh_token, planted.client_secret, world.key.clone()];
-    for account in world.control.accounts() {
-        secrets.extend(account.access_token);
-        secrets.extend(account.refresh_token);
+    let mut places: Vec<(String, Vec<u8>)> = vec![("a sealed export and its preview".into(), sealed.into_bytes())];
+    let document = world.admin_ok(Method::GET, "/api/openapi.json", None).await;
+    let calls = operations(&document);
+    let list = |answer: &Value, name: &str| -> Vec<String> {
+        let entries = answer[name].as_array().unwrap().iter();
+        entries.filter_map(|entry| entry["id"].as_str().map(str::to_owned)).take(2).collect()
+    };
+    let mut ids = list(&world.admin_ok(Method::GET, "/api/accounts", None).await, "accounts");
+    ids.extend(list(&world.admin_ok(Method::GET, "/api/keys", None).await, "keys"));
+    ids.extend(list(&world.admin_ok(Method::GET, "/api/flows?limit=2", None).await, "flows"));
+    ids.push("none".to_owned());
+    let secrets_before = planted.all(&world);
+    let mut good = 0;
+    for (name, status, bytes) in crawl(&world, &calls, &ids).await {
+        good += usize::from(status < 300);
+        // The one call that is there to show a client's key.
+        if !name.ends_with("/reveal") {
+            places.push((name, bytes));
+        }
     }
-    let mut places: Vec<(String, Vec<u8>)> = Vec::new();
-    for path in
-        ["/api/status", "/api/settings", "/api/accounts", "/api/keys", "/api/flows?limit=200", "/api/openapi.json"]
-    {
-        places.push((path.to_owned(), world.admin_ok(Method::GET, path, None).await.to_string().into_bytes()));
-    }
+    assert!(good >= 15, "only {good} of the crawl's calls were answered well: it saw little");
+    let mut secrets = planted.all(&world);
+    secrets.extend(secrets_before);
+    secrets.sort();
+    secrets.dedup();
     world.gateway.stop().await;
     files(&world.data_dir(), &mut places);
     // The log of a process goes to the gateway that was opened first: this test is the only one here that asks for one.
     let logs: usize = places.iter().filter(|(name, _)| name.contains("/logs/")).map(|(_, bytes)| bytes.len()).sum();
     assert!(logs > 1000, "the logs were written, or this test proves nothing: {logs} bytes");
     assert!(places.iter().any(|(name, _)| name.ends_with("accounts.json")));
-    for secret in &secrets {
-        assert!(secret.len() > 40);
-        for (place, bytes) in &places {
-            for disguise in disguises(secret) {
-                assert!(!contains(bytes, &disguise), "{}… was found in {place}", secret.get(..16).unwrap());
-            }
-        }
+    assert_clean(&secrets, &places);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_found_wherever_it_is_hidden() {
+    let secret = canary("hidden", 80);
+    let places = |bytes: Vec<u8>| vec![("a place".to_owned(), [b"before ".as_slice(), &bytes, b" after"].concat())];
+    let standard = base64::engine::general_purpose::STANDARD;
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let shifted = standard.encode(format!("ab{secret}"));
+    for hidden in [
+        secret.clone().into_bytes(),
+        hex.into_bytes(),
+        wide,
+        shifted.into_bytes(),
+        standard.encode(&secret).into_bytes(),
+    ] {
+        let found = std::panic::catch_unwind(|| assert_clean(std::slice::from_ref(&secret), &places(hidden)));
+        assert!(found.is_err(), "this test would not see it");
     }
+    assert_clean(&[secret], &places(b"nothing".to_vec()));
+}
+
+/// What any user of the machine, or a crash report, can read of a running gateway.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_shows_no_secret_in_its_arguments_and_environment() {
+    let planted = Planted::new();
+    let home = crate::cli::Home::new();
+    let key_file = std::fs::read(home.dir.path().join("vault.key")).unwrap();
+    for (number, seed) in planted.seeds.iter().enumerate() {
+        let path = home.dir.path().join(format!("{number}.json"));
+        std::fs::write(&path, login(seed, "2099-01-01T00:00:00.000Z").to_string()).unwrap();
+        home.json(&["accounts", "import", path.to_str().unwrap(), "--json"]).await;
+        std::fs::remove_file(path).unwrap();
+    }
+    let serving = home.serve(&["--log-level", "trace"]).await;
+    let id = serving.id();
+    let mut places: Vec<(String, Vec<u8>)> = ["cmdline", "environ", "status", "comm"]
+        .map(|name| (format!("/proc/{name}"), std::fs::read(format!("/proc/{id}/{name}")).unwrap()))
+        .to_vec();
+    assert!(places[0].1.windows(5).any(|window| window == b"serve"), "that is our process");
+    files(&home.data(), &mut places);
+    let mut secrets: Vec<String> = Vec::new();
+    for seed in &planted.seeds {
+        secrets.extend([seed.access_token.clone(), seed.refresh_token.clone(), seed.client_secret.clone()]);
+    }
+    secrets.push(String::from_utf8(key_file).unwrap().trim().to_owned());
+    secrets.retain(|secret| secret.len() > 40);
+    assert_clean(&secrets, &places);
 }
 
 #[tokio::test(flavor = "multi_thread")]

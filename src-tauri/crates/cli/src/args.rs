@@ -1,6 +1,7 @@
 //! What can be typed. Secrets are never arguments: they come from files or standard input.
 
 pub(crate) mod login;
+pub(crate) mod transfer;
 pub(crate) mod vault;
 
 use std::net::IpAddr;
@@ -109,19 +110,14 @@ pub(crate) struct Serve {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Accounts {
-    /// Import accounts from files of Kiro, kiro-cli exports and other programs
-    Import {
-        /// The file; `-` reads standard input
-        file: PathBuf,
-        /// Further files that belong to it, such as the client registration beside a Kiro IDE token
-        #[arg(long = "with", value_name = "FILE")]
-        with: Vec<PathBuf>,
-        /// Machine id to use for these accounts (64 hexadecimal digits)
-        #[arg(long)]
-        machine_id: Option<String>,
-        #[command(flatten)]
-        json: Json,
-    },
+    /// Import accounts from files of Kiro, kiro-cli and other programs, from pasted text, or from our own export
+    Import(transfer::Import),
+    /// Look for logins of Kiro IDE, kiro-cli and Amazon Q on this machine, and add them if asked to
+    Scan(transfer::Scan),
+    /// Add one account by its token or key, tried before it is saved
+    Add(transfer::Add),
+    /// Write accounts with their secrets into a file, sealed with a passphrase
+    Export(transfer::Export),
     /// List accounts and their condition
     List(Json),
     /// Forget an account and its secrets

@@ -7,6 +7,8 @@ pub(crate) mod models;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod status;
+pub(crate) mod transfer;
+mod transfer_files;
 pub(crate) mod vault;
 
 use serde_json::Value;

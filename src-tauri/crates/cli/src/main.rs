@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod demo;
 mod exit;
+mod hidden;
 mod passphrase;
 mod place;
 mod print;
@@ -22,6 +23,7 @@ use exit::{Exit, Trouble};
 use print::Output;
 
 fn main() -> ExitCode {
+    kiro_gateway::tell_faults_by_place();
     let key = match protect::take_key(
         std::env::var_os(protect::KEY).as_deref(),
         std::env::var_os(protect::HANDED).as_deref(),

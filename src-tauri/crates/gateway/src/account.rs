@@ -12,6 +12,7 @@ mod roster;
 mod selection;
 mod state;
 mod token;
+mod warning;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ pub use roster::{Roster, RosterError};
 pub use selection::{LeaseRequest, NoAccount};
 pub use state::{AccountState, Signal};
 pub use token::{AccessToken, TokenError, TokenNews, TokenParts, Tokens};
+pub use warning::AccountWarning;
 
 /// Names an account. Random, never reused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]

@@ -31,6 +31,14 @@ pub enum ProblemCode {
     Storage,
     /// The imported text has no account that can be used.
     NothingToImport,
+    /// There is no account that an export could hold.
+    NothingToExport,
+    /// The text is a sealed export: its passphrase is needed.
+    PassphraseNeeded,
+    /// The passphrase is wrong, or the sealed export was changed.
+    PassphraseWrong,
+    /// The service does not accept the login (params: `reason`).
+    LoginRefused,
     /// The upstream refused or failed.
     UpstreamFailed,
     /// This face has no demo account to offer.
@@ -119,9 +127,13 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         match self.code {
             ProblemCode::InvalidRequest => StatusCode::BAD_REQUEST,
-            ProblemCode::InvalidFields | ProblemCode::NothingToImport | ProblemCode::PasteRefused => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            ProblemCode::InvalidFields
+            | ProblemCode::NothingToImport
+            | ProblemCode::PasteRefused
+            | ProblemCode::NothingToExport
+            | ProblemCode::PassphraseNeeded
+            | ProblemCode::PassphraseWrong
+            | ProblemCode::LoginRefused => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::RevisionConflict
             | ProblemCode::PortInUse
             | ProblemCode::PortUnavailable

@@ -53,6 +53,7 @@ pub use options::{
 pub use settings::Settings;
 pub use settings::store::{OverrideView, SettingsView};
 pub use status::{AccountCounts, ListenerState, RefreshStatus, Status, StoreStatus};
+pub use telemetry::tell_faults_by_place;
 pub use wiring::Gateway;
 
 /// The version shown in `status` and sent to nobody else.

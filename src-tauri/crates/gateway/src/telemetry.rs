@@ -2,6 +2,10 @@
 //!
 //! The first line is that nothing logs a secret. Here every line is looked over again for the shapes of keys and tokens.
 
+mod fault;
+
+pub use fault::tell_faults_by_place;
+
 use crate::data_dir::DataDir;
 use crate::options::LogChoice;
 use crate::settings::{LogLevel, LogSettings};

@@ -30,9 +30,10 @@ use crate::settings::{NetworkSettings, Settings};
 use crate::status::{AccountCounts, ListenerState, RefreshStatus, Status, StoreStatus};
 use crate::telemetry::Telemetry;
 use crate::tokens::calibration::Calibration;
+use crate::transfer::Desk;
 use crate::upstream::http::{Http, extra_roots};
 use crate::upstream::identity::sign_in::SignIn;
-use crate::upstream::identity::{AgentNames, HttpIdentity};
+use crate::upstream::identity::{AgentNames, HttpIdentity, Identity};
 use crate::upstream::kiro::Kiro;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,6 +78,8 @@ pub(crate) struct Parts {
     pub(crate) inspector: Arc<Inspector>,
     pub(crate) logins: Logins,
     pub(crate) machine_id: String,
+    pub(crate) identity: Arc<dyn Identity>,
+    pub(crate) desk: Arc<Desk>,
     /// Ends everything that is not an answer.
     pub(crate) stop: CancellationToken,
     /// Ends the answers of the admin API.
@@ -130,9 +133,10 @@ impl Gateway {
         let stop = CancellationToken::new();
         let pages = SignInPages::new(options.endpoints.clone());
         let browsers = Arc::new(Browsers::new(options.desktop.clone(), pages, tasks.clone(), stop.clone()));
+        let identity: Arc<dyn Identity> = Arc::new(HttpIdentity::new(Arc::clone(&http), names.clone()));
         let tokens = Arc::new(Tokens::new(TokenParts {
             credentials: credentials.clone(),
-            identity: Arc::new(HttpIdentity::new(Arc::clone(&http), names.clone())),
+            identity: Arc::clone(&identity),
             roster: Arc::clone(&roster),
             leases: Arc::clone(&leases),
             clock: Arc::clone(&clock),
@@ -209,6 +213,8 @@ impl Gateway {
                 inspector,
                 logins,
                 machine_id,
+                identity,
+                desk: Arc::new(Desk::new(options.home.clone())),
                 stop,
                 cut: CancellationToken::new(),
                 tasks,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::{Account, AccountId, AccountOrigin, Leases, Roster, RosterError, Signal, StoppedKind, Tokens};
+use super::{
+    Account, AccountId, AccountOrigin, AccountWarning, Leases, Roster, RosterError, Signal, StoppedKind, Tokens,
+};
 use crate::clock::Timestamp;
 use crate::credential::{Credentials, SecretId, Secrets, StoreError};
 
@@ -18,7 +20,7 @@ pub struct NewAccount {
     /// An access token that is still good, with its end.
     pub access: Option<(SecretString, Timestamp)>,
     /// What a person should know about how it was understood.
-    pub warnings: Vec<&'static str>,
+    pub warnings: Vec<AccountWarning>,
 }
 
 /// Why an account could not be added or removed.
@@ -115,8 +117,8 @@ impl Book {
         Ok(true)
     }
 
-    /// The same account under another id: same user id, same file, or same person with the same provider.
-    fn known(&self, new: &Account) -> Option<Arc<Account>> {
+    /// The same account under another id, if it is ours already: same user id, same file, or same person with the same provider.
+    pub(crate) fn known(&self, new: &Account) -> Option<Arc<Account>> {
         let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
         self.roster
             .list()

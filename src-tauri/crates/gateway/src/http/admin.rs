@@ -4,14 +4,17 @@ mod account_checks;
 mod accounts;
 mod browsers;
 mod events;
+mod export;
 mod extract;
 mod flows;
 mod keys;
 mod links;
 mod logins;
+mod manual;
 mod models;
 mod settings;
 mod status;
+mod transfer;
 mod try_it;
 mod vault;
 
@@ -40,7 +43,12 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(settings::settings, settings::patch))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::demo))
-        .routes(routes!(accounts::import))
+        .routes(routes!(transfer::import))
+        .routes(routes!(transfer::import_sealed))
+        .routes(routes!(transfer::scan))
+        .routes(routes!(transfer::add_scanned))
+        .routes(routes!(manual::add_manual))
+        .routes(routes!(export::export))
         .routes(routes!(accounts::remove))
         .routes(routes!(links::change))
         .routes(routes!(account_checks::refresh))

@@ -12,6 +12,17 @@ type Object = Map<String, Value>;
 const NAMES_REFRESH: [&str; 2] = ["refreshToken", "refresh_token"];
 const NAMES_API_KEY: [&str; 3] = ["kiroApiKey", "kiro_api_key", "apiKey"];
 
+/// Our own export, when the content is one.
+pub(super) fn own(content: &str) -> Option<Object> {
+    if !content.starts_with('{') {
+        return None;
+    }
+    match serde_json::from_str(content).ok()? {
+        Value::Object(object) if super::own::is_ours(&object) => Some(object),
+        _ => None,
+    }
+}
+
 /// The records of a file.
 pub(super) fn records(content: &str, companions: &[Companion]) -> Vec<Result<Raw, Reject>> {
     let value: Value = match serde_json::from_str(content) {
@@ -122,6 +133,7 @@ fn flat(object: &Object) -> Result<Raw, Reject> {
         user_id: get(&["userId", "user_id"])?,
         label: get(&["label", "nickname"])?,
         disabled: disabled(object)?,
+        whole: false,
         warnings: Vec::new(),
     })
 }

@@ -1,9 +1,12 @@
 //! From what a file says to an account we believe: method, provider, regions, hosts, and whether the secrets are whole.
 
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::{Companion, ImportContext, Raw, Reject, base_name, fingerprint};
-use crate::account::{Account, AccountId, AuthMethod, NewAccount, Provider, Wishes, arn_region, normal_machine_id};
+use crate::account::{
+    Account, AccountId, AccountWarning, AuthMethod, NewAccount, Provider, Wishes, arn_region, normal_machine_id,
+};
 use crate::credential::Secrets;
 use crate::owner::LONGEST_SECRET;
 use crate::owner::registration::{self, Registration, is_hash};
@@ -12,6 +15,10 @@ use crate::upstream::identity::hosts;
 
 /// Shorter ones were cut by whoever copied them.
 const SHORTEST_REFRESH_TOKEN: usize = 100;
+/// Longest e-mail address, user id or URL that is kept.
+const LONGEST_NAME: usize = 320;
+const LONGEST_CLIENT_ID: usize = 1024;
+const LONGEST_SCOPES: usize = 4096;
 /// Start page of AWS Builder ID.
 const BUILDER_START: &str = "https://view.awsapps.com/start";
 /// Profiles that some programs fill in for an account whose own profile they do not know: the shared one of Google and
@@ -47,6 +54,9 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
             None
         }
     };
+    if raw.api_region.as_deref().is_some_and(|region| !hosts::is_region(region)) {
+        return Err(Reject::new("region_not_allowed", "the API region is not an AWS region"));
+    }
     let api_region = profile_arn.as_deref().and_then(arn_region).map(str::to_owned).or(match method {
         // A key is bound to one region and has no profile to read it from.
         AuthMethod::ApiKey => raw.api_region.clone().or(raw.oidc_region.clone()),
@@ -55,6 +65,11 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
     if api_region.as_deref().is_some_and(|region| !hosts::is_region(region)) {
         return Err(Reject::new("region_not_allowed", "the API region is not an AWS region"));
     }
+    // What only a directory needs is kept for no other kind.
+    let of_directory = |text: Option<String>| match method {
+        AuthMethod::ExternalIdp => text,
+        AuthMethod::Social | AuthMethod::Idc | AuthMethod::ApiKey => None,
+    };
     let identity = raw.refresh_token.as_ref().or(raw.api_key.as_ref());
     let account = Account {
         id: AccountId::random(),
@@ -62,20 +77,17 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
         method,
         provider,
         origin: context.origin,
-        email: raw.email,
-        user_id: raw.user_id,
+        email: raw.email.and_then(|text| modest(text, LONGEST_NAME)),
+        user_id: raw.user_id.and_then(|text| modest(text, LONGEST_NAME)),
         profile_arn,
         oidc_region,
         api_region,
-        start_url: raw.start_url,
-        client_id: raw.client_id,
+        start_url: raw.start_url.filter(|url| is_start_page(url)),
+        client_id: raw.client_id.and_then(|text| modest(text, LONGEST_CLIENT_ID)),
         client_expires_at: raw.client_expires_at,
-        token_endpoint: raw.token_endpoint,
-        issuer_url: raw.issuer_url,
-        scopes: match method {
-            AuthMethod::ExternalIdp => raw.scopes,
-            AuthMethod::Social | AuthMethod::Idc | AuthMethod::ApiKey => None,
-        },
+        token_endpoint: of_directory(raw.token_endpoint),
+        issuer_url: of_directory(raw.issuer_url),
+        scopes: of_directory(raw.scopes).and_then(|text| modest(text, LONGEST_SCOPES)),
         machine_id: raw.machine_id.as_deref().and_then(normal_machine_id).unwrap_or_else(|| context.machine_id.clone()),
         enabled: !raw.disabled,
         stopped: None,
@@ -87,7 +99,7 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
     };
     let mut warnings = raw.warnings;
     if account.client_expires_at.is_some_and(|end| end <= context.now) {
-        warnings.push("the client registration has ended: the account will need a new sign-in");
+        warnings.push(AccountWarning::RegistrationEnded);
     }
     Ok(NewAccount {
         account,
@@ -121,7 +133,7 @@ fn find_registration(raw: &mut Raw, companions: &[Companion]) -> Result<(), Reje
         None => {
             let mut others = companions.iter().filter_map(|companion| registration::parse(&companion.content));
             let Some(found) = others.find(|found| found.for_kiro) else { return Ok(()) };
-            raw.warnings.push("registration found by scope scan");
+            raw.warnings.push(AccountWarning::RegistrationByScope);
             found
         }
     };
@@ -142,6 +154,26 @@ fn method(raw: &Raw) -> Result<AuthMethod, Reject> {
     };
     words::method(clues)
         .ok_or_else(|| Reject::new("auth_method_unknown", "the sign-in method is not one that Kiro Proxy knows"))
+}
+
+/// A text of a bounded length without control characters; anything else is no name of anybody.
+fn modest(text: String, most: usize) -> Option<String> {
+    (text.len() <= most && !text.chars().any(char::is_control)).then_some(text)
+}
+
+/// Start pages of AWS's access portals. Another address says nothing that a refresh needs, and a sign-in would lead there.
+fn is_start_page(text: &str) -> bool {
+    let portal = |host: &str| {
+        [".awsapps.com", ".awsapps.cn", ".app.aws", ".amazonaws.com"].iter().any(|ending| host.ends_with(ending))
+    };
+    text.len() <= LONGEST_NAME
+        && Url::parse(text).is_ok_and(|url| {
+            url.scheme() == "https"
+                && url.host_str().is_some_and(portal)
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.port().is_none()
+        })
 }
 
 fn is_key(secret: &SecretString) -> bool {
@@ -191,7 +223,7 @@ fn check_secrets(method: AuthMethod, raw: &Raw) -> Result<(), Reject> {
     if token.is_empty() {
         return Err(Reject::new("refresh_token_missing", "the record has no refresh token"));
     }
-    if token.len() < SHORTEST_REFRESH_TOKEN || token.ends_with("...") {
+    if !raw.whole && (token.len() < SHORTEST_REFRESH_TOKEN || token.ends_with("...")) {
         return Err(Reject::new("refresh_token_cut", "the refresh token is cut: copy it whole"));
     }
     match method {

@@ -2,18 +2,19 @@
 
 use secrecy::SecretString;
 
-use super::{Raw, Reject, json};
+use super::{Companion, Raw, Reject, base_name, json};
+use crate::account::AccountWarning;
 
 /// Shortest text that can be a refresh token on its own.
 const SHORTEST_TOKEN: usize = 100;
 
 /// The records of a text.
-pub(super) fn records(content: &str) -> Vec<Result<Raw, Reject>> {
+pub(super) fn records(content: &str, companions: &[Companion]) -> Vec<Result<Raw, Reject>> {
     let lines: Vec<&str> =
         content.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     match lines.as_slice() {
         [] => vec![Err(Reject::new("no_account", "there is nothing to read"))],
-        lines if lines.iter().any(|line| assignment(line).is_some()) => environment(lines),
+        lines if lines.iter().any(|line| assignment(line).is_some()) => environment(lines, companions),
         [first, ..] if header(first).is_some() => table(content),
         lines => lines.iter().map(|line| single(line)).collect(),
     }
@@ -32,11 +33,22 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     is_name.then_some((name, unquoted))
 }
 
-fn environment(lines: &[&str]) -> Vec<Result<Raw, Reject>> {
-    let value = |wanted: &str| {
-        let mut pairs = lines.iter().filter_map(|line| assignment(line));
-        pairs.find(|(name, value)| *name == wanted && !value.is_empty()).map(|(_, value)| value.to_owned())
-    };
+/// Names under which an environment file names another file with the login.
+const POINTERS: [&str; 3] = ["KIRO_AUTH_TOKEN", "KIRO_CREDS_FILE", "KIRO_CLI_DB_FILE"];
+
+fn value(lines: &[&str], wanted: &str) -> Option<String> {
+    let mut pairs = lines.iter().filter_map(|line| assignment(line));
+    pairs.find(|(name, value)| *name == wanted && !value.is_empty()).map(|(_, value)| value.to_owned())
+}
+
+/// Files that an environment file points to.
+pub(super) fn wanted(content: &str) -> Vec<String> {
+    let lines: Vec<&str> = content.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+    POINTERS.iter().filter_map(|name| value(&lines, name)).filter(|value| !value.starts_with(['[', '{'])).collect()
+}
+
+fn environment(lines: &[&str], companions: &[Companion]) -> Vec<Result<Raw, Reject>> {
+    let value = |wanted: &str| value(lines, wanted);
     if let Some(list) = value("KIRO_AUTH_TOKEN")
         && list.starts_with(['[', '{'])
     {
@@ -47,7 +59,21 @@ fn environment(lines: &[&str]) -> Vec<Result<Raw, Reject>> {
         return vec![Ok(Raw { api_key: Some(SecretString::from(key)), api_region: region, ..Raw::default() })];
     }
     let Some(token) = value("REFRESH_TOKEN") else {
-        return vec![Err(Reject::new("no_account", "no REFRESH_TOKEN, KIRO_API_KEY or KIRO_AUTH_TOKEN in the text"))];
+        let Some(pointer) = POINTERS.iter().find_map(|name| value(name)) else {
+            let message = "no REFRESH_TOKEN, KIRO_API_KEY or KIRO_AUTH_TOKEN in the text";
+            return vec![Err(Reject::new("no_account", message))];
+        };
+        let file = companions
+            .iter()
+            .find(|companion| companion.name == pointer)
+            .or_else(|| companions.iter().find(|companion| base_name(&companion.name) == base_name(&pointer)));
+        return match file {
+            Some(file) => json::records(file.content.trim_start_matches('\u{feff}').trim(), companions),
+            None => {
+                let message = format!("the account is in the file {}, which was not handed in", pointer.escape_debug());
+                vec![Err(Reject::new("companion_missing", message))]
+            }
+        };
     };
     vec![Ok(Raw {
         refresh_token: Some(SecretString::from(token)),
@@ -62,7 +88,7 @@ fn single(line: &str) -> Result<Raw, Reject> {
     if line.starts_with("ksk_") && !line.contains(',') {
         return Ok(Raw {
             api_key: Some(SecretString::from(line)),
-            warnings: vec!["ask for the region"],
+            warnings: vec![AccountWarning::RegionGuessed],
             ..Raw::default()
         });
     }
@@ -71,7 +97,7 @@ fn single(line: &str) -> Result<Raw, Reject> {
     match fields.as_slice() {
         [token] if token.len() >= SHORTEST_TOKEN && !token.contains(char::is_whitespace) => Ok(Raw {
             refresh_token: Some(SecretString::from(*token)),
-            warnings: vec!["family guessed"],
+            warnings: vec![AccountWarning::KindGuessed],
             ..Raw::default()
         }),
         [email, token, ..] if email.contains('@') && !token.is_empty() && fields.len() <= 4 => Ok(Raw {

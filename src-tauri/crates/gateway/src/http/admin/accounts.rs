@@ -1,18 +1,16 @@
-//! Accounts: list, add the demo account, import, remove. Secrets go in and never come out.
+//! Accounts: list, add the demo account, remove. What comes in from elsewhere is in `transfer`.
 
-use super::extract::Body;
 use super::links::LinkView;
-use crate::account::{Account, AccountId, AccountOrigin, AccountState, Added, AuthMethod, BookError};
+use crate::account::{Account, AccountId, AccountOrigin, AccountState, AuthMethod, BookError};
 use crate::admin_event::AdminEvent;
 use crate::clock::Timestamp;
 use crate::demo::DemoError;
 use crate::error::{Problem, ProblemCode};
-use crate::transfer::{Companion, ImportContext, import as read_accounts};
 use crate::wiring::Gateway;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 /// An account as faces show it.
@@ -104,102 +102,6 @@ pub(super) async fn demo(State(gateway): State<Gateway>) -> Result<Json<AccountV
     })?;
     changed(&gateway);
     Ok(Json(view(&gateway, &account)))
-}
-
-/// A file beside the imported one.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CompanionFile {
-    /// Its name.
-    pub(super) name: String,
-    /// Its content.
-    pub(super) content: String,
-}
-
-/// What to import.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ImportRequest {
-    /// The content of a file of another program, or pasted text.
-    pub(super) content: String,
-    /// Files beside it, such as the client registration that Kiro IDE keeps apart.
-    #[serde(default)]
-    pub(super) companions: Vec<CompanionFile>,
-    /// Machine id for accounts that bring none; this installation's own when absent.
-    #[serde(default)]
-    pub(super) machine_id: Option<String>,
-}
-
-/// A record that is no account.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RejectedRecord {
-    /// Position, from 0.
-    pub(super) index: usize,
-    /// Stable code.
-    pub(super) code: String,
-    /// Plain words.
-    pub(super) message: String,
-}
-
-/// What became of an import.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ImportResult {
-    /// Accounts that were added, or that work again.
-    pub(super) imported: Vec<AccountView>,
-    /// Records that are no accounts.
-    pub(super) rejected: Vec<RejectedRecord>,
-    /// Ids of accounts that were known already.
-    pub(super) duplicates: Vec<AccountId>,
-}
-
-/// Imports accounts from the content of a file or from pasted text.
-#[utoipa::path(post, path = "/api/accounts/import", operation_id = "importAccounts", request_body = ImportRequest,
-    responses((status = 200, body = ImportResult), (status = 422, body = Problem), (status = 503, body = Problem)))]
-pub(super) async fn import(
-    State(gateway): State<Gateway>,
-    Body(request): Body<ImportRequest>,
-) -> Result<Json<ImportResult>, Problem> {
-    let parts = &gateway.parts;
-    let machine_id = match &request.machine_id {
-        None => parts.machine_id.clone(),
-        Some(text) => crate::account::normal_machine_id(text)
-            .ok_or_else(|| Problem::new(ProblemCode::InvalidRequest, "a machine id has 64 hex digits or is a UUID"))?,
-    };
-    let companions: Vec<Companion> =
-        request.companions.into_iter().map(|file| Companion { name: file.name, content: file.content }).collect();
-    let context = ImportContext { now: parts.clock.now(), machine_id, origin: AccountOrigin::Imported };
-    let report = read_accounts(&request.content, &companions, &context);
-    if report.accounts.is_empty() && report.rejected.is_empty() {
-        return Err(Problem::new(ProblemCode::NothingToImport, "there is no account in this text")
-            .action("Give the content of Kiro IDE's kiro-auth-token.json, or of an export of another program."));
-    }
-    let mut result = ImportResult {
-        imported: Vec::new(),
-        rejected: report
-            .rejected
-            .into_iter()
-            .map(|rejected| RejectedRecord {
-                index: rejected.index,
-                code: rejected.code.to_owned(),
-                message: rejected.message,
-            })
-            .collect(),
-        duplicates: Vec::new(),
-    };
-    for new in report.accounts {
-        match parts.book.add(new).await {
-            Ok(Added::New(account)) => result.imported.push(view(&gateway, &account)),
-            Ok(Added::Known(account)) => result.duplicates.push(account.id.clone()),
-            Err(error) => {
-                changed(&gateway);
-                return Err(book_problem(&error));
-            }
-        }
-    }
-    changed(&gateway);
-    Ok(Json(result))
 }
 
 /// Removes an account and its secrets.
