@@ -333,3 +333,66 @@ async fn saved_accounts_that_cannot_be_read_are_never_replaced_by_nothing() {
     let accounts = world.admin_ok(Method::GET, "/api/accounts", None).await;
     assert_eq!(accounts["accounts"].as_array().map(Vec::len), Some(2));
 }
+
+/// Names that have led out of a folder somewhere.
+fn escapes() -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let dots = ["..", "%2e%2e", "%252e%252e", "..%00", "..;", "%c0%ae%c0%ae", "....", "%2e."];
+    let slashes = ["/", "%2f", "%252f", "%5c", "%c0%af", "%ef%bc%8f", "//", "/./"];
+    for dot in dots {
+        for slash in slashes {
+            for target in ["accounts.json", "vault", "etc/passwd"] {
+                names.push(format!("{dot}{slash}{target}"));
+                names.push(format!("{dot}{slash}{dot}{slash}{dot}{slash}{target}"));
+            }
+        }
+    }
+    names.extend(
+        [
+            "%2fetc%2fpasswd",
+            "C:%5CWindows",
+            "%5C%5Chost%5Cshare",
+            "accounts.json%00.txt",
+            "CON",
+            "%0d%0aX:%20y",
+            "%ff",
+            "~",
+            "$HOME",
+        ]
+        .map(str::to_owned),
+    );
+    assert!(names.len() >= 300, "{}", names.len());
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_name_in_a_path_leads_to_a_file() {
+    let world = World::start().await;
+    std::fs::write(world.data_dir().join("canary.txt"), "canary-in-a-file").unwrap();
+    let before = std::fs::read(world.data_dir().join("accounts.json")).unwrap();
+    let document = world.admin_ok(Method::GET, "/api/openapi.json", None).await;
+    let places: Vec<(Method, String)> = document["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(path, _)| path.contains('{'))
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap().keys();
+            methods.map(|method| (method.to_uppercase().parse().unwrap(), path.clone())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(places.len() >= 4, "{places:?}");
+    for (number, name) in escapes().into_iter().enumerate() {
+        let (method, path) = &places[number % places.len()];
+        let parts: Vec<&str> =
+            path.split('/').map(|part| if part.starts_with('{') { name.as_str() } else { part }).collect();
+        let (status, answer) = world.admin(method.clone(), &parts.join("/"), Some(json!({}))).await;
+        assert!(status.is_client_error(), "{method} {path} with {name}: {status} {answer}");
+        assert!(!answer.to_string().contains("canary-in-a-file"), "{name}");
+        let asked = world.http.get(format!("{}/v1/models/{name}", world.url)).header("x-api-key", &world.key);
+        let answer = asked.send().await.unwrap();
+        assert!(answer.status().is_client_error(), "{name}: {}", answer.status());
+        assert!(!answer.text().await.unwrap().contains("canary-in-a-file"), "{name}");
+    }
+    assert_eq!(std::fs::read(world.data_dir().join("accounts.json")).unwrap(), before);
+}

@@ -198,3 +198,38 @@ async fn an_account_is_added_by_a_token_that_nobody_sees() {
     let output = with_input(&home, &["accounts", "add"], "").await;
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
+
+/// Whatever the shell's mask allows others, nothing of ours is for them.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_for_the_owner_only_under_any_mask() {
+    use std::os::unix::fs::PermissionsExt as _;
+    fn walk(path: &Path, found: &mut Vec<(String, u32)>) {
+        let mode = std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
+        found.push((path.display().to_string(), mode));
+        if path.is_dir() {
+            std::fs::read_dir(path).unwrap().for_each(|entry| walk(&entry.unwrap().path(), found));
+        }
+    }
+    for mask in ["000", "022"] {
+        let home = Home::new();
+        let login = home.login("social", Family::Social);
+        let script = format!(
+            "umask {mask}; \"$0\" accounts import \"$1\" --json --vault-key-file \"$2\" && echo '{PASSPHRASE}' | \"$0\" accounts export -o \"$3\" --vault-key-file \"$2\""
+        );
+        let at = |name: &str| home.dir.path().join(name).to_str().unwrap().to_owned();
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_kiro-proxy"), &login, &at("vault.key"), &at("export.json")]);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.dir.path());
+        command.env("KIRO_PROXY_DATA_DIR", home.data());
+        let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("ends").unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        let mut found = Vec::new();
+        walk(&home.data(), &mut found);
+        walk(&home.dir.path().join("export.json"), &mut found);
+        assert!(found.len() > 5, "{found:?}");
+        for (path, mode) in found {
+            assert_eq!(mode & 0o077, 0, "umask {mask}: {path} has mode {mode:o}");
+        }
+    }
+}

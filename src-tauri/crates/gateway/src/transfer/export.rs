@@ -10,6 +10,7 @@ use super::sealed::{self, SealError};
 use crate::account::{Account, AccountId, AccountOrigin, Roster};
 use crate::clock::Timestamp;
 use crate::credential::{Credentials, SecretId, Secrets, StoreError};
+use crate::owner;
 
 /// Why an account is not in an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -52,7 +53,19 @@ pub async fn export(
             AccountOrigin::Linked => shared.push(account.id.clone()),
             AccountOrigin::Imported | AccountOrigin::SignedIn => {}
         }
-        match credentials.load(&SecretId::account(&account.id)).await? {
+        let mut secrets = credentials.load(&SecretId::account(&account.id)).await?;
+        if let Some(link) = account.link.clone() {
+            // Its owner may have renewed it since we last looked.
+            let read = tokio::task::spawn_blocking(move || owner::read(&link)).await;
+            if let Ok(Ok(Some(login))) = read
+                && login.refresh_token.is_some()
+            {
+                let known = secrets.get_or_insert_default();
+                known.refresh_token = login.refresh_token;
+                known.client_secret = login.client_secret.or_else(|| known.client_secret.take());
+            }
+        }
+        match secrets {
             Some(secrets) if secrets.refresh_token.is_some() || secrets.api_key.is_some() => {
                 with_secrets.push((Arc::clone(account), secrets));
             }

@@ -1,4 +1,5 @@
 mod broken;
+mod hosts;
 
 use serde_json::{Value, json};
 
