@@ -197,7 +197,7 @@ fn refreshes(world: &World) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typed_account_is_tried_once_and_saved_with_what_came_back() {
-    for (id, family) in [("social", Family::Social), ("builderid", Family::BuilderId)] {
+    for (id, family) in [("social", Family::Social), ("builderid", Family::BuilderId), ("idc", Family::Idc)] {
         let world = Plan::default().accounts(vec![]).start().await;
         let seed = AccountSeed::new(id, family);
         let mut body = json!({"refreshToken": format!("  {}\n", seed.refresh_token), "label": "typed"});

@@ -78,7 +78,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
     if bytes.starts_with(DATABASE) && path != Path::new("-") {
         let amazon = path.components().any(|part| part.as_os_str() == "amazon-q");
         let owner = if amazon { LinkOwner::AmazonQ } else { LinkOwner::KiroCli };
-        let login = owner::read(&Link { owner, path: path.to_string_lossy().into_owned() });
+        let login = owner::read(&Link::new(owner, path.to_string_lossy()));
         let login = login.map_err(|error| refuse(error.to_string()))?;
         let login = login.ok_or_else(|| refuse("no login is in this database".to_owned()))?;
         return Ok(transfer::as_token_file(&login));

@@ -1,6 +1,6 @@
 //! An account typed in by hand, tried once before it is saved.
 
-use super::accounts::changed;
+use super::accounts::{changed, view};
 use super::extract::Body;
 use super::transfer::{ImportResult, add, context};
 use crate::account::{AccountWarning, AuthMethod, NewAccount};
@@ -16,6 +16,9 @@ use utoipa::ToSchema;
 
 /// An access token without a word about its end lives this long.
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
+
+/// How long the answer waits for what the service says about the account.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A login as a person types it.
 #[derive(Deserialize, ToSchema)]
@@ -80,6 +83,16 @@ pub(super) async fn add_manual(
         AuthMethod::Social | AuthMethod::Idc | AuthMethod::ExternalIdp => tried(&gateway, new).await?,
     };
     add(&gateway, new, &mut result).await?;
+    if let Some(added) = result.imported.first_mut() {
+        // Somebody waits for it and wants to see that it works; what cannot be found out now is no reason to refuse it.
+        let looked = parts.inspector.inspect(&added.id);
+        if let Ok(Err(problem)) = tokio::time::timeout(PATIENCE, looked).await {
+            tracing::warn!(account = %added.id, %problem, "the new account could not be looked at");
+        }
+        if let Some(account) = parts.book.roster.get(&added.id) {
+            *added = view(&gateway, &account);
+        }
+    }
     changed(&gateway);
     Ok(Json(result))
 }

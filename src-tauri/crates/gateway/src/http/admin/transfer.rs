@@ -9,6 +9,7 @@ use crate::account::{
 };
 use crate::clock::Timestamp;
 use crate::error::{Problem, ProblemCode};
+use crate::status::ListenerState;
 use crate::transfer::{
     Companion, ImportContext, ImportReport, Rejected, SealError, import as read_accounts, is_sealed, masked,
     open_export,
@@ -316,7 +317,27 @@ async fn take_in(gateway: &Gateway, report: ImportReport, preview: bool) -> Resu
         add(gateway, new, &mut result).await?;
     }
     changed(gateway);
+    look_at(gateway, result.imported.iter().map(|account| account.id.clone()).collect());
     Ok(Json(result))
+}
+
+/// Finds out about new accounts what their files do not say: profile, plan, credits, models. One after another and behind the
+/// answer; only while clients are served, for a command that merely looks after state should not call the service.
+fn look_at(gateway: &Gateway, accounts: Vec<AccountId>) {
+    if accounts.is_empty() || gateway.status().state != ListenerState::Running {
+        return;
+    }
+    let looking = gateway.clone();
+    gateway.parts.tasks.spawn(async move {
+        let stop = looking.parts.stop.clone();
+        for id in accounts {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // What could not be found out stands in the log and is asked for again by a person or by use.
+                _ = looking.parts.inspector.inspect(&id) => changed(&looking),
+            }
+        }
+    });
 }
 
 /// Adds one account and writes down what became of it.
