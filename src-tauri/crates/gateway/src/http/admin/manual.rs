@@ -107,11 +107,13 @@ async fn tried(gateway: &Gateway, mut new: NewAccount) -> Result<NewAccount, Pro
             .param("reason", error.code())
     })?;
     let refreshed = parts.identity.refresh(&new.account, &new.secrets).await.map_err(|error| match error {
-        IdentityError::Dead(reason) => {
+        IdentityError::Dead(reason) | IdentityError::Rejected(reason) => {
             Problem::new(ProblemCode::LoginRefused, format!("the service does not accept this login: {reason}"))
                 .action("Copy the tokens again from the program they come from, whole, and check method and region.")
                 .param("reason", reason)
         }
+        IdentityError::Unanswered(message) => Problem::new(ProblemCode::UpstreamFailed, message)
+            .action("Try again. If the token is refused then, it was used up by this attempt: sign in again."),
         IdentityError::Transient { message, .. } => {
             Problem::new(ProblemCode::UpstreamFailed, message).action("Try again in a moment. Nothing was saved.")
         }
