@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use kiro_gateway::clock::{ManualClock, Timestamp};
 use kiro_simulator::{Answer, Script, Target};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +17,9 @@ use crate::speakers::Api;
 const TRIES: usize = 12;
 
 async fn failure(api: Api, id: &str) -> Value {
-    let world = Plan::default().set("limits.retries", 0).start().await;
+    // How long an account pauses differs with the moment: always the same one here.
+    let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(1_795_800_000)));
+    let world = Plan::default().set("limits.retries", 0).options(|options| options.clock = clock).start().await;
     for _ in 0..TRIES {
         world.control.enqueue(Target::Any, Script { answer: Answer::Error(id.into()), ..Script::default() });
     }

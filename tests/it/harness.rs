@@ -213,7 +213,8 @@ impl World {
 pub fn options(data_dir: &Path, upstream: &str) -> Options {
     Options {
         data_dir: Some(data_dir.to_owned()),
-        overrides: vec![flag("listener.port", "0")],
+        // Many tests ask much of few accounts at once; the gentle default has tests of its own.
+        overrides: vec![flag("listener.port", "0"), flag("accounts.concurrency", "256")],
         store: StoreChoice::Memory,
         endpoints: Some(upstream.parse().expect("a URL")),
         log: LogChoice::Off,

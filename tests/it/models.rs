@@ -57,8 +57,9 @@ async fn a_question_for_opus_never_goes_to_an_account_without_opus() {
         others += usize::from(model == "claude-opus-5");
     }
     assert_eq!(others, 1, "the family's name means its newest member");
-    // Both are asked for what both may use.
-    let body = question("claude-haiku-4-5-20251001");
+    // Both are asked for what both may use: another conversation, which no account has answered yet.
+    let mut body = question("claude-haiku-4-5-20251001");
+    body["messages"][0]["content"] = "SAY: something else".into();
     futures_util::future::join_all((0..8).map(|_| world.send(&body))).await;
     assert!(asked(&world).iter().any(|(account, model, _)| account == "small" && model == "claude-haiku-4.5"));
     world.assert_no_violations();

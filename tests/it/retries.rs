@@ -143,7 +143,8 @@ async fn every_known_upstream_error_becomes_an_error_of_the_clients_protocol() {
     assert!(ids.len() > 20, "the catalogue is there");
     for id in ids {
         let world = Plan::default().set("limits.retries", 0).start().await;
-        for _ in 0..4 {
+        // As many as one request may meet: on every host, with the first token and with another one.
+        for _ in 0..8 {
             world.control.enqueue(Target::Any, error(&id));
         }
         let (status, reply) = world.send(&ask("hello")).await;

@@ -79,7 +79,7 @@ function tried(name) {
   const accounts = models.models.find((one) => one.id === model)?.accounts ?? [];
   return { trace, accounts, ...(by === 'passedOn' ? { nearest: 'claude-opus-5' } : {}) };
 }
-const key = { id: 'k1', name: 'default', prefix: 'kp-9fQz', createdAt: now, lastUsedAt: null, options: { bufferedStart: false, modelRules: [] } };
+const key = { id: 'k1', name: 'default', prefix: 'kp-9fQz', createdAt: now, lastUsedAt: null, options: { bufferedStart: false, modelRules: [], accountTags: [] } };
 
 const scenes = { 'first-run': [], demo: [demo], problem: [demo], busy: [...others, demo] };
 let accounts = scenes[flags.scene] ?? [];

@@ -91,7 +91,7 @@ export function models(more: Partial<ModelList> = {}): ModelList {
 }
 
 function key(more: Partial<ClientKey> = {}): ClientKey {
-  const options = { bufferedStart: false, modelRules: [] };
+  const options = { bufferedStart: false, modelRules: [], accountTags: [] };
   return { id: 'k1', name: 'default', prefix: 'kp-abcd', createdAt: 0, options, ...more };
 }
 

@@ -167,7 +167,7 @@ describe('keys', () => {
     await open('settings');
     const start = await by('key-buffered');
     await fireEvent.click(start);
-    await waitFor(() => expect(host.keys[0]?.options).toEqual({ bufferedStart: true, modelRules: [] }));
+    await waitFor(() => expect(host.keys[0]?.options).toEqual({ bufferedStart: true, modelRules: [], accountTags: [] }));
     await waitFor(async () => expect(await by('key-buffered')).toBeChecked());
     host.special.set('PATCH /api/keys/k1', () => json({ code: 'storage', message: 'disk full' }, 500));
     await fireEvent.click(await by('key-buffered'));
@@ -176,7 +176,7 @@ describe('keys', () => {
   });
 
   it('have rules of their own, which leave the rest of the key alone', async () => {
-    host.keys = host.keys.map((one) => ({ ...one, options: { bufferedStart: true, modelRules: [] } }));
+    host.keys = host.keys.map((one) => ({ ...one, options: { bufferedStart: true, modelRules: [], accountTags: [] } }));
     await open('settings');
     await click('key-rules');
     const row = within(await by('key-row'));
@@ -184,7 +184,7 @@ describe('keys', () => {
     await type(row.getByTestId('rule-match'), 'fast');
     await type(row.getByTestId('rule-targets'), 'auto');
     await fireEvent.click(row.getByTestId('save-rules'));
-    await waitFor(() => expect(host.keys[0]?.options).toEqual({ bufferedStart: true, modelRules: [rule('fast', ['auto'])] }));
+    await waitFor(() => expect(host.keys[0]?.options).toEqual({ bufferedStart: true, modelRules: [rule('fast', ['auto'])], accountTags: [] }));
   });
 });
 

@@ -1,5 +1,6 @@
 //! What can be typed. Secrets are never arguments: they come from files or standard input.
 
+pub(crate) mod account_changes;
 pub(crate) mod login;
 pub(crate) mod transfer;
 pub(crate) mod vault;
@@ -120,6 +121,8 @@ pub(crate) enum Accounts {
     Export(transfer::Export),
     /// List accounts and their condition
     List(Json),
+    #[command(flatten)]
+    Changes(account_changes::AccountChanges),
     /// Forget an account and its secrets
     Remove {
         /// Id or unique label
@@ -181,6 +184,12 @@ pub(crate) struct KeyChange {
     /// Take all rules of this key away
     #[arg(long, conflicts_with = "rules")]
     pub(crate) no_rules: bool,
+    /// Only accounts with this tag answer this key. Replaces all tags of the key; may be repeated
+    #[arg(long = "account-tag", value_name = "TAG")]
+    pub(crate) account_tags: Vec<String>,
+    /// Every account may answer this key
+    #[arg(long, conflicts_with = "account_tags")]
+    pub(crate) no_account_tags: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

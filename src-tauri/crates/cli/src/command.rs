@@ -1,5 +1,6 @@
 //! The commands. Each parses, calls the admin API and prints; none decides.
 
+pub(crate) mod account_changes;
 pub(crate) mod accounts;
 pub(crate) mod keys;
 pub(crate) mod login;

@@ -11,6 +11,7 @@ mod machine;
 mod roster;
 mod selection;
 mod state;
+mod sticky;
 mod token;
 mod warning;
 
@@ -22,12 +23,13 @@ use crate::clock::Timestamp;
 
 pub use book::{Added, Book, BookError, NewAccount};
 pub use intent::CutShort;
-pub use lease::{Census, Lease, Leases, Outcome};
+pub use lease::{Census, LastFailure, Lease, Leases, ModelPause, Outcome, Record};
 pub use link::{LinkError, Seen};
 pub use machine::{installation_machine_id, normal_machine_id};
 pub use roster::{Roster, RosterError};
-pub use selection::{LeaseRequest, NoAccount};
+pub use selection::{LeaseRequest, NoAccount, QuotaGlance, SelectionRules, Strategy};
 pub use state::{AccountState, Signal};
+pub use sticky::StickyKey;
 pub use token::{AccessToken, TokenError, TokenNews, TokenParts, Tokens};
 pub use warning::AccountWarning;
 
@@ -263,6 +265,9 @@ pub struct Wishes {
     /// The only host to ask, from the compiled table; for advanced users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Rest rather than pay extra once the plan's credits are used up; `None` is as the settings say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub never_overage: Option<bool>,
 }
 
 impl Wishes {
@@ -311,6 +316,24 @@ impl Account {
     pub fn data_region(&self) -> &str {
         self.profile_arn.as_deref().and_then(arn_region).or(self.api_region.as_deref()).unwrap_or(Self::FIRST_REGION)
     }
+}
+
+/// Most tags of an account or a key.
+const MOST_TAGS: usize = 50;
+/// Longest tag in characters.
+const LONGEST_TAG: usize = 40;
+
+/// Why these tags are not acceptable, in plain words.
+pub(crate) fn wrong_tags(tags: &[String]) -> Option<String> {
+    let wrong = |tag: &String| {
+        let length = tag.chars().count();
+        length == 0 || length > LONGEST_TAG || tag.trim() != tag || tag.chars().any(|c| c.is_control() || c == ',')
+    };
+    if tags.len() > MOST_TAGS {
+        return Some(format!("at most {MOST_TAGS} tags"));
+    }
+    let at = tags.iter().position(wrong)?;
+    Some(format!("tag {} must have 1 to {LONGEST_TAG} characters, no comma and no space around it", at + 1))
 }
 
 /// The region in a profile ARN.

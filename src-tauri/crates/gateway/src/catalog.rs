@@ -22,6 +22,7 @@ use crate::account::{Account, AccountId};
 use crate::upstream::UpstreamModel;
 use kiro_protocol::failure::{Failure, FailureClass};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -38,7 +39,20 @@ pub(crate) struct Catalog {
     lists: Mutex<HashMap<AccountId, List>>,
     /// Models that refused additional fields although their schema offers some.
     plain: Mutex<HashSet<String>>,
+    /// Goes up with every change of the lists.
+    version: AtomicU64,
+    /// Who is offered which model, kept until the lists or the accounts change.
+    offers: Mutex<HashMap<Arc<str>, KeptOffer>>,
 }
+
+struct KeptOffer {
+    version: u64,
+    pool: Arc<Vec<Arc<Account>>>,
+    among: Option<Arc<HashSet<AccountId>>>,
+}
+
+/// Models whose offers are kept.
+const OFFERS: usize = 256;
 
 #[derive(Clone)]
 struct List {
@@ -85,6 +99,7 @@ impl Catalog {
     pub(crate) fn learned(&self, account: &AccountId, models: Vec<UpstreamModel>) {
         let list = List { models: Some(Arc::new(models)), asked: Instant::now(), doubted: false };
         self.lists().insert(account.clone(), list);
+        self.changed();
     }
 
     /// Remembers that asking failed; the last good list stays.
@@ -92,6 +107,8 @@ impl Catalog {
         let mut lists = self.lists();
         let models = lists.get(account).and_then(|list| list.models.clone());
         lists.insert(account.clone(), List { models, asked: Instant::now(), doubted: false });
+        drop(lists);
+        self.changed();
     }
 
     /// True when it is time to ask for this account's list.
@@ -129,6 +146,7 @@ impl Catalog {
     /// Forgets an account.
     pub(crate) fn forget(&self, account: &AccountId) {
         self.lists().remove(account);
+        self.changed();
     }
 
     /// Remembers that this model takes no additional fields, whatever its schema says.
@@ -152,6 +170,25 @@ impl Catalog {
         (!unlisted.is_empty()).then_some(unlisted)
     }
 
+    /// The same as [`Self::among`], worked out once for every model until the lists or the accounts change.
+    pub(crate) fn offering(&self, model: &Arc<str>, pool: &Arc<Vec<Arc<Account>>>) -> Option<Arc<HashSet<AccountId>>> {
+        let version = self.version.load(Ordering::Acquire);
+        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = offers.get(model)
+            && kept.version == version
+            && Arc::ptr_eq(&kept.pool, pool)
+        {
+            return kept.among.clone();
+        }
+        let among = self.among(model, pool).map(|among| Arc::new(among.into_iter().collect::<HashSet<_>>()));
+        if offers.len() >= OFFERS {
+            offers.clear();
+        }
+        let kept = KeptOffer { version, pool: Arc::clone(pool), among: among.clone() };
+        offers.insert(Arc::clone(model), kept);
+        among
+    }
+
     /// What a client is told when the upstream does not know the model either.
     pub(crate) fn unknown(&self, wish: &str, pool: &[Arc<Account>]) -> Failure {
         let shown: String = wish.trim().chars().filter(|c| !c.is_control()).take(100).collect();
@@ -170,6 +207,10 @@ impl Catalog {
             return None;
         }
         nearest::nearest(wish, offer.models().iter().map(|model| model.id.as_str())).map(str::to_owned)
+    }
+
+    fn changed(&self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
     }
 
     fn is_plain(&self, model: &str) -> bool {

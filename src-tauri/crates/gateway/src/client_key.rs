@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::account::hex;
+use crate::account::{hex, wrong_tags};
 use crate::clock::{Clock, Timestamp};
 use crate::credential::{Credentials, SecretId, Secrets, StoreError};
 use crate::data_dir::DataDir;
@@ -68,12 +68,18 @@ pub struct KeyOptions {
     /// Rules for model names that hold for this key only, before the rules for all keys.
     #[schema(max_items = 200)]
     pub model_rules: Vec<ModelRule>,
+    /// Only accounts with one of these tags answer requests of this key. Without any, every account does.
+    #[schema(max_items = 50)]
+    pub account_tags: Vec<String>,
 }
 
 impl KeyOptions {
     fn check(&self) -> Result<(), KeyError> {
         let mut errors = FieldErrors::default();
         check_rules("options.modelRules", &self.model_rules, &mut errors);
+        if let Some(wrong) = wrong_tags(&self.account_tags) {
+            errors.refuse("options.accountTags", "invalid_value", wrong);
+        }
         if errors.fields.is_empty() { Ok(()) } else { Err(KeyError::Options(errors.fields)) }
     }
 }

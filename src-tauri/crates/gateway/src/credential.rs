@@ -25,7 +25,7 @@ pub use migrate::MoveTo;
 pub use queue::Credentials;
 pub use vault::{VaultFacts, VaultKey, VaultStore};
 
-/// Names a record: `account/<id>`, `client-key/<id>` or `registration/<name>`.
+/// Names a record, such as `account/<id>`, `client-key/<id>` or `proxy/<id>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretId(String);
 
@@ -33,6 +33,12 @@ impl SecretId {
     /// The record of an account.
     pub fn account(id: &crate::account::AccountId) -> Self {
         Self(format!("account/{id}"))
+    }
+
+    /// The user name and password of an account's own proxy. A record of its own, so that changing it never meets a
+    /// rotation of the account's tokens.
+    pub fn proxy(id: &crate::account::AccountId) -> Self {
+        Self(format!("proxy/{id}"))
     }
 
     /// The record of a client key.

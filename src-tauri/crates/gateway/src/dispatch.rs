@@ -1,35 +1,46 @@
 //! From a built request to an accepted one: lease, token, call, and what to do about a refusal, until there is a stream or
-//! a reason. Nothing has reached the client yet, so everything here may be tried again.
+//! a reason. Nothing has reached the client yet, so everything here may be tried again (reliability 3.2).
+//!
+//! Promises: all attempts of a request, on whatever host, account or token, come out of one budget; every attempt is in the
+//! record with the reason it was made for; a profile goes only with the account it belongs to; a conversation has another id
+//! on another account.
 
+mod budget;
+mod climb;
 mod search;
 
 use crate::account::{
-    AccessToken, Account, AccountId, Lease, LeaseRequest, Leases, NoAccount, Outcome, TokenError, Tokens,
+    AccessToken, Account, AccountId, Lease, LeaseRequest, Leases, NoAccount, Outcome, StickyKey, TokenError, Tokens,
 };
 use crate::catalog::Catalog;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::demo::Demo;
-use crate::flow::{FlowAttempt, FlowOperation, Trail};
+use crate::flow::{AttemptReason, FlowAttempt, FlowOperation, Trail};
 use crate::upstream::classify::{Disposition, Kind, Repair, UpstreamError};
 use crate::upstream::endpoint::{self, Rung};
 use crate::upstream::{ByteStream, Call, Upstream};
+pub(crate) use budget::Repeats;
 use bytes::Bytes;
+use climb::Climb;
 use kiro_protocol::conversation::Conversation;
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::kiro::request::{BuildContext, Built, build};
 use rand::RngExt as _;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// First pause between attempts; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A longer wait that the upstream asks for is the client's to decide about.
 const LONGEST_ASKED: Duration = Duration::from_secs(10);
-/// How long a request waits while all usable accounts are busy.
-const QUEUE: Duration = Duration::from_secs(30);
+/// How long an account is left alone that the upstream slows down on suspicion, when it does not say.
+const SUSPICION: Duration = Duration::from_secs(10 * 60);
+
+/// An access token with so much of its hour left was bought just now.
+const FRESH: Duration = Duration::from_secs(55 * 60);
 
 /// What is to be answered, and what has been learned about sending it.
 pub(crate) struct Order {
@@ -41,10 +52,18 @@ pub(crate) struct Order {
     pub(crate) built: Built,
     /// The same for all attempts.
     pub(crate) invocation: String,
-    /// How many repeats are left.
+    /// How many repeats after trouble of the service are left.
     pub(crate) retries: u32,
+    /// How many attempts beyond the first of a round are left, whatever they are for.
+    pub(crate) spare: u32,
     /// Only this account, when a person chose one.
     pub(crate) only: Option<AccountId>,
+    /// Only accounts with one of these tags, when there are any: the key's groups.
+    pub(crate) tags: Arc<[String]>,
+    /// What keeps the conversation on one account.
+    pub(crate) sticky: Option<StickyKey>,
+    /// What the ids of the conversation on each account are made from.
+    pub(crate) thread: Uuid,
     /// Accounts that were tried and do not help.
     pub(crate) tried: Vec<AccountId>,
     /// Attempts so far.
@@ -55,6 +74,25 @@ pub(crate) struct Order {
     pub(crate) repairs: Vec<Repair>,
     /// The account that answered the round before: it is asked first.
     pub(crate) lease: Option<Lease>,
+}
+
+impl Order {
+    /// The conversation's id on this account: stable for both, so that what one account knows never meets another.
+    fn address(&mut self, account: &Account) {
+        let id = Uuid::new_v5(&self.thread, account.id.as_str().as_bytes()).to_string();
+        self.built.set_conversation_id(&id);
+        self.context.conversation_id = id;
+    }
+
+    /// Whether one more attempt may be made; it counts as made. The first one of a round always may.
+    fn afford(&mut self) -> bool {
+        if self.attempts > 0 {
+            let Some(rest) = self.spare.checked_sub(1) else { return false };
+            self.spare = rest;
+        }
+        self.attempts += 1;
+        true
+    }
 }
 
 /// An accepted request.
@@ -74,8 +112,8 @@ pub(crate) struct Dispatcher {
     pub(crate) clock: Arc<dyn Clock>,
     /// Started before the demo account's first use.
     pub(crate) demo: Option<Arc<Demo>>,
-    /// The rung that worked last, by account.
-    pub(crate) rungs: Mutex<HashMap<AccountId, usize>>,
+    /// Repeats of all requests together.
+    pub(crate) repeats: Repeats,
 }
 
 /// What to do after one account.
@@ -88,18 +126,23 @@ enum Verdict {
 impl Dispatcher {
     /// Tries until the upstream accepts the request or nothing is left to try.
     pub(crate) async fn dial(&self, order: &mut Order, trail: &Trail) -> Result<Connected, Failure> {
+        let mut reason = if order.attempts == 0 { AttemptReason::First } else { AttemptReason::Again };
+        if order.attempts == 0 {
+            self.repeats.request();
+        }
+        let model: Arc<str> = order.context.model_id.as_str().into();
         loop {
-            let among = self.catalog.among(&order.context.model_id, &self.leases.pool());
-            let request = LeaseRequest { exclude: order.tried.clone(), only: order.only.clone(), among };
+            let request = self.request(order, &model);
             let lease = match order.lease.take() {
                 Some(lease) => lease,
-                None => match self.leases.lease_within(&request, QUEUE).await {
+                None => match self.leases.lease_in_turn(&request).await {
                     Ok(lease) => lease,
-                    Err(none) => return Err(self.nobody(&none, order)),
+                    Err(none) => return Err(self.nobody(&none, order, &request)),
                 },
             };
             let account = Arc::clone(&lease.account);
-            match self.ask(&account, order, trail).await {
+            order.address(&account);
+            match self.ask(&account, order, trail, reason).await {
                 Verdict::Connected(bytes) => return Ok(Connected { lease, bytes }),
                 Verdict::OtherAccount(outcome) => {
                     lease.settle(outcome);
@@ -107,12 +150,24 @@ impl Dispatcher {
                         self.catalog.doubt(&account.id);
                     }
                     order.tried.push(account.id.clone());
+                    reason = AttemptReason::OtherAccount;
                 }
                 Verdict::Failed(outcome, failure) => {
                     lease.settle(outcome);
                     return Err(failure);
                 }
             }
+        }
+    }
+
+    fn request(&self, order: &Order, model: &Arc<str>) -> LeaseRequest {
+        LeaseRequest {
+            exclude: order.tried.clone(),
+            only: order.only.clone(),
+            among: self.catalog.offering(model, &self.leases.pool()),
+            model: Some(Arc::clone(model)),
+            tags: Arc::clone(&order.tags),
+            sticky: order.sticky,
         }
     }
 
@@ -127,78 +182,97 @@ impl Dispatcher {
     }
 
     /// One account, on as many hosts and as often as it makes sense.
-    async fn ask(&self, account: &Arc<Account>, order: &mut Order, trail: &Trail) -> Verdict {
-        let ladder = endpoint::ladder(account);
-        let mut rung = self.last_rung(account).min(ladder.len() - 1);
-        // Rungs refused for what they are, and rungs that were busy: neither is climbed twice in a row.
-        let mut refused = vec![false; ladder.len()];
-        let mut refreshed = false;
+    async fn ask(
+        &self,
+        account: &Arc<Account>,
+        order: &mut Order,
+        trail: &Trail,
+        mut reason: AttemptReason,
+    ) -> Verdict {
+        let mut climb = Climb::new(endpoint::ladder(account));
         let mut token = match self.token(account).await {
             Ok(token) => token,
-            Err(error) => return no_token(&error, order),
+            Err(error) => return self.no_token(account, &error, order),
         };
+        let mut renewed = false;
+        let wrong_host_first = self.is_untried(account, &token);
+        let mut verdict = Outcome::NoVerdict;
         loop {
-            let error = match self.call(account, &ladder[rung], &token, order, trail).await {
+            if !order.afford() {
+                let failure = order.last.as_ref().map_or_else(spent, UpstreamError::failure);
+                return Verdict::Failed(verdict, failure);
+            }
+            let error = match self.call(account, climb.rung(), &token, order, trail, reason).await {
                 Ok(bytes) => {
-                    self.remember_rung(account, rung);
                     self.tokens.accepted(&account.id, &token);
+                    self.learn_host(account, &climb.rung().host).await;
                     return Verdict::Connected(bytes);
                 }
                 Err(error) => error,
             };
-            let step = error.disposition();
             order.last = Some(error.clone());
-            match step {
-                Disposition::GiveUp => return Verdict::Failed(outcome(&error), error.failure()),
-                Disposition::RetryOther => return Verdict::OtherAccount(outcome(&error)),
-                Disposition::NextRung => {
-                    refused[rung] = true;
-                    match refused.iter().position(|refused| !refused) {
-                        Some(next) => rung = next,
-                        None => return Verdict::OtherAccount(outcome(&error)),
-                    }
+            verdict = self.outcome(&error);
+            reason = match error.disposition() {
+                Disposition::GiveUp => return Verdict::Failed(verdict, error.failure()),
+                Disposition::RetryOther => return Verdict::OtherAccount(verdict),
+                // Hosts have limits of their own: the next one is asked at once, and then the next account.
+                Disposition::RetrySame if error.kind == Kind::Throttled => match climb.next() {
+                    true => AttemptReason::OtherHost,
+                    false => return Verdict::OtherAccount(verdict),
+                },
+                Disposition::NextRung => match climb.next() {
+                    true => AttemptReason::OtherHost,
+                    false => return Verdict::OtherAccount(verdict),
+                },
+                Disposition::RefreshThenRetry if (renewed || wrong_host_first) && climb.next() => {
+                    AttemptReason::OtherHost
                 }
-                Disposition::RefreshThenRetry if refreshed => {
-                    return Verdict::OtherAccount(Outcome::NeedsLogin { reason: error.to_string() });
-                }
+                // No host takes a token that was just bought: trouble of the account, but not the end of its sign-in.
+                Disposition::RefreshThenRetry if renewed => return Verdict::OtherAccount(Outcome::Failed),
                 Disposition::RefreshThenRetry => {
-                    refreshed = true;
+                    renewed = true;
                     token = match self.tokens.refresh_rejected(account, &token).await {
                         Ok(token) => token,
-                        Err(error) => return no_token(&error, order),
+                        Err(TokenError::NeedsLogin(why)) => {
+                            let _ = self.no_token(account, &TokenError::NeedsLogin(why.clone()), order);
+                            return Verdict::OtherAccount(Outcome::NeedsLogin { reason: why });
+                        }
+                        Err(error) => return self.no_token(account, &error, order),
                     };
+                    climb.again();
+                    AttemptReason::Renewed
                 }
                 Disposition::Repair(repair) => {
                     if order.repairs.contains(&repair) {
-                        return Verdict::Failed(outcome(&error), error.failure());
+                        return Verdict::Failed(verdict, error.failure());
                     }
-                    self.repair(order, repair, trail);
+                    self.repair(order, account, repair, trail);
+                    AttemptReason::Repaired
                 }
                 Disposition::RetrySame => {
                     let pause = error.retry_after.unwrap_or_else(|| backoff(order.attempts));
-                    if order.retries == 0 || pause > LONGEST_ASKED {
-                        return self.after_retries(&error);
+                    if order.retries == 0 || pause > LONGEST_ASKED || !self.repeats.allow() {
+                        return Verdict::Failed(verdict, error.failure());
                     }
                     order.retries -= 1;
-                    // Hosts have their own limits and their own trouble: the next one is asked at once.
-                    match (0..ladder.len()).find(|at| *at != rung && !refused[*at]) {
-                        Some(next) if error.kind != Kind::ModelBusy && !refused[rung] => {
-                            refused[rung] = true;
-                            rung = next;
-                        }
-                        Some(_) | None => tokio::time::sleep(pause).await,
+                    // A host's trouble may be its own; a model has no more room on another host.
+                    if error.kind != Kind::ModelBusy && climb.next() {
+                        AttemptReason::OtherHost
+                    } else {
+                        tokio::time::sleep(pause).await;
+                        AttemptReason::Repeated
                     }
                 }
-            }
+            };
         }
     }
 
-    /// When repeating did not help: another account helps against a throttled one, not against a busy model.
-    fn after_retries(&self, error: &UpstreamError) -> Verdict {
-        match error.kind {
-            Kind::Throttled => Verdict::OtherAccount(outcome(error)),
-            _ => Verdict::Failed(outcome(error), error.failure()),
-        }
+    /// Whether a refused token more likely met the wrong host than its end: the account has never answered, and the token was
+    /// bought just now or does not end at all.
+    fn is_untried(&self, account: &Account, token: &AccessToken) -> bool {
+        let now = self.clock.now();
+        let fresh = token.expires_at().is_none_or(|end| end.since(now) >= FRESH);
+        fresh && account.learned_host.is_none() && account.wishes.host.is_none()
     }
 
     async fn call(
@@ -206,10 +280,10 @@ impl Dispatcher {
         account: &Arc<Account>,
         rung: &Rung,
         token: &AccessToken,
-        order: &mut Order,
+        order: &Order,
         trail: &Trail,
+        reason: AttemptReason,
     ) -> Result<ByteStream, UpstreamError> {
-        order.attempts += 1;
         let since = Instant::now();
         let result = self
             .upstream
@@ -223,21 +297,26 @@ impl Dispatcher {
             })
             .await;
         let error = result.as_ref().err();
+        let code = error.map(UpstreamError::told_code);
         trail.attempt(FlowAttempt {
             operation: FlowOperation::Answer,
+            reason,
             account: account.id.to_string(),
             host: rung.host.clone(),
             status: error.map_or(Some(200), |error| error.status),
-            code: error.map(|error| error.code.clone().unwrap_or_else(|| error.failure().code.to_owned())),
+            code: code.clone(),
             ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
         if let Some(error) = error {
+            if error.is_about_the_account() {
+                self.leases.note_failure(&account.id, &code.unwrap_or_default(), &error.failure().message);
+            }
             tracing::warn!(account = %account.id, host = %rung.host, kind = ?error.kind, %error, "the upstream refused");
         }
         result
     }
 
-    fn repair(&self, order: &mut Order, repair: Repair, trail: &Trail) {
+    fn repair(&self, order: &mut Order, account: &Account, repair: Repair, trail: &Trail) {
         order.repairs.push(repair);
         match repair {
             Repair::StripReasoning => order.context.strip_reasoning = true,
@@ -245,9 +324,10 @@ impl Dispatcher {
                 order.context.fields_schema = None;
                 self.catalog.takes_no_fields(&order.context.model_id);
             }
-            Repair::NewConversation => order.context.conversation_id = uuid::Uuid::new_v4().to_string(),
+            Repair::NewConversation => order.thread = Uuid::new_v4(),
         }
         order.built = build(&order.conversation, &order.context);
+        order.address(account);
         let (code, detail) = match repair {
             Repair::StripReasoning => ("reasoning_stripped", "sent again without the reasoning of earlier turns"),
             Repair::DropFields => ("model_fields_dropped", "sent again without additional model fields"),
@@ -256,27 +336,56 @@ impl Dispatcher {
         trail.notices(&[kiro_protocol::codec::Notice::new(code, "", detail)]);
     }
 
-    fn last_rung(&self, account: &Account) -> usize {
-        self.rungs.lock().unwrap_or_else(PoisonError::into_inner).get(&account.id).copied().unwrap_or(0)
-    }
-
-    fn remember_rung(&self, account: &Account, rung: usize) {
-        let mut rungs = self.rungs.lock().unwrap_or_else(PoisonError::into_inner);
-        if rungs.get(&account.id) != Some(&rung) {
-            rungs.insert(account.id.clone(), rung);
+    /// Remembers the host that answered, so that it comes first from now on, also after a restart. Saved once per change.
+    async fn learn_host(&self, account: &Arc<Account>, host: &str) {
+        if account.is_demo() || account.learned_host.as_deref() == Some(host) || account.wishes.host.is_some() {
+            return;
+        }
+        let (leases, id, host) = (Arc::clone(&self.leases), account.id.clone(), host.to_owned());
+        let saved = tokio::task::spawn_blocking(move || leases.learn_host(&id, &host)).await;
+        if let Ok(Err(error)) = saved {
+            tracing::warn!(account = %account.id, %error, "the host that answered is known but could not be saved");
         }
     }
 
+    /// What a refusal says about the account, and until when.
+    fn outcome(&self, error: &UpstreamError) -> Outcome {
+        match error.kind {
+            Kind::DailyQuota => Outcome::QuotaUsedUp { resets_at: Some(next_day(self.clock.now())) },
+            _ => outcome(error),
+        }
+    }
+
+    fn no_token(&self, account: &Account, error: &TokenError, order: &mut Order) -> Verdict {
+        let (kind, outcome) = match error {
+            // The purchase has told the account's condition already.
+            TokenError::NeedsLogin(_) => (Kind::TokenRejected, Outcome::NoVerdict),
+            TokenError::Transient { .. } => (Kind::Unavailable, Outcome::Failed),
+            TokenError::Store(_) => (Kind::NotSent, Outcome::NoVerdict),
+        };
+        let mut last = UpstreamError::local(kind, error.to_string());
+        last.code = Some(error.code().to_owned());
+        self.leases.note_failure(&account.id, error.code(), &error.to_string());
+        order.last = Some(last);
+        Verdict::OtherAccount(outcome)
+    }
+
     /// What a client is told when no account is left.
-    fn nobody(&self, none: &NoAccount, order: &Order) -> Failure {
+    fn nobody(&self, none: &NoAccount, order: &Order, request: &LeaseRequest) -> Failure {
         let last = order.last.as_ref();
         if last.is_some_and(|last| last.kind == Kind::UnknownModel) {
             let asked = order.conversation.model.trim();
             let asked = if asked.is_empty() { &order.context.model_id } else { asked };
             return self.catalog.unknown(asked, &self.leases.pool());
         }
-        if let (NoAccount::AllTried | NoAccount::CoolingDown { .. }, Some(last)) = (none, last) {
-            return last.failure();
+        if let (NoAccount::AllTried | NoAccount::CoolingDown { .. } | NoAccount::Busy, Some(last)) = (none, last) {
+            let mut failure = last.failure();
+            // Those that were tried are pausing now, too: the client is told the shortest wait of all.
+            let everybody = LeaseRequest { exclude: Vec::new(), ..request.clone() };
+            if let (FailureClass::RateLimit, Some(at)) = (failure.class, self.leases.back_at(&everybody)) {
+                failure.retry_after = Some(at.since(self.clock.now()).max(Duration::from_secs(1)));
+            }
+            return failure;
         }
         let wait = none.retry_at().map(|at| at.since(self.clock.now()).max(Duration::from_secs(1)));
         let (class, advice) = match none {
@@ -285,7 +394,14 @@ impl Dispatcher {
             }
             NoAccount::Busy => (FailureClass::RateLimit, "Try again shortly."),
             NoAccount::CoolingDown { .. } => (FailureClass::RateLimit, "Try again shortly."),
+            NoAccount::ModelPausing { .. } => (FailureClass::Overloaded, "Try again shortly, or use another model."),
             NoAccount::Exhausted { .. } => (FailureClass::Quota, "Add another account or wait for the reset."),
+            NoAccount::Resting { .. } => {
+                (FailureClass::Quota, "Lower the quota floor (setting accounts.quotaFloorPercent), or add an account.")
+            }
+            NoAccount::NotPermitted => {
+                (FailureClass::Permission, "Change the key's groups, or give an account one of its tags.")
+            }
             NoAccount::NeedsLogin => (FailureClass::Permission, "Import the account again."),
             NoAccount::Suspended => (FailureClass::Permission, "Ask Kiro's support, then enable the account again."),
             NoAccount::Disabled => (FailureClass::Permission, "Switch one on in the app."),
@@ -304,7 +420,10 @@ impl Dispatcher {
             NoAccount::Busy => Some(Duration::from_secs(5)),
             NoAccount::Empty => None,
             NoAccount::CoolingDown { .. }
+            | NoAccount::ModelPausing { .. }
             | NoAccount::Exhausted { .. }
+            | NoAccount::Resting { .. }
+            | NoAccount::NotPermitted
             | NoAccount::NeedsLogin
             | NoAccount::Suspended
             | NoAccount::Disabled
@@ -316,26 +435,25 @@ impl Dispatcher {
     }
 }
 
-fn no_token(error: &TokenError, order: &mut Order) -> Verdict {
-    let (kind, outcome) = match error {
-        // The purchase has told the account's condition already.
-        TokenError::NeedsLogin(_) => (Kind::TokenRejected, Outcome::NoVerdict),
-        TokenError::Transient { .. } => (Kind::Unavailable, Outcome::Failed),
-        TokenError::Store(_) => (Kind::NotSent, Outcome::NoVerdict),
-    };
-    let mut last = UpstreamError::local(kind, error.to_string());
-    last.code = Some(error.code().to_owned());
-    order.last = Some(last);
-    Verdict::OtherAccount(outcome)
+/// The answer when the budget was used up before anything was tried.
+fn spent() -> Failure {
+    Failure::new(FailureClass::Overloaded, "attempts_used_up", "Kiro Proxy: the attempts for this request are used up.")
+}
+
+/// Midnight in UTC.
+fn next_day(now: Timestamp) -> Timestamp {
+    const DAY: i64 = 24 * 60 * 60;
+    Timestamp::from_unix_seconds((now.unix_seconds().div_euclid(DAY) + 1) * DAY)
 }
 
 /// What a refusal says about the account.
 pub(crate) fn outcome(error: &UpstreamError) -> Outcome {
     match error.kind {
         Kind::Throttled => Outcome::Throttled { retry_after: error.retry_after },
-        Kind::RiskControl => {
-            Outcome::Throttled { retry_after: Some(error.retry_after.unwrap_or(Duration::from_secs(600))) }
-        }
+        Kind::RiskControl => Outcome::Throttled { retry_after: Some(error.retry_after.unwrap_or(SUSPICION)) },
+        Kind::ModelBusy => Outcome::ModelBusy { retry_after: error.retry_after },
+        // Its own proxy is the account's own trouble.
+        Kind::ProxyDown => Outcome::Failed,
         Kind::MonthlyQuota | Kind::DailyQuota => Outcome::QuotaUsedUp { resets_at: None },
         Kind::Suspended => Outcome::Suspended { reason: error.message.clone() },
         // Transport faults and trouble of the service never disable an account.
@@ -349,7 +467,6 @@ pub(crate) fn outcome(error: &UpstreamError) -> Outcome {
         | Kind::Corrupt
         | Kind::BrokenToolCall
         | Kind::Empty
-        | Kind::ModelBusy
         | Kind::Malformed
         | Kind::Invalid
         | Kind::ContextTooLong
@@ -370,5 +487,5 @@ pub(crate) fn outcome(error: &UpstreamError) -> Outcome {
 /// Doubles, with full jitter.
 pub(crate) fn backoff(attempts: u32) -> Duration {
     let most = FIRST_PAUSE.saturating_mul(1 << attempts.min(8)).min(LONGEST_PAUSE);
-    most.mul_f64(rand::rng().random_range(0.5..1.0))
+    most.mul_f64(rand::rng().random_range(0.0..1.0))
 }

@@ -60,6 +60,27 @@ pub enum FlowOperation {
     Search,
 }
 
+/// Why an attempt was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AttemptReason {
+    /// It is the first one.
+    #[default]
+    First,
+    /// The host before refused it or had trouble.
+    OtherHost,
+    /// The account before could not answer.
+    OtherAccount,
+    /// The token was renewed.
+    Renewed,
+    /// The same again after a pause.
+    Repeated,
+    /// The request was changed as the upstream wants it.
+    Repaired,
+    /// An answer broke off before anything of it was delivered.
+    Again,
+}
+
 /// One attempt at the upstream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +88,9 @@ pub struct FlowAttempt {
     /// What was asked for.
     #[serde(default)]
     pub operation: FlowOperation,
+    /// Why it was made.
+    #[serde(default)]
+    pub reason: AttemptReason,
     /// Id of the account.
     pub account: String,
     /// Host that was asked.

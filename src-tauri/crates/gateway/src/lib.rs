@@ -42,7 +42,8 @@ pub use credential::{
 };
 pub use error::{FieldProblem, OpenError, Problem, ProblemCode};
 pub use flow::{
-    FlowAttempt, FlowDelivery, FlowNotice, FlowOperation, FlowOutcome, FlowTokenSource, FlowUsage, FlowView,
+    AttemptReason, FlowAttempt, FlowDelivery, FlowNotice, FlowOperation, FlowOutcome, FlowTokenSource, FlowUsage,
+    FlowView,
 };
 pub use http::admin::openapi_document;
 pub use http::holder::PortHolder;

@@ -41,7 +41,13 @@ pub struct Options {
     pub desktop: Desktop,
     /// Whether this face opens sign-in windows of its own ([`AdminEvent::OpenSignIn`](crate::AdminEvent::OpenSignIn)).
     pub sign_in_windows: bool,
+    /// User name and password for the proxy of the setting `network.proxy`, as `user:password`.
+    pub proxy_login: Option<SecretString>,
 }
+
+/// Names of the predecessor's environment that still mean something here, and the settings they set.
+const INHERITED: [(&str, &str); 2] =
+    [("KIRO_VPN_PROXY_URL", "network.proxy"), ("KIRO_PROXY_CA_BUNDLE", "network.extraCaFile")];
 
 impl Default for Options {
     fn default() -> Self {
@@ -57,6 +63,7 @@ impl Default for Options {
             log: LogChoice::File,
             desktop: Desktop::default(),
             sign_in_windows: false,
+            proxy_login: None,
         }
     }
 }
@@ -74,8 +81,8 @@ impl std::fmt::Debug for Options {
 }
 
 impl Options {
-    /// Reads `KIRO_PROXY_DATA_DIR`, `KIRO_PROXY_ENDPOINTS`, `KIRO_PROXY_VAULT_KEY` (unless systemd hands over a vault key)
-    /// and, from `names`, every `KIRO_PROXY__<SECTION>__<FIELD>` through `env`, and what the desktop is known by.
+    /// Reads `KIRO_PROXY_DATA_DIR`, `KIRO_PROXY_ENDPOINTS`, `KIRO_PROXY_VAULT_KEY` (unless systemd hands over a vault key), `KIRO_VPN_PROXY_URL`,
+    /// `KIRO_PROXY_CA_BUNDLE` and every `KIRO_PROXY__<SECTION>__<FIELD>` through `env`, and what the desktop is known by.
     ///
     /// The environment cannot be listed through `env`, so the names of all settings are asked for one by one.
     pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, OpenError> {
@@ -94,7 +101,19 @@ impl Options {
         } else if let Some(key) = env("KIRO_PROXY_VAULT_KEY").filter(|key| !key.is_empty()) {
             options.store = StoreChoice::Vault(VaultKeySource::Key(SecretString::from(key)));
         }
-        for path in crate::settings::paths() {
+        for (name, path) in INHERITED {
+            let Some(mut value) = env(name).filter(|value| !value.is_empty()) else { continue };
+            // A password in the address is not kept with the settings, which faces may read.
+            if let Ok((address, login)) = crate::upstream::proxy::split(&value)
+                && path == "network.proxy"
+            {
+                value = address.to_string();
+                options.proxy_login = login;
+            }
+            options.overrides.push(Override { path: path.to_owned(), value, source: OverrideSource::Environment });
+        }
+        let moved = crate::settings::MOVED.iter().map(|(old, _)| (*old).to_owned());
+        for path in moved.chain(crate::settings::paths()) {
             let name = crate::settings::environment_name(&path);
             if let Some(value) = env(&name) {
                 options.overrides.push(Override { path, value, source: OverrideSource::Environment });
@@ -106,8 +125,9 @@ impl Options {
 
 /// Refuses a name in the environment that looks like a setting and is none: a typing error must not pass in silence.
 pub fn check_environment(names: impl IntoIterator<Item = String>) -> Result<(), OpenError> {
+    let moved = crate::settings::MOVED.iter().map(|(old, _)| (*old).to_owned());
     let known: Vec<String> =
-        crate::settings::paths().iter().map(|path| crate::settings::environment_name(path)).collect();
+        moved.chain(crate::settings::paths()).map(|path| crate::settings::environment_name(&path)).collect();
     match names.into_iter().find(|name| name.starts_with("KIRO_PROXY__") && !known.contains(name)) {
         None => Ok(()),
         Some(origin) => Err(OpenError::Override { origin, reason: "there is no such setting".to_owned() }),
@@ -194,6 +214,21 @@ pub trait UiAssets: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_proxy_of_the_environment_is_a_setting_and_its_password_is_not() {
+        let env = |name: &str| match name {
+            "KIRO_VPN_PROXY_URL" => Some("http://me:planted@127.0.0.1:3128".to_owned()),
+            "KIRO_PROXY_CA_BUNDLE" => Some("/etc/roots.pem".to_owned()),
+            _ => None,
+        };
+        let options = Options::from_env(&env).expect("readable");
+        let told: Vec<_> = options.overrides.iter().map(|over| (over.path.as_str(), over.value.as_str())).collect();
+        assert_eq!(told, [("network.proxy", "http://127.0.0.1:3128"), ("network.extraCaFile", "/etc/roots.pem")]);
+        assert!(options.overrides.iter().all(|over| over.source == OverrideSource::Environment));
+        assert!(options.proxy_login.is_some());
+        assert!(!format!("{options:?}").contains("planted"));
+    }
 
     #[test]
     fn a_mistyped_setting_in_the_environment_is_refused_by_its_name() {

@@ -48,9 +48,23 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Prepares an answer. The returned rounds have not asked anybody yet.
+    /// Prepares an answer to a person's own question; see [`Self::begin_with_key`].
     pub(crate) async fn begin(
         self: &Arc<Self>,
+        inbound: Inbound,
+        flow: Flow,
+        settings: &Settings,
+        options: &KeyOptions,
+        only: Option<AccountId>,
+    ) -> Result<Rounds, (Failure, Flow)> {
+        self.begin_with_key("", inbound, flow, settings, options, only).await
+    }
+
+    /// Prepares an answer. The returned rounds have not asked anybody yet. `key`: the client key that the request came with,
+    /// which its session belongs to.
+    pub(crate) async fn begin_with_key(
+        self: &Arc<Self>,
+        key: &str,
         inbound: Inbound,
         flow: Flow,
         settings: &Settings,
@@ -66,6 +80,8 @@ impl Pipeline {
             Err(failure) => return Err((failure, flow)),
         };
         flow.named(&model.trace);
+        // Before anything is changed: what a client sends again and again must stay recognisable.
+        let sticky = self.dispatcher.leases.sticky_key(key, &conversation);
         model.apply(&mut conversation);
         let prepared = self.media.prepare(conversation, wishes(&model, settings, false)).await;
         flow.notices(&prepared.notices);
@@ -86,6 +102,7 @@ impl Pipeline {
         }
         let plan = rounds::prepare(&mut conversation, &settings.tools, &mut notices);
         flow.notices(&notices);
+        let thread = thread(&conversation);
         let context = context(&model, &conversation, settings);
         let conversation = Arc::new(conversation);
         let built = {
@@ -99,7 +116,11 @@ impl Pipeline {
             built,
             invocation: uuid::Uuid::new_v4().to_string(),
             retries: settings.limits.retries,
+            spare: settings.limits.attempts.saturating_sub(1),
             only,
+            tags: options.account_tags.as_slice().into(),
+            sticky,
+            thread,
             tried: Vec::new(),
             attempts: 0,
             last: None,
@@ -136,19 +157,19 @@ impl Pipeline {
     }
 
     /// The accounts whose models count: real ones, or the demo account while there is no real one.
-    pub(crate) fn pool(&self) -> Vec<Arc<Account>> {
+    pub(crate) fn pool(&self) -> Arc<Vec<Arc<Account>>> {
         self.roster.pool()
     }
 
     /// Asks for the lists that are missing or old. One account after the other; failures are logged and tried again later.
     pub(crate) async fn learn_models(&self) {
         let _one = self.listing.lock().await;
-        for account in self.pool() {
+        for account in self.pool().iter() {
             if account.stopped.is_some() || !self.catalog.wants(&account.id) {
                 continue;
             }
-            let listed = match self.dispatcher.token(&account).await {
-                Ok(token) => self.dispatcher.upstream.models(&account, &token).await.map_err(|error| error.to_string()),
+            let listed = match self.dispatcher.token(account).await {
+                Ok(token) => self.dispatcher.upstream.models(account, &token).await.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
             match listed {
@@ -182,7 +203,7 @@ fn context(model: &Resolved, conversation: &Conversation, settings: &Settings) -
     let caching = if settings.models.prompt_caching { model.caching } else { Caching::default() };
     BuildContext {
         model_id: model.id.clone(),
-        conversation_id: conversation_id(conversation),
+        conversation_id: thread(conversation).to_string(),
         continuation_id: Some(uuid::Uuid::new_v4().to_string()),
         max_body_bytes: BODY_NOTICE,
         prompt_thinking: model.fields_schema.is_none(),
@@ -201,11 +222,11 @@ fn wishes(model: &Resolved, settings: &Settings, counting: bool) -> Wishes {
     Wishes { images: model.images, documents: model.documents, settings: settings.media.clone(), counting }
 }
 
-/// Stable for a client's session, random without one.
-fn conversation_id(conversation: &Conversation) -> String {
+/// What the conversation's ids are made from: stable for a client's session, random without one.
+fn thread(conversation: &Conversation) -> uuid::Uuid {
     match &conversation.session {
-        Some(session) => uuid::Uuid::new_v5(&SESSIONS, session.as_bytes()).to_string(),
-        None => uuid::Uuid::new_v4().to_string(),
+        Some(session) => uuid::Uuid::new_v5(&SESSIONS, session.as_bytes()),
+        None => uuid::Uuid::new_v4(),
     }
 }
 

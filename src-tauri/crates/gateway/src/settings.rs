@@ -1,6 +1,7 @@
 //! Every setting, said once: name, meaning, default, bounds. The file format, the admin API's schema, the form and the
 //! command line follow from here. One file per section.
 
+mod accounts;
 pub(crate) mod check;
 mod limits;
 mod listener;
@@ -16,6 +17,7 @@ mod startup;
 pub(crate) mod store;
 mod tools;
 
+pub use accounts::AccountSettings;
 pub use limits::LimitSettings;
 pub use listener::ListenerSettings;
 pub use login::LoginSettings;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub tools: ToolSettings,
     /// Pictures and documents.
     pub media: MediaSettings,
+    /// Which account serves.
+    pub accounts: AccountSettings,
     /// The way to the internet.
     pub network: NetworkSettings,
     /// How sign-in pages are opened.
@@ -78,6 +82,7 @@ impl Settings {
         self.responses.check(&mut errors);
         self.tools.check(&mut errors);
         self.media.check(&mut errors);
+        self.accounts.check(&mut errors);
         self.network.check(&mut errors);
         self.login.check(&mut errors);
         errors.fields
@@ -95,6 +100,10 @@ pub fn paths() -> Vec<String> {
     }
     paths
 }
+
+/// Settings that have another path than they had: the old one, still read from files, flags and the environment, and the new
+/// one.
+pub(crate) const MOVED: [(&str, &str); 1] = [("limits.accountConcurrency", "accounts.concurrency")];
 
 /// The environment variable of a setting: `listener.maxConnections` is `KIRO_PROXY__LISTENER__MAX_CONNECTIONS`.
 pub fn environment_name(path: &str) -> String {

@@ -10,7 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::credential::{SecretId, open_store};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::demo::Demo;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::{Dispatcher, Repeats};
 use crate::error::{OpenError, Problem, ProblemCode};
 use crate::flow::Flows;
 use crate::http::body::Budget;
@@ -35,7 +35,6 @@ use crate::upstream::http::{Http, extra_roots};
 use crate::upstream::identity::sign_in::SignIn;
 use crate::upstream::identity::{AgentNames, HttpIdentity, Identity};
 use crate::upstream::kiro::Kiro;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -122,11 +121,12 @@ impl Gateway {
         let saved = |error: &dyn std::fmt::Display, action: String| OpenError::Saved(format!("{error}. {action}"));
         let roster = Roster::open(Arc::clone(&dir)).map_err(|error| saved(&error, error.action()))?;
         let roster = Arc::new(roster);
-        let concurrency = now.limits.account_concurrency as usize;
+        let concurrency = now.accounts.concurrency as usize;
         let leases = Arc::new(Leases::new(Arc::clone(&roster), Arc::clone(&clock), concurrency));
+        leases.follow(now.accounts.rules());
         let internal = |error: &dyn std::fmt::Display| OpenError::Internal(error.to_string());
         let http = Http::new(options.endpoints.clone()).map_err(|error| internal(&error))?;
-        let http = Arc::new(http.with_credentials(credentials.clone()));
+        let http = Arc::new(http.with_credentials(credentials.clone()).with_login(options.proxy_login.clone()));
         follow_network(&http, &now.network).await;
         let names = AgentNames::default();
         let tasks = TaskTracker::new();
@@ -165,7 +165,7 @@ impl Gateway {
             catalog: Arc::clone(&catalog),
             clock: Arc::clone(&clock),
             demo: Some(Arc::clone(&demo)),
-            rungs: Mutex::new(HashMap::new()),
+            repeats: Repeats::default(),
         });
         let upstream = Arc::clone(&dispatcher.upstream);
         let inquiry = Inquiry::new(Arc::clone(&dispatcher));
@@ -359,7 +359,7 @@ impl Gateway {
             }
             let snapshot = changes.borrow_and_update().clone();
             self.parts.telemetry.set_level(snapshot.settings.logs.level);
-            self.parts.book.leases.set_limit(snapshot.settings.limits.account_concurrency as usize);
+            self.parts.book.leases.follow(snapshot.settings.accounts.rules());
             self.parts.kept.follow(&snapshot.settings.responses).await;
             if snapshot.settings.network != network {
                 network.clone_from(&snapshot.settings.network);

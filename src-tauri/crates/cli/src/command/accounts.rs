@@ -11,13 +11,15 @@ use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
 
 pub(crate) fn output(command: &Accounts) -> Output {
-    let (Accounts::Import(Import { json, .. })
-    | Accounts::Scan(Scan { json, .. })
-    | Accounts::Add(Add { json, .. })
-    | Accounts::Export(Export { json, .. })
-    | Accounts::List(json)
-    | Accounts::Remove { json, .. }) = command;
-    Output::json_when(json.json)
+    match command {
+        Accounts::Import(Import { json, .. })
+        | Accounts::Scan(Scan { json, .. })
+        | Accounts::Add(Add { json, .. })
+        | Accounts::Export(Export { json, .. })
+        | Accounts::List(json)
+        | Accounts::Remove { json, .. } => Output::json_when(json.json),
+        Accounts::Changes(changes) => super::account_changes::output(changes),
+    }
 }
 
 pub(crate) async fn run(client: &AdminClient, command: &Accounts) -> Result<Exit, Trouble> {
@@ -32,6 +34,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Accounts) -> Result<Exit
             print_list(&answer, output);
             Ok(Exit::Ok)
         }
+        Accounts::Changes(changes) => super::account_changes::run(client, changes).await,
         Accounts::Remove { account, .. } => {
             let accounts = client.call(Method::GET, "/api/accounts", None).await?;
             let id = find(list(&accounts, "accounts"), account, "label", "account")?;
@@ -61,7 +64,12 @@ fn print_list(answer: &Value, output: Output) {
             let demo = account.get("demo").and_then(Value::as_bool).unwrap_or_default();
             let enabled = account.get("enabled").and_then(Value::as_bool).unwrap_or(true);
             let state = if enabled { member(account, "state.kind") } else { "disabled".to_owned() };
-            let note = if demo { "answers are simulated".to_owned() } else { member(account, "state.reason") };
+            let until = account.pointer("/state/until");
+            let note = match until {
+                _ if demo => "answers are simulated".to_owned(),
+                Some(until) => format!("until {}", print::moment(Some(until))),
+                None => member(account, "state.reason"),
+            };
             vec![
                 member(account, "id"),
                 member(account, "label"),

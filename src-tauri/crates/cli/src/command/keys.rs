@@ -88,6 +88,11 @@ fn patch(change: &KeyChange, mut options: Value) -> Result<Value, Trouble> {
     } else if !change.rules.is_empty() {
         options["modelRules"] = change.rules.iter().map(|rule| rule_of(rule)).collect::<Result<Vec<_>, _>>()?.into();
     }
+    if change.no_account_tags {
+        options["accountTags"] = json!([]);
+    } else if !change.account_tags.is_empty() {
+        options["accountTags"] = change.account_tags.clone().into();
+    }
     let mut body = json!({ "options": options });
     if let Some(name) = &change.name {
         body["name"] = name.as_str().into();
@@ -120,7 +125,12 @@ fn options_words(key: &Value) -> String {
         1 => Some("1 rule".to_owned()),
         several => Some(format!("{several} rules")),
     };
-    let words: Vec<String> = start.then(|| "buffered start".to_owned()).into_iter().chain(rules).collect();
+    let tags = key.pointer("/options/accountTags").and_then(Value::as_array).filter(|tags| !tags.is_empty());
+    let tags = tags.map(|tags| {
+        let tags: Vec<&str> = tags.iter().filter_map(Value::as_str).collect();
+        format!("accounts of {}", tags.join(", "))
+    });
+    let words: Vec<String> = start.then(|| "buffered start".to_owned()).into_iter().chain(rules).chain(tags).collect();
     if words.is_empty() { "-".to_owned() } else { words.join(", ") }
 }
 
@@ -172,7 +182,14 @@ mod tests {
     use super::*;
 
     fn change() -> KeyChange {
-        KeyChange { name: None, buffered_start: None, rules: Vec::new(), no_rules: false }
+        KeyChange {
+            name: None,
+            buffered_start: None,
+            rules: Vec::new(),
+            no_rules: false,
+            account_tags: Vec::new(),
+            no_account_tags: false,
+        }
     }
 
     #[test]

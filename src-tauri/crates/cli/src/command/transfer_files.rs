@@ -58,7 +58,7 @@ fn resolve(folder: Option<&Path>, name: &str) -> Option<PathBuf> {
 }
 
 /// A file's text; `-` is standard input. A database of kiro-cli or Amazon Q becomes a token file of the same login.
-fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
     let refuse = |reason: String| {
         Trouble::new(
             Exit::Failure,

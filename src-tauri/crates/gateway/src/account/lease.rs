@@ -1,17 +1,24 @@
 //! The right to use an account for one request, given back by dropping it, and the conditions of all accounts.
+//!
+//! Promises: an account never serves more requests at once than the settings allow; who waits is served in order; a lease that
+//! is dropped anywhere gives its place back; choosing allocates nothing per account. `table` keeps what is known, `queue`
+//! the waiting requests, `selection` makes the choice.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod model_pause;
+mod queue;
+mod table;
+
+use super::selection::{LeaseRequest, NoAccount, QuotaGlance, SelectionRules};
+use super::sticky::Sticky;
+use super::{Account, AccountId, AccountState, Roster, RosterError, Signal, StickyKey, Stopped, StoppedKind};
+use crate::clock::{Clock, Timestamp};
+pub use model_pause::ModelPause;
+use queue::{Handover, Queue, Taken};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::Notify;
-
-use super::selection::{Candidate, choose};
-use super::{
-    Account, AccountId, AccountState, LeaseRequest, NoAccount, Roster, RosterError, Signal, Stopped, StoppedKind,
-};
-use crate::clock::{Clock, Timestamp};
+pub use table::LastFailure;
+use table::Table;
+use tokio::sync::broadcast;
 
 /// How a request that held a lease ended, seen from the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +31,11 @@ pub enum Outcome {
     Failed,
     /// Asked to slow down.
     Throttled {
+        /// How long the upstream asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The model has no capacity; the account is fine.
+    ModelBusy {
         /// How long the upstream asked to wait.
         retry_after: Option<Duration>,
     },
@@ -44,36 +56,27 @@ pub enum Outcome {
     },
 }
 
-#[derive(Debug)]
-struct Cell {
-    state: AccountState,
-    in_flight: usize,
-    last_success: Option<Timestamp>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    cells: Mutex<HashMap<AccountId, Cell>>,
-    released: Notify,
-}
-
-impl Shared {
-    fn cells(&self) -> MutexGuard<'_, HashMap<AccountId, Cell>> {
-        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+#[derive(Debug, Default)]
+struct State {
+    table: Table,
+    queue: Queue,
 }
 
 /// Gives out leases and keeps every account's condition.
 pub struct Leases {
     roster: Arc<Roster>,
     clock: Arc<dyn Clock>,
-    limit: AtomicUsize,
-    shared: Arc<Shared>,
+    state: Mutex<State>,
+    sticky: Sticky,
+    changes: broadcast::Sender<(AccountId, AccountState)>,
 }
+
+/// Changes of conditions that a slow listener may be behind.
+const CHANGES: usize = 1024;
 
 impl std::fmt::Debug for Leases {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Leases").field("shared", &self.shared).finish_non_exhaustive()
+        f.debug_struct("Leases").field("sticky", &self.sticky).finish_non_exhaustive()
     }
 }
 
@@ -90,120 +93,224 @@ pub struct Census {
     pub simulated: bool,
 }
 
+/// What an account did since the start, and what holds it back.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Record {
+    /// Requests under way.
+    pub in_flight: u32,
+    /// Requests it was chosen for.
+    pub requests: u64,
+    /// Attempts that failed.
+    pub errors: u64,
+    /// When it last answered.
+    pub last_success: Option<Timestamp>,
+    /// What last went wrong.
+    pub last_failure: Option<LastFailure>,
+    /// Models that have no capacity for it now.
+    pub model_pauses: Vec<ModelPause>,
+}
+
 impl Leases {
-    /// `limit` is how many requests may use one account at once (at least 1).
+    /// `limit` is how many requests may use one account at once (at least 1); [`Self::follow`] tells the other rules.
     pub fn new(roster: Arc<Roster>, clock: Arc<dyn Clock>, limit: usize) -> Self {
-        let shared = Arc::new(Shared { cells: Mutex::new(HashMap::new()), released: Notify::new() });
-        Self { roster, clock, limit: AtomicUsize::new(limit.max(1)), shared }
+        let concurrency = u32::try_from(limit.max(1)).unwrap_or(u32::MAX);
+        let rules = SelectionRules { concurrency, ..SelectionRules::default() };
+        let state = State { table: Table::new(rules), queue: Queue::default() };
+        Self {
+            roster,
+            clock,
+            state: Mutex::new(state),
+            sticky: Sticky::default(),
+            changes: broadcast::channel(CHANGES).0,
+        }
     }
 
-    /// Changes how many requests may use one account at once; leases already given stay.
-    pub fn set_limit(&self, limit: usize) {
-        self.limit.store(limit.max(1), Ordering::Relaxed);
-        self.shared.released.notify_waiters();
+    /// Follows the settings; leases already given stay.
+    pub fn follow(self: &Arc<Self>, rules: SelectionRules) {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        if state.table.rules != rules {
+            state.table.rules = rules;
+            state.table.retell(now);
+        }
+        self.serve_waiting(state, now);
+    }
+
+    /// Conditions as they change by what happens, not by time alone. Whoever falls behind misses the oldest ones.
+    pub fn changes(&self) -> broadcast::Receiver<(AccountId, AccountState)> {
+        self.changes.subscribe()
+    }
+
+    fn changed(&self, id: &AccountId, before: &AccountState, after: &AccountState) {
+        if before != after {
+            tracing::info!(account = %id, from = ?before, to = ?after, "account condition changed");
+            // An error means that nobody listens.
+            let _ = self.changes.send((id.clone(), after.clone()));
+        }
     }
 
     /// The accounts that may serve: see [`Roster::pool`].
-    pub fn pool(&self) -> Vec<Arc<Account>> {
+    pub fn pool(&self) -> Arc<Vec<Arc<Account>>> {
         self.roster.pool()
+    }
+
+    /// What a conversation is recognised by, so that it stays with one account. `key`: the client key it came with.
+    pub(crate) fn sticky_key(
+        &self,
+        key: &str,
+        conversation: &kiro_protocol::conversation::Conversation,
+    ) -> Option<StickyKey> {
+        self.sticky.key(key, conversation)
     }
 
     /// A lease now, or why not.
     pub fn lease(self: &Arc<Self>, request: &LeaseRequest) -> Result<Lease, NoAccount> {
         let now = self.clock.now();
-        let accounts = self.roster.list();
-        let mut cells = self.shared.cells();
-        let candidates: Vec<Candidate> = accounts
-            .iter()
-            .map(|account| {
-                let cell = cell(&mut cells, account);
-                cell.state = cell.state.clone().next(Signal::Tick, now);
-                Candidate {
-                    account: Arc::clone(account),
-                    state: cell.state.clone(),
-                    in_flight: cell.in_flight,
-                    last_success: cell.last_success,
-                }
-            })
-            .collect();
-        let at = choose(&candidates, request, self.limit.load(Ordering::Relaxed))?;
-        let account = Arc::clone(&candidates[at].account);
-        cell(&mut cells, &account).in_flight += 1;
-        drop(cells);
-        Ok(Lease { account, leases: Arc::clone(self), settled: false })
+        let mut state = self.books(now);
+        if !state.queue.is_empty() {
+            // Whoever waits comes first.
+            self.serve_waiting(state, now);
+            state = self.books(now);
+        }
+        let at = self.take(&mut state, request, now)?;
+        let account = Arc::clone(&state.table.row(at).account);
+        drop(state);
+        Ok(self.made(account, request))
     }
 
-    /// Like [`Self::lease`], but waits up to `patience` while all usable accounts are busy.
-    pub async fn lease_within(
-        self: &Arc<Self>,
-        request: &LeaseRequest,
-        patience: Duration,
-    ) -> Result<Lease, NoAccount> {
+    /// Like [`Self::lease`], but waits while all usable accounts are busy, in line, as long as the settings say.
+    pub async fn lease_in_turn(self: &Arc<Self>, request: &LeaseRequest) -> Result<Lease, NoAccount> {
+        let patience = match self.lease(request) {
+            Err(NoAccount::Busy) => self.books(self.clock.now()).table.rules.patience,
+            decided => return decided,
+        };
         let until = tokio::time::Instant::now() + patience;
+        let (number, mut comes) = self.books(self.clock.now()).queue.join(request.clone());
+        let _place_in_line = InLine { leases: self, number };
         loop {
-            let released = self.shared.released.notified();
-            tokio::pin!(released);
-            // Registered before looking, so that a release in between is not missed.
-            released.as_mut().enable();
-            match self.lease(request) {
-                Err(NoAccount::Busy) => {}
-                decided => return decided,
-            }
-            if tokio::time::timeout_at(until, released).await.is_err() {
-                return Err(NoAccount::Busy);
+            let now = self.clock.now();
+            // A place may have become free before this request stood in line, and pauses end without anybody telling.
+            self.serve_waiting(self.books(now), now);
+            let opening = self.books(now).table.next_opening(now);
+            let next = opening.map_or(until, |at| until.min(tokio::time::Instant::now() + at.since(now).max(TICK)));
+            match tokio::time::timeout_at(next, &mut comes).await {
+                Ok(Ok(lease)) => return Ok(lease),
+                // The line never drops a request that still waits.
+                Ok(Err(_)) => return Err(NoAccount::Busy),
+                Err(_) if next < until => {}
+                Err(_) => return Err(NoAccount::Busy),
             }
         }
+    }
+
+    /// When the first of the accounts that could serve is back, if all of them are out only for a time.
+    pub fn back_at(&self, request: &LeaseRequest) -> Option<Timestamp> {
+        let now = self.clock.now();
+        self.books(now).table.why(request, now).retry_at()
+    }
+
+    /// Saves which host answered this account, so that it is asked first after a restart as well. Blocks for a disk sync.
+    pub fn learn_host(&self, id: &AccountId, host: &str) -> Result<(), RosterError> {
+        self.roster.update(id, |account| account.learned_host = Some(host.to_owned())).map(|_| ())
     }
 
     /// The condition of an account now.
     pub fn state(&self, account: &Account) -> AccountState {
-        let mut cells = self.shared.cells();
-        let cell = cell(&mut cells, account);
-        cell.state = cell.state.clone().next(Signal::Tick, self.clock.now());
-        cell.state.clone()
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        match state.table.at(&account.id) {
+            Some(at) => state.table.state(at, now),
+            None => table::initial(account),
+        }
+    }
+
+    /// What an account did since the start. `None` when there is no such account.
+    pub fn record(&self, id: &AccountId) -> Option<Record> {
+        let now = self.clock.now();
+        let state = self.books(now);
+        let at = state.table.at(id)?;
+        let row = state.table.row(at);
+        Some(Record {
+            in_flight: state.table.in_flight(at),
+            requests: row.requests,
+            errors: row.errors,
+            last_success: row.last_success,
+            last_failure: row.last_failure.clone(),
+            model_pauses: row.pauses.list(now),
+        })
     }
 
     /// How many accounts there are and could serve.
     pub fn census(&self) -> Census {
-        let accounts = self.roster.list();
-        let any_real = accounts.iter().any(|account| !account.is_demo());
-        accounts.iter().fold(
-            Census { simulated: !any_real && !accounts.is_empty(), ..Census::default() },
-            |sum, account| {
-                let in_pool = account.is_demo() != any_real;
-                let usable = in_pool && self.state(account).admits(0);
-                Census {
-                    total: sum.total + 1,
-                    usable: sum.usable + usize::from(usable),
-                    demo: sum.demo + usize::from(account.is_demo()),
-                    ..sum
-                }
-            },
-        )
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        let any_real = state.table.rows().iter().any(|row| !row.account.is_demo());
+        let total = state.table.rows().len();
+        let mut census = Census { total, simulated: !any_real && total > 0, ..Census::default() };
+        for at in 0..total {
+            let usable = state.table.state(at, now).admits(0);
+            let demo = state.table.row(at).account.is_demo();
+            census.demo += usize::from(demo);
+            census.usable += usize::from(usable && demo != any_real);
+        }
+        census
+    }
+
+    /// What is known of an account's quota; `None` when nothing is.
+    pub fn set_quota(self: &Arc<Self>, id: &AccountId, quota: Option<QuotaGlance>) {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        let Some(at) = state.table.at(id) else { return };
+        state.table.set_quota(at, quota, now);
+        self.serve_waiting(state, now);
+    }
+
+    /// Takes the credits of an answer off what is known to be left, until the quota is asked for again.
+    pub fn spend(&self, id: &AccountId, credits: f64) {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        if let Some(at) = state.table.at(id) {
+            state.table.spend(at, credits, now);
+        }
+    }
+
+    /// Notes an attempt that failed, for people to see.
+    pub fn note_failure(&self, id: &AccountId, code: &str, message: &str) {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        let Some(at) = state.table.at(id) else { return };
+        state.table.change(at, now, |row| {
+            row.errors += 1;
+            row.last_failure = Some(LastFailure { at: now, code: code.to_owned(), message: message.to_owned() });
+        });
     }
 
     /// Tells what happened to an account. A stop that needs a person is also saved in the roster, so that a restart does
-    /// not try the account again; so is its end.
-    pub fn signal(&self, id: &AccountId, signal: Signal) -> Result<(), RosterError> {
-        let Some(account) = self.roster.get(id) else {
-            self.shared.cells().remove(id);
-            return Ok(());
-        };
+    /// not try the account again; so is its end. Blocks for a disk sync then.
+    pub fn signal(self: &Arc<Self>, id: &AccountId, signal: Signal) -> Result<(), RosterError> {
         let now = self.clock.now();
-        let (before, after) = {
-            let mut cells = self.shared.cells();
-            let cell = cell(&mut cells, &account);
-            let before = cell.state.clone();
-            if signal == Signal::Succeeded {
-                cell.last_success = Some(now);
+        let mut state = self.books(now);
+        let Some(at) = state.table.at(id) else { return Ok(()) };
+        let account = Arc::clone(&state.table.row(at).account);
+        let (before, after) = state.table.change(at, now, |row| {
+            let before = row.state.clone();
+            match &signal {
+                Signal::Succeeded => row.last_success = Some(now),
+                Signal::Restored | Signal::LoggedIn | Signal::Enable => row.pauses.clear(),
+                Signal::Tick
+                | Signal::Failed
+                | Signal::Throttled { .. }
+                | Signal::QuotaUsedUp { .. }
+                | Signal::GrantRejected { .. }
+                | Signal::SuspendedUpstream { .. }
+                | Signal::OwnerSwitched { .. }
+                | Signal::Disable => {}
             }
-            cell.state = before.clone().next(signal, now);
-            (before, cell.state.clone())
-        };
-        self.shared.released.notify_waiters();
-        if before != after {
-            tracing::info!(account = %id, from = ?before, to = ?after, "account condition changed");
-        }
+            row.state = before.clone().next(signal, now);
+            (before, row.state.clone())
+        });
+        self.serve_waiting(state, now);
+        self.changed(id, &before, &after);
         let stopped = match &after {
             AccountState::NeedsLogin { reason } => Some((StoppedKind::NeedsLogin, reason)),
             AccountState::Suspended { reason } => Some((StoppedKind::Suspended, reason)),
@@ -223,61 +330,138 @@ impl Leases {
         Ok(())
     }
 
-    /// Switches an account on or off, in the roster and at once. `Ok(None)` when there is no such account.
-    pub fn set_enabled(&self, id: &AccountId, enabled: bool) -> Result<Option<Arc<Account>>, RosterError> {
+    /// Switches an account on or off, in the roster and at once. `Ok(None)` when there is no such account. Blocks for a disk
+    /// sync.
+    pub fn set_enabled(self: &Arc<Self>, id: &AccountId, enabled: bool) -> Result<Option<Arc<Account>>, RosterError> {
+        let before = {
+            let books = self.books(self.clock.now());
+            books.table.at(id).map(|at| books.table.row(at).state.clone())
+        };
         let account = self.roster.update(id, |account| account.enabled = enabled)?;
-        if let Some(account) = &account {
-            let mut cells = self.shared.cells();
-            let cell = cell(&mut cells, account);
-            cell.state = initial(account);
+        if let (Some(account), Some(before)) = (&account, before) {
+            let now = self.clock.now();
+            let mut state = self.books(now);
+            if let Some(at) = state.table.at(id) {
+                let after = table::initial(account);
+                state.table.change(at, now, |row| row.state = after.clone());
+                self.changed(id, &before, &after);
+            }
+            self.serve_waiting(state, now);
         }
-        self.shared.released.notify_waiters();
         Ok(account)
     }
 
-    /// Forgets the condition of an account that was removed, or lets a re-added one start afresh.
-    pub fn forget(&self, id: &AccountId) {
-        let mut cells = self.shared.cells();
-        // Leases that are still out count until they come back.
-        match cells.get_mut(id) {
-            Some(cell) if cell.in_flight > 0 => cell.state = AccountState::READY,
-            Some(_) => {
-                cells.remove(id);
-            }
-            None => {}
+    /// Forgets the condition of an account that was removed, or lets a re-added one start afresh. Leases that are still out
+    /// count until they come back.
+    pub fn forget(self: &Arc<Self>, id: &AccountId) {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        if let Some(at) = state.table.at(id) {
+            state.table.set_quota(at, None, now);
+            state.table.change(at, now, |row| {
+                row.state = table::initial(&row.account);
+                row.pauses.clear();
+                row.last_failure = None;
+            });
         }
-        drop(cells);
-        self.shared.released.notify_waiters();
+        self.serve_waiting(state, now);
     }
 
-    fn release(&self, id: &AccountId) {
-        let mut cells = self.shared.cells();
-        if let Some(cell) = cells.get_mut(id) {
-            cell.in_flight = cell.in_flight.saturating_sub(1);
+    /// A request came to its end on this account; its place goes to whoever waits for one.
+    fn release(self: &Arc<Self>, id: &AccountId) {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        let Some(at) = state.table.give_back(id) else { return };
+        if state.queue.is_empty() {
+            return;
         }
-        drop(cells);
-        self.shared.released.notify_waiters();
+        let mut handovers = Vec::new();
+        let State { table, queue } = &mut *state;
+        queue.serve(
+            |request| {
+                if table.take_at(at, request, now) {
+                    Taken::Account(Arc::clone(&table.row(at).account))
+                } else {
+                    Taken::NotThis
+                }
+            },
+            &mut handovers,
+        );
+        drop(state);
+        self.deliver(handovers);
+    }
+
+    /// Gives places to everybody in line who can be served now, in order.
+    fn serve_waiting(self: &Arc<Self>, mut state: MutexGuard<'_, State>, now: Timestamp) {
+        if state.queue.is_empty() {
+            return;
+        }
+        let mut handovers = Vec::new();
+        let State { table, queue } = &mut *state;
+        queue.serve(
+            |request| match self.choice(table, request, now) {
+                Ok(at) => Taken::Account(Arc::clone(&table.row(at).account)),
+                Err(_) if table.is_full(now) => Taken::NothingLeft,
+                Err(_) => Taken::NotThis,
+            },
+            &mut handovers,
+        );
+        drop(state);
+        self.deliver(handovers);
+    }
+
+    fn deliver(self: &Arc<Self>, handovers: Vec<Handover>) {
+        for handover in handovers {
+            let lease = self.made(Arc::clone(&handover.account), &handover.request);
+            handover.deliver(lease);
+        }
+    }
+
+    fn take(&self, state: &mut State, request: &LeaseRequest, now: Timestamp) -> Result<usize, NoAccount> {
+        self.choice(&mut state.table, request, now)
+    }
+
+    /// The account that the session is bound to while it can serve, else the one that the strategy chooses.
+    fn choice(&self, table: &mut Table, request: &LeaseRequest, now: Timestamp) -> Result<usize, NoAccount> {
+        let bound = request.sticky.and_then(|key| self.sticky.get(key).map(|id| (key, id)));
+        if let Some((key, id)) = &bound
+            && table.is_out(id, now)
+        {
+            self.sticky.release(*key, id);
+        }
+        table.take(request, bound.as_ref().map(|(_, id)| id), now)
+    }
+
+    fn made(self: &Arc<Self>, account: Arc<Account>, request: &LeaseRequest) -> Lease {
+        Lease {
+            account,
+            leases: Arc::clone(self),
+            model: request.model.clone(),
+            sticky: request.sticky,
+            settled: false,
+        }
+    }
+
+    /// The books, in step with the roster.
+    fn books(&self, now: Timestamp) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.table.sync(&self.roster.list(), now);
+        state
     }
 }
 
-fn cell<'a>(cells: &'a mut HashMap<AccountId, Cell>, account: &Account) -> &'a mut Cell {
-    cells.entry(account.id.clone()).or_insert_with(|| Cell {
-        state: initial(account),
-        in_flight: 0,
-        last_success: None,
-    })
+/// Shortest wait for a pause that ends: clocks differ by a little.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A place in the line, left by dropping it.
+struct InLine<'a> {
+    leases: &'a Leases,
+    number: u64,
 }
 
-/// The condition that the roster remembers.
-fn initial(account: &Account) -> AccountState {
-    match (&account.stopped, account.enabled) {
-        (_, false) => AccountState::Disabled,
-        (Some(stopped), true) => match stopped.kind {
-            StoppedKind::NeedsLogin => AccountState::NeedsLogin { reason: stopped.reason.clone() },
-            StoppedKind::Suspended => AccountState::Suspended { reason: stopped.reason.clone() },
-            StoppedKind::OwnerSwitched => AccountState::OwnerSwitched { reason: stopped.reason.clone() },
-        },
-        (None, true) => AccountState::READY,
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.leases.state.lock().unwrap_or_else(PoisonError::into_inner).queue.leave(self.number);
     }
 }
 
@@ -286,6 +470,8 @@ pub struct Lease {
     /// The account as it was when leased.
     pub account: Arc<Account>,
     leases: Arc<Leases>,
+    model: Option<Arc<str>>,
+    sticky: Option<StickyKey>,
     settled: bool,
 }
 
@@ -296,20 +482,71 @@ impl std::fmt::Debug for Lease {
 }
 
 impl Lease {
-    /// Ends the lease and tells how it went.
+    /// Ends the lease and tells how it went. A success binds the session to the account, trouble ends the binding.
     pub fn settle(mut self, outcome: Outcome) {
         self.settled = true;
+        let id = &self.account.id;
+        if let Some(key) = self.sticky {
+            match &outcome {
+                Outcome::Succeeded => {
+                    let spans = self.leases.spans();
+                    self.leases.sticky.bind(key, id, spans);
+                }
+                Outcome::NoVerdict | Outcome::Failed => {}
+                Outcome::Throttled { .. }
+                | Outcome::ModelBusy { .. }
+                | Outcome::QuotaUsedUp { .. }
+                | Outcome::Suspended { .. }
+                | Outcome::NeedsLogin { .. } => self.leases.sticky.release(key, id),
+            }
+        }
         let signal = match outcome {
             Outcome::NoVerdict => return,
-            Outcome::Succeeded => Signal::Succeeded,
+            Outcome::ModelBusy { retry_after } => return self.leases.pause_model(id, self.model.as_ref(), retry_after),
+            Outcome::Succeeded => {
+                self.leases.end_model_pause(id, self.model.as_deref());
+                Signal::Succeeded
+            }
             Outcome::Failed => Signal::Failed,
             Outcome::Throttled { retry_after } => Signal::Throttled { retry_after },
-            Outcome::QuotaUsedUp { resets_at } => Signal::QuotaUsedUp { resets_at },
+            Outcome::QuotaUsedUp { resets_at } => {
+                Signal::QuotaUsedUp { resets_at: resets_at.or_else(|| self.leases.quota_reset(id)) }
+            }
             Outcome::Suspended { reason } => Signal::SuspendedUpstream { reason },
             Outcome::NeedsLogin { reason } => Signal::GrantRejected { reason },
         };
-        if let Err(error) = self.leases.signal(&self.account.id, signal) {
-            tracing::error!(account = %self.account.id, %error, "the account's condition is known but could not be saved");
+        if let Err(error) = self.leases.signal(id, signal) {
+            tracing::error!(account = %id, %error, "the account's condition is known but could not be saved");
+        }
+    }
+}
+
+impl Leases {
+    fn spans(&self) -> (Duration, Duration) {
+        let rules = &self.books(self.clock.now()).table.rules;
+        (rules.sticky, rules.sticky_hash)
+    }
+
+    /// When the quota comes back, as the last look at it said.
+    fn quota_reset(&self, id: &AccountId) -> Option<Timestamp> {
+        let books = self.books(self.clock.now());
+        books.table.row(books.table.at(id)?).quota?.resets_at
+    }
+
+    fn pause_model(&self, id: &AccountId, model: Option<&Arc<str>>, asked: Option<Duration>) {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        if let (Some(at), Some(model)) = (state.table.at(id), model) {
+            state.table.change(at, now, |row| row.pauses.pause(model, asked, now));
+            tracing::info!(account = %id, %model, "the model pauses on this account");
+        }
+    }
+
+    fn end_model_pause(&self, id: &AccountId, model: Option<&str>) {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        if let (Some(at), Some(model)) = (state.table.at(id), model) {
+            state.table.change(at, now, |row| row.pauses.end(model));
         }
     }
 }

@@ -73,32 +73,46 @@ struct Version {
 #[derive(Debug)]
 pub struct Roster {
     dir: Arc<DataDir>,
-    snapshot: ArcSwap<Vec<Arc<Account>>>,
+    snapshot: ArcSwap<Lists>,
     writer: Mutex<()>,
+}
+
+/// The list, and the part of it that may serve.
+#[derive(Debug)]
+struct Lists {
+    all: Arc<Vec<Arc<Account>>>,
+    pool: Arc<Vec<Arc<Account>>>,
+}
+
+impl Lists {
+    fn new(all: Vec<Arc<Account>>) -> Self {
+        let any_real = all.iter().any(|account| !account.is_demo());
+        let serves = |account: &&Arc<Account>| account.enabled && account.is_demo() != any_real;
+        let pool = all.iter().filter(serves).cloned().collect();
+        Self { all: Arc::new(all), pool: Arc::new(pool) }
+    }
 }
 
 impl Roster {
     /// Reads the list.
     pub fn open(dir: Arc<DataDir>) -> Result<Self, RosterError> {
         let accounts = load(&dir)?;
-        Ok(Self { dir, snapshot: ArcSwap::from_pointee(accounts), writer: Mutex::new(()) })
+        Ok(Self { dir, snapshot: ArcSwap::from_pointee(Lists::new(accounts)), writer: Mutex::new(()) })
     }
 
     /// The accounts that may serve: real ones that are switched on, or the demo account while there is no real one.
-    pub fn pool(&self) -> Vec<Arc<Account>> {
-        let all = self.list();
-        let any_real = all.iter().any(|account| !account.is_demo());
-        all.iter().filter(|account| account.enabled && account.is_demo() != any_real).cloned().collect()
+    pub fn pool(&self) -> Arc<Vec<Arc<Account>>> {
+        Arc::clone(&self.snapshot.load().pool)
     }
 
     /// The accounts now.
     pub fn list(&self) -> Arc<Vec<Arc<Account>>> {
-        self.snapshot.load_full()
+        Arc::clone(&self.snapshot.load().all)
     }
 
     /// One account.
     pub fn get(&self, id: &AccountId) -> Option<Arc<Account>> {
-        self.snapshot.load().iter().find(|account| account.id == *id).cloned()
+        self.snapshot.load().all.iter().find(|account| account.id == *id).cloned()
     }
 
     /// Adds an account, or replaces the one with the same id in its place. Blocks for a disk sync.
@@ -142,12 +156,12 @@ impl Roster {
     /// Applies `work` to a copy, saves the copy, then publishes it. `None` from `work` changes nothing.
     fn change<T>(&self, work: impl FnOnce(&mut Vec<Arc<Account>>) -> Option<T>) -> Result<Option<T>, RosterError> {
         let _one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut list = Vec::clone(&self.snapshot.load());
+        let mut list = Vec::clone(&self.snapshot.load().all);
         let Some(result) = work(&mut list) else { return Ok(None) };
         let stored = Stored { schema: SCHEMA, accounts: list };
         let text = serde_json::to_vec_pretty(&stored).map_err(std::io::Error::other)?;
         self.dir.replace(FILE, &text)?;
-        self.snapshot.store(Arc::new(stored.accounts));
+        self.snapshot.store(Arc::new(Lists::new(stored.accounts)));
         Ok(Some(result))
     }
 }

@@ -1,163 +1,232 @@
-//! Which account serves a request. A pure choice over what is known now; `Leases` does the bookkeeping.
+//! Which account serves a request: a pure choice over what is known now, without locks, clock or allocation. `Leases` keeps
+//! the books.
 //!
 //! The demo account is no member of the pool: it is considered only while no real account is present at all.
 
-use std::sync::Arc;
+mod reason;
 
-use super::{Account, AccountId, AccountState};
+pub use reason::NoAccount;
+pub(super) use reason::{Standing, why_none};
+
+use super::AccountId;
+use super::sticky::StickyKey;
 use crate::clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How an account is chosen among those that can serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Strategy {
+    /// The one with the most quota left; among equals the one with the fewest requests.
+    #[default]
+    MostQuota,
+    /// One after the other.
+    RoundRobin,
+    /// The one that served the fewest requests.
+    FewestRequests,
+    /// The one with the lowest priority number; the next one while it cannot serve.
+    Priority,
+    /// Always the first one by priority and age; no other while it cannot serve.
+    Single,
+}
+
+/// What the settings say about the choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectionRules {
+    /// How an account is chosen.
+    pub strategy: Strategy,
+    /// Only this one, when a person chose it.
+    pub only: Option<AccountId>,
+    /// How many requests may use one account at once (at least 1).
+    pub concurrency: u32,
+    /// How long a request waits while every account that could serve is busy.
+    pub patience: Duration,
+    /// How long a client's session stays with an account.
+    pub sticky: Duration,
+    /// The same for a conversation whose client names no session.
+    pub sticky_hash: Duration,
+    /// Accounts rest when less of their quota is left, in percent.
+    pub floor_percent: u32,
+}
+
+impl Default for SelectionRules {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::MostQuota,
+            only: None,
+            concurrency: 2,
+            patience: Duration::from_secs(30),
+            sticky: Duration::from_secs(60 * 60),
+            sticky_hash: Duration::from_secs(60),
+            floor_percent: 0,
+        }
+    }
+}
+
+/// What is known of an account's quota, as far as the choice cares.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuotaGlance {
+    /// Credits left, 0 or more.
+    pub left: f64,
+    /// The same in percent of all, 0 to 100.
+    pub left_percent: f64,
+    /// When the quota comes back; what is known is not believed after that.
+    pub resets_at: Option<Timestamp>,
+    /// True when further requests are paid extra and the person does not want that.
+    pub blocked: bool,
+}
 
 /// What a request asks of an account.
 #[derive(Debug, Clone, Default)]
 pub struct LeaseRequest {
     /// Accounts that this request has already tried.
     pub exclude: Vec<AccountId>,
-    /// Only this account, when set.
+    /// Only this account, when set: a person tries it out. Wins over the settings and over `among`.
     pub only: Option<AccountId>,
-    /// Only these accounts, when set: those that are offered the model. Says nothing when `only` does.
-    pub among: Option<Vec<AccountId>>,
+    /// Only these accounts, when set: those that are offered the model.
+    pub among: Option<Arc<HashSet<AccountId>>>,
+    /// The model, for accounts on which it is pausing.
+    pub model: Option<Arc<str>>,
+    /// Only accounts with one of these tags; empty allows all.
+    pub tags: Arc<[String]>,
+    /// The session or conversation that should stay with one account.
+    pub sticky: Option<StickyKey>,
 }
 
-/// Why no account can serve now.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoAccount {
-    /// There is none at all.
-    #[error("no account has been added yet")]
-    Empty,
-    /// Every account that could serve is at its limit of concurrent requests.
-    #[error("every usable account is busy")]
-    Busy,
-    /// All are pausing; the earliest is back then.
-    #[error("every account is pausing")]
-    CoolingDown {
-        /// When the first one is back.
-        until: Timestamp,
-    },
-    /// All quotas are used up; the earliest is back then.
-    #[error("the quota of every account is used up")]
-    Exhausted {
-        /// When the first one is back.
-        until: Timestamp,
-    },
-    /// They need a person to sign in again.
-    #[error("every account needs a new sign-in")]
-    NeedsLogin,
-    /// The upstream suspended them.
-    #[error("every account was suspended by the upstream")]
-    Suspended,
-    /// A person switched all of them off.
-    #[error("every account is switched off")]
-    Disabled,
-    /// This request has tried all of them.
-    #[error("every usable account has been tried")]
-    AllTried,
-    /// None of the accounts that are offered the model is there any more.
-    #[error("no account is offered this model")]
-    NotOffered,
-    /// The account asked for is not there.
-    #[error("there is no such account")]
-    Unknown,
-}
-
-impl NoAccount {
-    /// Stable code for the admin API and the flow record.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Empty => "no_account",
-            Self::Busy => "accounts_busy",
-            Self::CoolingDown { .. } => "accounts_cooling_down",
-            Self::Exhausted { .. } => "accounts_exhausted",
-            Self::NeedsLogin => "accounts_need_login",
-            Self::Suspended => "accounts_suspended",
-            Self::Disabled => "accounts_disabled",
-            Self::AllTried => "accounts_all_tried",
-            Self::NotOffered => "accounts_without_model",
-            Self::Unknown => "account_unknown",
-        }
-    }
-
-    /// When it is worth trying again, where that is known.
-    pub fn retry_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::CoolingDown { until } | Self::Exhausted { until } => Some(*until),
-            Self::Empty
-            | Self::Busy
-            | Self::NeedsLogin
-            | Self::Suspended
-            | Self::Disabled
-            | Self::AllTried
-            | Self::NotOffered
-            | Self::Unknown => None,
-        }
-    }
-}
-
-/// An account as the choice sees it.
-#[derive(Debug, Clone)]
+/// An account as the choice sees it. Small and without pointers: a thousand of them fit into the nearest cache.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candidate {
-    pub(super) account: Arc<Account>,
-    pub(super) state: AccountState,
-    pub(super) in_flight: usize,
-    pub(super) last_success: Option<Timestamp>,
+    /// Not usable before this moment (milliseconds since the epoch); `i64::MAX` when a person has to act.
+    pub(super) open_at: i64,
+    /// When it was chosen last, as a running number.
+    pub(super) turn: u64,
+    /// Requests it served, or was credited with when it joined.
+    pub(super) served: u64,
+    pub(super) priority: i32,
+    /// Whole credits left; [`UNKNOWN`] where nothing is known.
+    pub(super) left: u32,
+    pub(super) in_flight: u32,
+    /// Member of the pool: real, or demo while there is no real one.
+    pub(super) pooled: bool,
+    /// One request at a time: it is tried out after a pause.
+    pub(super) probing: bool,
+    /// Some model is pausing on it.
+    pub(super) paused_models: bool,
 }
 
-/// Picks the fewest in flight; among equals the one that worked most recently, then the order they were added.
-pub(super) fn choose(candidates: &[Candidate], request: &LeaseRequest, limit: usize) -> Result<usize, NoAccount> {
-    if candidates.is_empty() {
-        return Err(NoAccount::Empty);
-    }
-    let any_real = candidates.iter().any(|candidate| !candidate.account.is_demo());
-    let pool: Vec<usize> = match &request.only {
-        Some(id) => (0..candidates.len()).filter(|at| candidates[*at].account.id == *id).collect(),
-        None => (0..candidates.len()).filter(|at| candidates[*at].account.is_demo() != any_real).collect(),
-    };
-    if pool.is_empty() {
-        return Err(NoAccount::Unknown);
-    }
-    let pool: Vec<usize> = match (&request.only, &request.among) {
-        (None, Some(among)) => pool.into_iter().filter(|at| among.contains(&candidates[*at].account.id)).collect(),
-        (Some(_), _) | (None, None) => pool,
-    };
-    if pool.is_empty() {
-        return Err(NoAccount::NotOffered);
-    }
-    let untried: Vec<usize> =
-        pool.iter().copied().filter(|at| !request.exclude.contains(&candidates[*at].account.id)).collect();
-    if untried.is_empty() {
-        return Err(NoAccount::AllTried);
-    }
-    let usable = untried.iter().copied().filter(|at| {
-        let candidate = &candidates[*at];
-        candidate.in_flight < limit && candidate.state.admits(candidate.in_flight)
-    });
-    usable
-        .min_by_key(|at| {
-            let candidate = &candidates[*at];
-            (candidate.in_flight, std::cmp::Reverse(candidate.last_success), *at)
-        })
-        .ok_or_else(|| why_none(untried.iter().map(|at| &candidates[*at])))
+/// The quota of this account is not known.
+pub(super) const UNKNOWN: u32 = u32::MAX;
+
+/// A set of positions, one bit each.
+pub(super) type Bits = [u64];
+
+fn has(bits: &Bits, at: usize) -> bool {
+    bits.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
 }
 
-/// The most hopeful reason: one that passes by itself before one that needs a person.
-fn why_none<'a>(candidates: impl Iterator<Item = &'a Candidate>) -> NoAccount {
-    let mut reasons: Vec<NoAccount> = candidates
-        .map(|candidate| match &candidate.state {
-            AccountState::Ready { .. } | AccountState::Probing { .. } => NoAccount::Busy,
-            AccountState::CoolingDown { until, .. } => NoAccount::CoolingDown { until: *until },
-            AccountState::Exhausted { until } => NoAccount::Exhausted { until: *until },
-            AccountState::NeedsLogin { .. } | AccountState::OwnerSwitched { .. } => NoAccount::NeedsLogin,
-            AccountState::Suspended { .. } => NoAccount::Suspended,
-            AccountState::Disabled => NoAccount::Disabled,
-        })
-        .collect();
-    reasons.sort_by_key(|reason| match reason {
-        NoAccount::Busy => (0, Timestamp(0)),
-        NoAccount::CoolingDown { until } => (1, *until),
-        NoAccount::Exhausted { until } => (2, *until),
-        NoAccount::NeedsLogin => (3, Timestamp(0)),
-        NoAccount::Suspended => (4, Timestamp(0)),
-        NoAccount::Disabled => (5, Timestamp(0)),
-        NoAccount::Empty | NoAccount::AllTried | NoAccount::NotOffered | NoAccount::Unknown => (6, Timestamp(0)),
-    });
-    reasons.into_iter().next().unwrap_or(NoAccount::Empty)
+/// What a choice goes by.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    /// Milliseconds since the epoch.
+    pub(super) now: i64,
+    pub(super) strategy: Strategy,
+    pub(super) limit: u32,
+    /// What an unknown quota counts as: what is left on average.
+    pub(super) neutral: u32,
+    /// Only this position.
+    pub(super) only: Option<usize>,
+    /// Positions that were tried already.
+    pub(super) excluded: &'a [usize],
+    /// Only these positions.
+    pub(super) among: Option<&'a Bits>,
+    /// Only these positions, too.
+    pub(super) tagged: Option<&'a Bits>,
+}
+
+impl Question<'_> {
+    /// Whether the position is one that this request may use at all.
+    pub(super) fn allows(&self, at: usize, candidate: &Candidate) -> bool {
+        match self.only {
+            Some(only) => only == at,
+            None => candidate.pooled && self.among.is_none_or(|bits| has(bits, at)),
+        }
+    }
+
+    /// Whether the key that the request came with may use the position.
+    pub(super) fn permits(&self, at: usize) -> bool {
+        self.tagged.is_none_or(|bits| has(bits, at))
+    }
+
+    /// Whether the position can serve the request now. `pausing` tells whether the model of the request is pausing on it; it is
+    /// asked only where some model is.
+    pub(super) fn is_served_by(&self, at: usize, candidate: &Candidate, pausing: impl Fn(usize) -> bool) -> bool {
+        has_room(candidate, self.now, self.limit)
+            && self.allows(at, candidate)
+            && self.permits(at)
+            && !(candidate.paused_models && pausing(at))
+            && !self.excluded.contains(&at)
+    }
+}
+
+/// Whether a candidate could take one more request now.
+pub(super) fn has_room(candidate: &Candidate, now: i64, limit: u32) -> bool {
+    let limit = if candidate.probing { 1 } else { limit };
+    candidate.open_at <= now && candidate.in_flight < limit
+}
+
+/// The best position, or `None` when no one can serve now. `pausing`: see [`Question::is_served_by`].
+pub(super) fn choose(
+    candidates: &[Candidate],
+    question: &Question<'_>,
+    pausing: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let usable = |at: usize, candidate: &Candidate| question.is_served_by(at, candidate, &pausing);
+    if let Some(only) = question.only {
+        return candidates.get(only).filter(|candidate| usable(only, candidate)).map(|_| only);
+    }
+    match question.strategy {
+        Strategy::MostQuota => best(candidates, usable, |candidate| {
+            let left = if candidate.left == UNKNOWN { question.neutral } else { candidate.left };
+            (u64::from(u32::MAX - left), candidate.served, candidate.turn)
+        }),
+        Strategy::RoundRobin => best(candidates, usable, |candidate| (candidate.turn, 0, 0)),
+        Strategy::FewestRequests => best(candidates, usable, |candidate| (candidate.served, candidate.turn, 0)),
+        Strategy::Priority => {
+            best(candidates, usable, |candidate| (rank(candidate.priority), candidate.served, candidate.turn))
+        }
+        Strategy::Single => single(candidates, question).filter(|at| usable(*at, &candidates[*at])),
+    }
+}
+
+/// The one position that the strategy [`Strategy::Single`] uses, whatever its condition.
+pub(super) fn single(candidates: &[Candidate], question: &Question<'_>) -> Option<usize> {
+    let may = |at: usize, candidate: &Candidate| question.allows(at, candidate) && question.permits(at);
+    best(candidates, may, |candidate| (rank(candidate.priority), 0, 0))
+}
+
+/// Order-preserving: lower numbers first.
+fn rank(priority: i32) -> u64 {
+    u64::from(priority.cast_unsigned() ^ (1 << 31))
+}
+
+/// The first position with the smallest key.
+fn best(
+    candidates: &[Candidate],
+    usable: impl Fn(usize, &Candidate) -> bool,
+    key: impl Fn(&Candidate) -> (u64, u64, u64),
+) -> Option<usize> {
+    let mut found: Option<(usize, (u64, u64, u64))> = None;
+    for (at, candidate) in candidates.iter().enumerate() {
+        if !usable(at, candidate) {
+            continue;
+        }
+        let this = key(candidate);
+        if found.is_none_or(|(_, least)| this < least) {
+            found = Some((at, this));
+        }
+    }
+    found.map(|(at, _)| at)
 }

@@ -101,7 +101,7 @@ pub enum Signal {
     },
     /// A person signed in again, or the owner of a shared login did.
     LoggedIn,
-    /// A person says that the suspension is over.
+    /// A person says that the suspension or the pause is over.
     Restored,
     /// A person switches it off.
     Disable,
@@ -127,8 +127,13 @@ impl AccountState {
             Signal::Disable | Signal::Enable => self,
             Signal::SuspendedUpstream { reason } => Self::Suspended { reason },
             Signal::Restored => match self {
-                Self::Suspended { .. } => Self::READY,
-                other => other,
+                Self::NeedsLogin { .. } | Self::OwnerSwitched { .. } => self,
+                Self::Ready { .. }
+                | Self::CoolingDown { .. }
+                | Self::Probing { .. }
+                | Self::Exhausted { .. }
+                | Self::Suspended { .. }
+                | Self::Disabled => Self::READY,
             },
             Signal::GrantRejected { reason } => match self {
                 // A login does not end a suspension, so the suspension stays in view.
@@ -198,11 +203,22 @@ impl AccountState {
     }
 }
 
-/// A pause of round `round`: doubling, never shorter than what the upstream asked for.
+/// A pause of round `round`: doubling, never shorter than what the upstream asked for. Accounts that were refused together do
+/// not come back together: up to a fifth is added, by the moment of the refusal.
 fn cool(round: u32, asked: Option<Duration>, now: Timestamp) -> AccountState {
     let own = FIRST_PAUSE.saturating_mul(1_u32 << round.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+    let own = (own + own.mul_f64(spread(now, round) / 5.0)).min(LONGEST_PAUSE);
     let pause = asked.map_or(own, |asked| asked.min(LONGEST_ASKED).max(own));
     AccountState::CoolingDown { until: now.plus(pause), round }
+}
+
+/// A number from 0 to 1 that looks random and is the same for the same moment and round (SplitMix64's finaliser).
+fn spread(now: Timestamp, round: u32) -> f64 {
+    let mut bits = now.unix_ms().cast_unsigned() ^ (u64::from(round) << 56);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^= bits >> 31;
+    f64::from(u32::try_from(bits >> 32).unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

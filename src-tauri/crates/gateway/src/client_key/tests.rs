@@ -136,7 +136,7 @@ async fn options_are_kept_across_a_restart_and_a_file_without_them_is_read() {
     assert!(!plain.contains("options"), "a key without options is written as ever: {plain}");
     assert_eq!(*keys.options(&a.id), KeyOptions::default());
     let rule = serde_json::from_str(r#"{"match": "fast", "targets": ["auto"]}"#).expect("a rule");
-    let options = KeyOptions { buffered_start: true, model_rules: vec![rule] };
+    let options = KeyOptions { buffered_start: true, model_rules: vec![rule], account_tags: vec!["work".into()] };
     let changed = keys.set_options(&a.id, options.clone()).expect("saves").expect("known");
     assert_eq!((changed.options, changed.name.as_str()), (options.clone(), "editor"));
     let renamed = keys.update(&a.id, Some(" terminal "), None).expect("saves").expect("known");
@@ -154,7 +154,7 @@ async fn a_change_of_a_key_keeps_its_digest_and_its_last_use_and_wrong_options_c
     let made = keys.create("editor").await.expect("makes");
     keys.verify(made.secret.expose_secret().as_bytes()).expect("known");
     let rule = serde_json::from_str(r#"{"match": "a*", "targets": []}"#).expect("a rule");
-    let wrong = KeyOptions { buffered_start: true, model_rules: vec![rule] };
+    let wrong = KeyOptions { buffered_start: true, model_rules: vec![rule], ..KeyOptions::default() };
     let error = keys.set_options(&made.key.id, wrong).expect_err("refused");
     let KeyError::Options(fields) = &error else { panic!("{error}") };
     assert_eq!(fields.keys().collect::<Vec<_>>(), ["options.modelRules.0.match", "options.modelRules.0.targets"]);

@@ -1,8 +1,9 @@
 //! A search on the web by the account that answers: the same hosts, profile and token as the conversation.
 
+use super::climb::Climb;
 use super::{Dispatcher, FIRST_PAUSE};
 use crate::account::Account;
-use crate::flow::{FlowAttempt, FlowOperation, Trail};
+use crate::flow::{AttemptReason, FlowAttempt, FlowOperation, Trail};
 use crate::upstream::SearchCall;
 use crate::upstream::classify::{Disposition, Kind, UpstreamError};
 use crate::upstream::endpoint;
@@ -22,41 +23,41 @@ impl Dispatcher {
         query: &str,
         trail: &Trail,
     ) -> Result<Vec<SearchHit>, &'static str> {
-        let ladder = endpoint::ladder(account);
-        let mut rung = self.last_rung(account).min(ladder.len() - 1);
-        let mut refused = vec![false; ladder.len()];
+        let mut climb = Climb::new(endpoint::ladder(account));
         let (mut refreshed, mut repeated) = (false, false);
+        let mut reason = AttemptReason::First;
         let mut token = self.token(account).await.map_err(|_| "unavailable")?;
         for attempt in 1..=MOST {
             let since = Instant::now();
-            let call = SearchCall { account, token: &token, rung: &ladder[rung], query, attempt };
+            let call = SearchCall { account, token: &token, rung: climb.rung(), query, attempt };
             let error = match self.upstream.search(call).await {
                 Ok(hits) => {
-                    note(account, &ladder[rung].host, None, since, trail);
+                    note(account, &climb.rung().host, None, reason, since, trail);
                     return Ok(hits);
                 }
                 Err(error) => error,
             };
-            note(account, &ladder[rung].host, Some(&error), since, trail);
-            tracing::warn!(account = %account.id, host = %ladder[rung].host, kind = ?error.kind, %error, "a web search failed");
+            note(account, &climb.rung().host, Some(&error), reason, since, trail);
+            tracing::warn!(account = %account.id, host = %climb.rung().host, kind = ?error.kind, %error, "a web search failed");
             match error.disposition() {
                 Disposition::RefreshThenRetry if !refreshed => {
                     refreshed = true;
+                    reason = AttemptReason::Renewed;
                     token = self.tokens.refresh_rejected(account, &token).await.map_err(|_| "unavailable")?;
                 }
                 Disposition::RetrySame if !repeated && error.kind != Kind::Throttled => {
                     repeated = true;
+                    reason = AttemptReason::Repeated;
                     tokio::time::sleep(FIRST_PAUSE).await;
                 }
                 // Whatever a host says against the search as such, another one may know it.
                 Disposition::NextRung | Disposition::RetrySame | Disposition::GiveUp
                     if !matches!(error.kind, Kind::Throttled | Kind::TimedOut | Kind::NotSent) =>
                 {
-                    refused[rung] = true;
-                    match refused.iter().position(|refused| !refused) {
-                        Some(next) => rung = next,
-                        None => return Err(code(&error)),
+                    if !climb.next() {
+                        return Err(code(&error));
                     }
+                    reason = AttemptReason::OtherHost;
                 }
                 Disposition::NextRung
                 | Disposition::RetrySame
@@ -77,13 +78,21 @@ fn code(error: &UpstreamError) -> &'static str {
     }
 }
 
-fn note(account: &Account, host: &str, error: Option<&UpstreamError>, since: Instant, trail: &Trail) {
+fn note(
+    account: &Account,
+    host: &str,
+    error: Option<&UpstreamError>,
+    reason: AttemptReason,
+    since: Instant,
+    trail: &Trail,
+) {
     trail.attempt(FlowAttempt {
         operation: FlowOperation::Search,
+        reason,
         account: account.id.to_string(),
         host: host.to_owned(),
         status: error.map_or(Some(200), |error| error.status),
-        code: error.map(|error| error.code.clone().unwrap_or_else(|| error.failure().code.to_owned())),
+        code: error.map(UpstreamError::told_code),
         ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
 }

@@ -1,5 +1,6 @@
 //! The admin API: one router for every face, and its OpenAPI document.
 
+mod account_changes;
 mod account_checks;
 mod accounts;
 mod browsers;
@@ -49,10 +50,13 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(transfer::add_scanned))
         .routes(routes!(manual::add_manual))
         .routes(routes!(export::export))
-        .routes(routes!(accounts::remove))
         .routes(routes!(links::change))
         .routes(routes!(account_checks::refresh))
         .routes(routes!(account_checks::refresh_all))
+        .routes(routes!(accounts::remove, account_changes::show, account_changes::change))
+        .routes(routes!(account_changes::only))
+        .routes(routes!(account_changes::restore))
+        .routes(routes!(account_changes::test_proxy))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke, keys::change))
         .routes(routes!(keys::reveal))

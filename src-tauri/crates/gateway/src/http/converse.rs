@@ -66,6 +66,7 @@ impl ClientApi {
         let client = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(program);
         let reasoning = reasoning(&parts.headers, &settings);
         let options = self.keys.options(&key);
+        let caller = key.to_string();
         let flow = self.flows.open(id.clone(), P::NAME, client);
         let (bytes, share) = match self.read(P::encode_failure, &parts, body, &settings, &id).await {
             Ok(read) => read,
@@ -94,7 +95,7 @@ impl ClientApi {
         inbound.echo.reasoning = reasoning;
         let (delivery, mut echo) = (inbound.delivery, inbound.echo.clone());
         let keeping = inbound.keep.take().map(|input| Keeping::new(Arc::clone(&self.kept), key, input));
-        let mut rounds = match self.pipeline.begin(inbound, flow, &settings, &options, None).await {
+        let mut rounds = match self.pipeline.begin_with_key(&caller, inbound, flow, &settings, &options, None).await {
             Ok(rounds) => rounds,
             Err((failure, flow)) => {
                 flow.failed(&failure);

@@ -56,6 +56,7 @@ fn problem(error: &UpstreamError) -> Problem {
         | Kind::Corrupt
         | Kind::BrokenToolCall
         | Kind::Empty
+        | Kind::ProxyDown
         | Kind::NotSent => false,
     };
     if refused {

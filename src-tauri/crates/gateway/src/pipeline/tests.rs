@@ -22,13 +22,12 @@ use kiro_protocol::event::{Event, StopReason};
 use kiro_protocol::failure::FailureClass;
 use kiro_protocol::sse::SseWriter;
 use secrecy::SecretString;
-use std::collections::HashMap;
-use std::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod any_cut;
+mod failover;
 mod recall;
 mod rounds;
 
@@ -63,6 +62,10 @@ struct House {
 impl House {
     /// `accounts` social accounts with fresh tokens in memory, so that no store is asked on paused time.
     fn new(accounts: &[&str], scenes: Vec<Scene>) -> Self {
+        Self::with_identity(accounts, scenes, Arc::new(Renewing))
+    }
+
+    fn with_identity(accounts: &[&str], scenes: Vec<Scene>, identity: Arc<dyn Identity>) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let dir = Arc::new(DataDir::open(Some(root.path().join("data"))).expect("opened"));
         let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
@@ -71,7 +74,7 @@ impl House {
         let credentials = Credentials::in_memory();
         let tokens = Arc::new(Tokens::new(TokenParts {
             credentials: credentials.clone(),
-            identity: Arc::new(Renewing),
+            identity,
             roster: Arc::clone(&roster),
             leases: Arc::clone(&leases),
             clock: clock.clone(),
@@ -79,7 +82,9 @@ impl House {
             dir,
         }));
         for name in accounts {
-            let account = roster.add(test_account(name)).expect("added");
+            // The host that its ladder begins with has answered before.
+            let learned_host = Some("runtime.us-east-1.kiro.dev".to_owned());
+            let account = roster.add(Account { learned_host, ..test_account(name) }).expect("added");
             let end = clock.now().plus(Duration::from_secs(24 * 3600));
             tokens.seed(&account.id, SecretString::from(format!("token-{name}")), end);
         }
@@ -96,7 +101,7 @@ impl House {
             catalog: Arc::clone(&catalog),
             clock: clock.clone(),
             demo: None,
-            rungs: Mutex::new(HashMap::new()),
+            repeats: Default::default(),
         });
         let listing = tokio::sync::Mutex::new(());
         let pipeline = Arc::new(Pipeline {
@@ -229,62 +234,6 @@ async fn retries_are_bounded_and_the_last_refusal_is_told() {
     drop(exchange);
     assert_eq!(house.upstream.seen().len(), 3);
     assert_eq!(house.flow().failure_code.as_deref(), Some("upstream_unavailable"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_throttled_account_is_left_for_another_and_cools_down() {
-    let throttled = r#"{"message":"Too many requests","reason":null,"__type":"ThrottlingException"}"#;
-    let scenes = vec![Scene::Refuse(429, throttled, Some(30)), answer("from the other")];
-    let house = House::new(&["a", "b"], scenes);
-    let (events, end) = all(&mut house.begin().await).await;
-    assert_eq!((said(&events).as_str(), end), ("from the other", Ok(())));
-    let tokens: Vec<_> = house.upstream.seen().into_iter().map(|seen| seen.token).collect();
-    assert_eq!(tokens, ["token-a", "token-b"]);
-    assert!(matches!(house.state(0), AccountState::CoolingDown { .. }), "{:?}", house.state(0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lone_throttled_account_tells_the_client_how_long_to_wait() {
-    let throttled = r#"{"message":"Too many requests","reason":null,"__type":"ThrottlingException"}"#;
-    let house = House::new(&["a"], vec![Scene::Refuse(429, throttled, Some(30))]);
-    let (_, end) = all(&mut house.begin().await).await;
-    let failure = end.expect_err("failed");
-    assert_eq!((failure.class, failure.retry_after), (FailureClass::RateLimit, Some(Duration::from_secs(30))));
-}
-
-#[tokio::test]
-async fn a_rejected_token_is_renewed_once_on_the_same_account() {
-    let invalid = r#"{"message":"The bearer token included in the request is invalid."}"#;
-    let house = House::new(&["a"], vec![Scene::Refuse(403, invalid, None), answer("again")]);
-    let id = SecretId::account(&house.roster.list()[0].id);
-    let secrets = Secrets { refresh_token: Some(SecretString::from("r")), ..Secrets::default() };
-    house.credentials.save(&id, &secrets).await.expect("saved");
-    let (events, end) = all(&mut house.begin().await).await;
-    assert_eq!((said(&events).as_str(), end), ("again", Ok(())));
-    let tokens: Vec<_> = house.upstream.seen().into_iter().map(|seen| seen.token).collect();
-    assert_eq!(tokens, ["token-a", "renewed"]);
-}
-
-#[tokio::test]
-async fn a_token_that_is_rejected_again_after_renewal_needs_a_person() {
-    let invalid = r#"{"message":"The bearer token included in the request is invalid."}"#;
-    let house = House::new(&["a"], vec![Scene::Refuse(403, invalid, None); 2]);
-    let id = SecretId::account(&house.roster.list()[0].id);
-    let secrets = Secrets { refresh_token: Some(SecretString::from("r")), ..Secrets::default() };
-    house.credentials.save(&id, &secrets).await.expect("saved");
-    let (_, end) = all(&mut house.begin().await).await;
-    assert_eq!(end.expect_err("failed").code, "account_token_rejected");
-    assert!(matches!(house.state(0), AccountState::NeedsLogin { .. }), "{:?}", house.state(0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_host_that_does_not_fit_the_profile_is_left_and_the_good_one_remembered() {
-    let wrong = r#"{"message":"Invalid profileArn.","reason":null}"#;
-    let house = House::new(&["a"], vec![Scene::Refuse(400, wrong, None), answer("one"), answer("two")]);
-    assert_eq!(all(&mut house.begin().await).await.1, Ok(()));
-    assert_eq!(all(&mut house.begin().await).await.1, Ok(()));
-    let hosts: Vec<_> = house.upstream.seen().into_iter().map(|seen| seen.host).collect();
-    assert!(hosts[0].starts_with("runtime.") && hosts[1].starts_with("q.") && hosts[2] == hosts[1], "{hosts:?}");
 }
 
 #[tokio::test(start_paused = true)]

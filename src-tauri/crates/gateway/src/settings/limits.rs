@@ -21,20 +21,15 @@ pub struct LimitSettings {
     /// How often one request may be tried again before anything was delivered.
     #[schema(minimum = 0, maximum = 5, default = 2)]
     pub retries: u32,
-    /// How many requests may use one account at the same time.
-    #[schema(minimum = 1, maximum = 4096, default = 256)]
-    pub account_concurrency: u32,
+    /// Most attempts at the upstream for one request, over all hosts, accounts and renewed tokens, before anything was
+    /// delivered.
+    #[schema(minimum = 1, maximum = 30, default = 8)]
+    pub attempts: u32,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self {
-            first_event_seconds: 300,
-            idle_seconds: 120,
-            keep_alive_seconds: 15,
-            retries: 2,
-            account_concurrency: 256,
-        }
+        Self { first_event_seconds: 300, idle_seconds: 120, keep_alive_seconds: 15, retries: 2, attempts: 8 }
     }
 }
 
@@ -59,6 +54,6 @@ impl LimitSettings {
         errors.range("limits.idleSeconds", self.idle_seconds.into(), 10, 1800);
         errors.range("limits.keepAliveSeconds", self.keep_alive_seconds.into(), 1, 120);
         errors.range("limits.retries", self.retries.into(), 0, 5);
-        errors.range("limits.accountConcurrency", self.account_concurrency.into(), 1, 4096);
+        errors.range("limits.attempts", self.attempts.into(), 1, 30);
     }
 }

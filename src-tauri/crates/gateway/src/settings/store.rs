@@ -270,7 +270,22 @@ fn parse(text: &[u8]) -> Result<Stored, Unreadable> {
     if version.schema > SCHEMA {
         return Err(Unreadable::Newer(version.schema));
     }
-    serde_json::from_slice(text).map_err(damaged)
+    let mut stored: Stored = serde_json::from_slice(text).map_err(damaged)?;
+    follow_moves(&mut stored.settings);
+    Ok(stored)
+}
+
+/// Brings settings of earlier versions to where they are now. What is said in the new place wins.
+fn follow_moves(settings: &mut Map<String, Value>) {
+    for (old, new) in super::MOVED {
+        let Some((section, field)) = old.split_once('.') else { continue };
+        let Some(Value::Object(fields)) = settings.get_mut(section) else { continue };
+        let Some(value) = fields.remove(field) else { continue };
+        let (section, field) = new.split_once('.').unwrap_or_default();
+        if settings.get(section).and_then(|fields| fields.get(field)).is_none() {
+            put(settings, new, value);
+        }
+    }
 }
 
 /// Every `section.field` of a merge patch with its value; `null` means: back to the default.
@@ -390,7 +405,9 @@ fn resolve(overrides: &[Override]) -> Result<Vec<OverrideView>, OpenError> {
             OverrideSource::Environment => super::environment_name(&over.path),
             OverrideSource::Flag => format!("the setting {}", over.path),
         };
-        let Some(path) = known.iter().find(|path| plain(path) == plain(&over.path)) else {
+        let moved = super::MOVED.iter().find(|(old, _)| plain(old) == plain(&over.path)).map(|(_, new)| *new);
+        let wanted = moved.unwrap_or(&over.path);
+        let Some(path) = known.iter().find(|path| plain(path) == plain(wanted)) else {
             return Err(OpenError::Override { origin: named(), reason: "there is no such setting".to_owned() });
         };
         // Text is tried first: a setting whose value is text may well look like a number.

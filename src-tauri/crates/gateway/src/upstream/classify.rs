@@ -71,6 +71,8 @@ pub(crate) enum Kind {
     BrokenToolCall,
     /// The answer was complete and empty.
     Empty,
+    /// The account's own proxy does not answer or refuses.
+    ProxyDown,
     /// A request that must not be sent, such as to an unknown host.
     NotSent,
 }
@@ -144,9 +146,12 @@ impl UpstreamError {
             | Kind::Corrupt
             | Kind::BrokenToolCall
             | Kind::Empty => Disposition::RetrySame,
-            Kind::UnknownModel | Kind::Suspended | Kind::MonthlyQuota | Kind::DailyQuota | Kind::RiskControl => {
-                Disposition::RetryOther
-            }
+            Kind::UnknownModel
+            | Kind::Suspended
+            | Kind::MonthlyQuota
+            | Kind::DailyQuota
+            | Kind::RiskControl
+            | Kind::ProxyDown => Disposition::RetryOther,
             Kind::Malformed
             | Kind::Invalid
             | Kind::ContextTooLong
@@ -156,6 +161,48 @@ impl UpstreamError {
             | Kind::Blocked
             | Kind::TimedOut
             | Kind::NotSent => Disposition::GiveUp,
+        }
+    }
+
+    /// The upstream's own code, else ours.
+    pub(crate) fn told_code(&self) -> String {
+        self.code.clone().unwrap_or_else(|| self.failure().code.to_owned())
+    }
+
+    /// False when only the request is at fault, or the place it was sent to: that is nothing to show beside an account.
+    pub(crate) fn is_about_the_account(&self) -> bool {
+        match self.kind {
+            Kind::Malformed
+            | Kind::Invalid
+            | Kind::ContextTooLong
+            | Kind::UnknownModel
+            | Kind::ConversationId
+            | Kind::ReasoningSignature
+            | Kind::FieldsUnsupported
+            | Kind::WrongRung
+            | Kind::NoSuchPath => false,
+            Kind::TokenRejected
+            | Kind::Forbidden
+            | Kind::Suspended
+            | Kind::Gate
+            | Kind::Organisation
+            | Kind::MonthlyQuota
+            | Kind::DailyQuota
+            | Kind::Throttled
+            | Kind::RiskControl
+            | Kind::ModelBusy
+            | Kind::Unavailable
+            | Kind::ServerError
+            | Kind::GaveUp
+            | Kind::Blocked
+            | Kind::Transport
+            | Kind::TimedOut
+            | Kind::Truncated
+            | Kind::Corrupt
+            | Kind::BrokenToolCall
+            | Kind::Empty
+            | Kind::ProxyDown
+            | Kind::NotSent => true,
         }
     }
 
@@ -191,6 +238,7 @@ impl UpstreamError {
             Kind::Corrupt => (FailureClass::Upstream, "upstream_corrupt"),
             Kind::BrokenToolCall => (FailureClass::Upstream, "upstream_broken_tool_call"),
             Kind::Empty => (FailureClass::Upstream, "upstream_empty"),
+            Kind::ProxyDown => (FailureClass::Upstream, "proxy_unreachable"),
             Kind::NotSent => (FailureClass::Internal, "not_sent"),
         };
         let mut failure = Failure::new(class, code, self.words());
@@ -245,6 +293,7 @@ impl UpstreamError {
             Kind::Corrupt => "Kiro's answer arrived damaged",
             Kind::BrokenToolCall => "Kiro's answer ended inside a tool call",
             Kind::Empty => "Kiro's answer was empty",
+            Kind::ProxyDown => "the proxy of this account cannot be used; nothing was sent past it",
             Kind::NotSent => "the request was not sent",
         };
         let mut words = what.to_owned();

@@ -49,6 +49,15 @@ const IDENTITY_REGIONS: [&str; 34] = [
     "us-west-2",
 ];
 
+/// The region in the name of a host of the data plane.
+pub(super) fn region_of(host: &str) -> Option<&'static str> {
+    API_REGIONS.into_iter().find(|region| {
+        host == format!("runtime.{region}.kiro.dev")
+            || host == format!("q.{region}.amazonaws.com")
+            || host == format!("codewhisperer.{region}.amazonaws.com")
+    })
+}
+
 /// True for a host of the compiled table, the only ones that may see a credential.
 pub(super) fn is_known_host(host: &str) -> bool {
     if FIXED.contains(&host) {

@@ -8,12 +8,13 @@ mod clients;
 
 use super::host::is_known_host;
 use crate::account::{Account, AccountId, ProxyChoice};
-use crate::credential::Credentials;
+use crate::credential::{Credentials, SecretId};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use clients::Clients;
 pub(crate) use clients::{Common, extra_roots};
 use reqwest::header::{HOST, HeaderValue};
 use reqwest::{Certificate, Client, Method, RequestBuilder};
+use secrecy::SecretString;
 use std::sync::Arc;
 use url::Url;
 
@@ -84,6 +85,8 @@ pub struct Http {
     clients: ArcSwap<Clients>,
     /// Where the passwords of proxies are.
     credentials: Option<Credentials>,
+    /// The login at the proxy of the settings.
+    login: Option<SecretString>,
 }
 
 impl std::fmt::Debug for Http {
@@ -96,13 +99,14 @@ impl Http {
     /// Builds the clients. `base` redirects all traffic but the demo account's; the caller checked that it is loopback.
     pub fn new(base: Option<Url>) -> Result<Self, reqwest::Error> {
         clients::provide_crypto();
-        let clients = Clients::new(base.is_some(), Common::System, Ok(Vec::new()));
+        let clients = Clients::new(base.is_some(), Common::System, None, Ok(Vec::new()));
         Ok(Self {
             loopback: clients::plain_loopback()?,
             clients: ArcSwap::from_pointee(clients),
             base,
             demo: ArcSwapOption::empty(),
             credentials: None,
+            login: None,
         })
     }
 
@@ -112,10 +116,16 @@ impl Http {
         Self { credentials: Some(credentials), ..self }
     }
 
+    /// Names the login at the proxy of the settings, as `user:password`.
+    #[must_use]
+    pub fn with_login(self, login: Option<SecretString>) -> Self {
+        Self { login, ..self }
+    }
+
     /// Takes over the settings of the network. `roots`: certificates to trust besides the system's, or why they cannot be
     /// read; then nothing is sent. Connections under way stay.
     pub(crate) fn configure(&self, common: Common, roots: Result<Vec<Certificate>, String>) {
-        self.clients.store(Arc::new(Clients::new(self.base.is_some(), common, roots)));
+        self.clients.store(Arc::new(Clients::new(self.base.is_some(), common, self.login.as_ref(), roots)));
     }
 
     /// Names the stand-in that demo accounts reach.
@@ -163,7 +173,7 @@ impl Http {
         }
         let login = match &self.credentials {
             Some(credentials) => credentials
-                .load(&crate::credential::SecretId::account(account))
+                .load(&SecretId::proxy(account))
                 .await
                 .map_err(|error| Refused::NoProxy(format!("its user name and password cannot be read: {error}")))?
                 .and_then(|secrets| secrets.proxy_credentials),

@@ -61,7 +61,7 @@ impl Kiro {
         let answered = tokio::time::timeout(self.patience, request.send()).await;
         let response = match answered {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(UpstreamError::local(Kind::Transport, plain(&error))),
+            Ok(Err(error)) => return Err(unreachable(&call.account, &error)),
             Err(_) => {
                 let waited = self.patience.as_secs();
                 return Err(UpstreamError::local(Kind::TimedOut, format!("no answer within {waited} seconds")));
@@ -135,7 +135,7 @@ impl Kiro {
                 .timeout(LIST_DEADLINE)
                 .send()
                 .await
-                .map_err(|error| UpstreamError::local(Kind::Transport, plain(&error)))?;
+                .map_err(|error| unreachable(account, &error))?;
             if !response.status().is_success() {
                 return Err(refused(response).await);
             }
@@ -173,10 +173,7 @@ impl Kiro {
             .body(search::question(call.query))
             .send()
             .await
-            .map_err(|error| {
-                let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Transport };
-                UpstreamError::local(kind, plain(&error))
-            })?;
+            .map_err(|error| unreachable(call.account, &error))?;
         if !response.status().is_success() {
             return Err(refused(response).await);
         }
@@ -332,11 +329,27 @@ fn checked(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(
 }
 
 fn not_sent(refused: Refused) -> UpstreamError {
-    UpstreamError::local(Kind::NotSent, refused.to_string())
+    let kind = match &refused {
+        Refused::NoProxy(_) => Kind::ProxyDown,
+        Refused::UnknownHost(_) | Refused::NoDemo | Refused::NoTls(_) => Kind::NotSent,
+    };
+    UpstreamError::local(kind, refused.to_string())
+}
+
+/// No answer: who is to blame decides what to try next.
+fn unreachable(account: &Account, error: &reqwest::Error) -> UpstreamError {
+    let kind = if error.is_connect() && Route::of(account).has_own_proxy() {
+        Kind::ProxyDown
+    } else if error.is_timeout() && !error.is_connect() {
+        Kind::TimedOut
+    } else {
+        Kind::Transport
+    };
+    UpstreamError::local(kind, plain(error))
 }
 
 /// The innermost cause, without the URL.
-fn plain(error: &reqwest::Error) -> String {
+pub(crate) fn plain(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -124,6 +124,21 @@ impl Built {
         body
     }
 
+    /// Gives the conversation another id; every other byte stays. Another account must not go on under the id of the first.
+    pub fn set_conversation_id(&mut self, id: &str) {
+        let known = &mut self.request.conversation_state.conversation_id;
+        if known == id {
+            return;
+        }
+        let field = |id: &str| format!("\"conversationId\":{}", Value::from(id));
+        let (old, new) = (field(known), field(id));
+        // Only constants stand before it, so that the first hit is the field itself.
+        if let Some(at) = memchr::memmem::find(&self.head, old.as_bytes()) {
+            self.head.splice(at..at + old.len(), new.into_bytes());
+        }
+        id.clone_into(known);
+    }
+
     /// Size of the body in bytes, without the profile ARN.
     pub fn size(&self) -> usize {
         self.head.len() + self.tail.len()

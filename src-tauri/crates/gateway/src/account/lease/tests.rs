@@ -1,7 +1,11 @@
 use super::*;
-use crate::account::{AccountOrigin, test_account};
+use crate::account::{AccountOrigin, Strategy, test_account};
 use crate::clock::ManualClock;
 use crate::data_dir::DataDir;
+use std::collections::HashMap;
+
+mod choice;
+mod waiting;
 
 struct House {
     _root: tempfile::TempDir,
@@ -27,6 +31,11 @@ fn house(labels: &[&str]) -> House {
 }
 
 impl House {
+    fn with(self, rules: SelectionRules) -> Self {
+        self.leases.follow(rules);
+        self
+    }
+
     fn lease(&self) -> Result<Lease, NoAccount> {
         self.leases.lease(&LeaseRequest::default())
     }
@@ -34,6 +43,19 @@ impl House {
     fn id(&self, label: &str) -> AccountId {
         self.roster.list().iter().find(|account| account.label == label).expect("known").id.clone()
     }
+
+    fn change(&self, label: &str, change: impl FnOnce(&mut Account)) {
+        self.roster.update(&self.id(label), change).expect("saves");
+    }
+
+    fn quota(&self, label: &str, left: f64, left_percent: f64) {
+        let glance = QuotaGlance { left, left_percent, resets_at: None, blocked: false };
+        self.leases.set_quota(&self.id(label), Some(glance));
+    }
+}
+
+fn rules(strategy: Strategy) -> SelectionRules {
+    SelectionRules { strategy, ..SelectionRules::default() }
 }
 
 #[test]
@@ -52,19 +74,11 @@ fn requests_spread_over_accounts_and_a_retry_takes_another_one() {
     let first = house.lease().expect("free");
     let second = house.lease().expect("free");
     assert_ne!(first.account.id, second.account.id);
-    let request = LeaseRequest { exclude: vec![first.account.id.clone()], only: None, among: None };
+    let request = LeaseRequest { exclude: vec![first.account.id.clone()], ..LeaseRequest::default() };
     let third = house.leases.lease(&request).expect("free");
     assert_eq!(third.account.id, second.account.id);
-    let request = LeaseRequest { exclude: vec![house.id("one"), house.id("two")], only: None, among: None };
+    let request = LeaseRequest { exclude: vec![house.id("one"), house.id("two")], ..LeaseRequest::default() };
     assert_eq!(house.leases.lease(&request).expect_err("none left"), NoAccount::AllTried);
-}
-
-#[test]
-fn an_idle_request_prefers_the_account_that_worked_last() {
-    let house = house(&["one", "two"]);
-    let only = LeaseRequest { exclude: Vec::new(), only: Some(house.id("two")), among: None };
-    house.leases.lease(&only).expect("free").settle(Outcome::Succeeded);
-    assert_eq!(house.lease().expect("free").account.label, "two");
 }
 
 #[test]
@@ -123,31 +137,149 @@ fn a_stop_that_needs_a_person_survives_a_restart_and_ends_with_the_person() {
     assert_eq!(house.roster.get(&id).expect("there").stopped, None);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_waiting_request_gets_the_place_that_becomes_free() {
+#[test]
+fn a_suspended_account_is_never_probed_however_long_it_takes() {
     let house = house(&["one"]);
-    let first = house.lease().expect("free");
-    let _second = house.lease().expect("free");
-    let leases = Arc::clone(&house.leases);
-    let request = LeaseRequest::default();
-    let waiting = leases.lease_within(&request, Duration::from_secs(30));
-    let (got, ()) = tokio::join!(waiting, async move {
-        tokio::task::yield_now().await;
-        drop(first);
-    });
-    let got = got.expect("a place");
-    assert_eq!(house.leases.lease_within(&request, Duration::from_secs(30)).await.expect_err("full"), NoAccount::Busy);
-    drop(got);
+    house.lease().expect("free").settle(Outcome::Suspended { reason: "locked".into() });
+    for days in 0..400 {
+        house.clock.set(Timestamp(1_000_000).plus(Duration::from_secs(days * 86_400)));
+        assert_eq!(house.lease().expect_err("suspended"), NoAccount::Suspended);
+    }
 }
 
 #[test]
-fn many_requests_spread_evenly_over_many_accounts() {
-    let labels: Vec<String> = (0..200).map(|n| format!("a{n}")).collect();
-    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-    let house = house(&labels);
-    let leases: Vec<Lease> = (0..200).map(|_| house.lease().expect("free")).collect();
-    let mut ids: Vec<&AccountId> = leases.iter().map(|lease| &lease.account.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), 200, "every account serves one request before any serves two");
+fn a_model_without_capacity_pauses_alone_and_the_account_serves_others() {
+    let house = house(&["one", "two"]);
+    let of = |model: &str| LeaseRequest { model: Some(model.into()), ..LeaseRequest::default() };
+    let busy = Outcome::ModelBusy { retry_after: Some(Duration::from_secs(30)) };
+    let first = house.leases.lease(&of("large")).expect("free");
+    let paused = first.account.id.clone();
+    first.settle(busy.clone());
+    let second = house.leases.lease(&of("large")).expect("the other account");
+    assert_ne!(second.account.id, paused);
+    second.settle(busy);
+    let until = Timestamp(1_000_000).plus(Duration::from_secs(30));
+    assert_eq!(house.leases.lease(&of("large")).expect_err("paused on both"), NoAccount::ModelPausing { until });
+    house.leases.lease(&of("small")).expect("another model");
+    assert_eq!(house.leases.state(&house.roster.list()[0]), AccountState::READY);
+    let record = house.leases.record(&paused).expect("known");
+    assert_eq!(
+        record.model_pauses.iter().map(|pause| (&*pause.model, pause.until)).collect::<Vec<_>>(),
+        [("large", until)]
+    );
+    house.clock.set(until);
+    house.leases.lease(&of("large")).expect("tried again").settle(Outcome::Succeeded);
+}
+
+#[test]
+fn an_account_rests_below_its_floor_until_the_quota_comes_back() {
+    let house = house(&["one"]).with(SelectionRules { floor_percent: 20, ..SelectionRules::default() });
+    let resets_at = Some(Timestamp(5_000_000));
+    let glance = |left_percent: f64| QuotaGlance { left: 100.0, left_percent, resets_at, blocked: false };
+    let id = house.id("one");
+    house.leases.set_quota(&id, Some(glance(20.0)));
+    house.lease().expect("exactly the floor is left");
+    house.leases.set_quota(&id, Some(glance(19.9)));
+    assert_eq!(house.lease().expect_err("rests"), NoAccount::Resting { until: resets_at });
+    house.change("one", |account| account.wishes.quota_floor_percent = Some(10));
+    house.lease().expect("its own floor is lower");
+    house.change("one", |account| account.wishes.quota_floor_percent = Some(30));
+    assert_eq!(house.lease().expect_err("its own floor is higher"), NoAccount::Resting { until: resets_at });
+    house.clock.set(Timestamp(5_000_000));
+    house.lease().expect("what was known is old now");
+}
+
+#[test]
+fn credits_of_answers_count_until_the_quota_is_asked_for_again() {
+    let house = house(&["one"]).with(SelectionRules { floor_percent: 50, ..SelectionRules::default() });
+    house.quota("one", 100.0, 60.0);
+    let id = house.id("one");
+    house.lease().expect("above the floor");
+    house.leases.spend(&id, 20.0);
+    assert_eq!(house.lease().expect_err("48 percent are left"), NoAccount::Resting { until: None });
+    house.quota("one", 100.0, 60.0);
+    house.lease().expect("the service knows better");
+}
+
+#[test]
+fn what_would_be_paid_extra_is_not_used_when_the_person_does_not_want_it() {
+    let house = house(&["one"]);
+    let glance = QuotaGlance { left: 0.0, left_percent: 0.0, resets_at: None, blocked: true };
+    house.leases.set_quota(&house.id("one"), Some(glance));
+    assert_eq!(house.lease().expect_err("rests"), NoAccount::Resting { until: None });
+}
+
+#[test]
+fn a_used_up_quota_comes_back_when_the_last_look_said_so() {
+    let house = house(&["one"]);
+    let resets_at = Timestamp(90_000_000);
+    let glance = QuotaGlance { left: 1.0, left_percent: 1.0, resets_at: Some(resets_at), blocked: false };
+    house.leases.set_quota(&house.id("one"), Some(glance));
+    house.lease().expect("free").settle(Outcome::QuotaUsedUp { resets_at: None });
+    assert_eq!(house.lease().expect_err("used up"), NoAccount::Exhausted { until: resets_at });
+}
+
+#[test]
+fn a_key_with_groups_reaches_only_their_accounts() {
+    let house = house(&["one", "two", "three"]);
+    house.change("one", |account| account.wishes.tags = vec!["work".into(), "fast".into()]);
+    house.change("two", |account| account.wishes.tags = vec!["home".into()]);
+    let asking = |tags: &[&str]| LeaseRequest {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..LeaseRequest::default()
+    };
+    for _ in 0..4 {
+        assert_eq!(house.leases.lease(&asking(&["work"])).expect("in the group").account.label, "one");
+        assert_ne!(house.leases.lease(&asking(&["work", "home"])).expect("in one of them").account.label, "three");
+    }
+    assert_eq!(house.leases.lease(&asking(&["nobody"])).expect_err("no such group"), NoAccount::NotPermitted);
+    // Not even an account that a person asked for, and not a session that was bound before.
+    let only = LeaseRequest { only: Some(house.id("three")), ..asking(&["work"]) };
+    assert_eq!(house.leases.lease(&only).expect_err("not in the group"), NoAccount::NotPermitted);
+    house.change("three", |account| account.wishes.tags = vec!["work".into()]);
+    assert_eq!(house.leases.lease(&only).expect("in the group now").account.label, "three");
+}
+
+#[test]
+fn changes_of_condition_are_told_once_each() {
+    let house = house(&["one"]);
+    let id = house.id("one");
+    let mut changes = house.leases.changes();
+    house.leases.signal(&id, Signal::Failed).expect("saves");
+    house.leases.signal(&id, Signal::SuspendedUpstream { reason: "r".into() }).expect("saves");
+    house.leases.signal(&id, Signal::SuspendedUpstream { reason: "r".into() }).expect("saves");
+    house.leases.signal(&id, Signal::Restored).expect("saves");
+    house.leases.set_enabled(&id, false).expect("saves");
+    let told: Vec<AccountState> = std::iter::from_fn(|| changes.try_recv().ok()).map(|(_, state)| state).collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(matches!(&told[1], AccountState::Suspended { .. }));
+    assert_eq!(told[2..], [AccountState::READY, AccountState::Disabled]);
+}
+
+#[test]
+fn what_an_account_did_is_told() {
+    let house = house(&["one"]);
+    let id = house.id("one");
+    let lease = house.lease().expect("free");
+    assert_eq!(house.leases.record(&id).expect("known").in_flight, 1);
+    house.leases.note_failure(&id, "throttled", "slow down");
+    lease.settle(Outcome::Succeeded);
+    let record = house.leases.record(&id).expect("known");
+    assert_eq!((record.in_flight, record.requests, record.errors), (0, 1, 1));
+    assert_eq!(record.last_success, Some(Timestamp(1_000_000)));
+    assert_eq!(record.last_failure.expect("noted").code, "throttled");
+    assert_eq!(house.leases.record(&AccountId::from_text("x")), None);
+}
+
+#[test]
+fn a_changed_roster_keeps_what_is_known_of_the_accounts_that_stay() {
+    let house = house(&["one", "two"]);
+    let _lease = house.leases.lease(&LeaseRequest { only: Some(house.id("two")), ..LeaseRequest::default() });
+    house.roster.remove(&house.id("one")).expect("removes");
+    house.roster.add(test_account("three")).expect("adds");
+    let record = house.leases.record(&house.id("two")).expect("known");
+    assert_eq!((record.in_flight, record.requests), (1, 1));
+    let _one_more = house.leases.lease(&LeaseRequest { only: Some(house.id("two")), ..LeaseRequest::default() });
+    let full = LeaseRequest { only: Some(house.id("two")), ..LeaseRequest::default() };
+    assert_eq!(house.leases.lease(&full).expect_err("two at once"), NoAccount::Busy);
 }

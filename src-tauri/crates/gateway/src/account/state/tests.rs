@@ -64,6 +64,29 @@ proptest! {
     }
 
     #[test]
+    fn a_persons_word_ends_every_pause_and_nothing_that_needs_a_login(history in history()) {
+        let (state, now) = replay(history);
+        let restored = state.clone().next(Signal::Restored, now);
+        match state {
+            AccountState::NeedsLogin { .. } | AccountState::OwnerSwitched { .. } | AccountState::Disabled => {
+                prop_assert_eq!(restored, state);
+            }
+            AccountState::Ready { .. } | AccountState::CoolingDown { .. } | AccountState::Probing { .. }
+            | AccountState::Exhausted { .. } | AccountState::Suspended { .. } => {
+                prop_assert_eq!(restored, AccountState::READY);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pause_that_we_choose_is_never_longer_than_a_quarter_of_an_hour(rounds in 1_u32..100, at in any::<i32>()) {
+        let now = Timestamp(i64::from(at));
+        let AccountState::CoolingDown { until, .. } = cool(rounds, None, now) else { unreachable!() };
+        prop_assert!(until.since(now) <= LONGEST_PAUSE);
+        prop_assert!(until.since(now) >= FIRST_PAUSE);
+    }
+
+    #[test]
     fn a_disabled_account_stays_so_until_enabled(history in history(), signals in proptest::collection::vec(signal(), 0..20)) {
         let (state, now) = replay(history);
         let mut state = state.next(Signal::Disable, now);

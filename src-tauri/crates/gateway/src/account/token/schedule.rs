@@ -72,8 +72,8 @@ impl Tokens {
     fn round(&self, now: Timestamp, turns: &mut HashMap<AccountId, Instant>) -> Instant {
         let moment = Instant::now();
         let mut wake = moment + LOOK;
-        for account in self.parts.roster.pool() {
-            if !self.is_kept_fresh(&account) {
+        for account in self.parts.roster.pool().iter() {
+            if !self.is_kept_fresh(account) {
                 continue;
             }
             let cell = self.cell(&account.id);
@@ -98,7 +98,7 @@ impl Tokens {
         let apart = APART.min(SPREAD / count);
         let begin = Instant::now();
         (0_u32..)
-            .zip(&pool)
+            .zip(pool.iter())
             .map(|(n, account)| {
                 let after = apart.mul_f64(f64::from(n) + if n == 0 { 0.0 } else { rand::random_range(0.0..0.9) });
                 (account.id.clone(), begin + after)

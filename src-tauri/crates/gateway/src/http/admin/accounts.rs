@@ -1,7 +1,11 @@
 //! Accounts: list, add the demo account, remove. What comes in from elsewhere is in `transfer`.
 
+use super::account_changes;
 use super::links::LinkView;
-use crate::account::{Account, AccountId, AccountOrigin, AccountState, AuthMethod, BookError};
+use crate::account::{
+    Account, AccountId, AccountOrigin, AccountState, AuthMethod, BookError, LastFailure, ModelPause, Provider,
+    ProxyChoice,
+};
 use crate::admin_event::AdminEvent;
 use crate::clock::Timestamp;
 use crate::demo::DemoError;
@@ -51,6 +55,38 @@ pub(super) struct AccountView {
     pub(super) sign_in_ends_soon: bool,
     /// When it was added.
     pub(super) added_at: Timestamp,
+    /// Who the person signed in with.
+    pub(super) provider: Option<Provider>,
+    /// Groups it belongs to.
+    pub(super) tags: Vec<String>,
+    /// A person's own words.
+    pub(super) note: String,
+    /// Lower numbers are used first by the strategy `priority`.
+    pub(super) priority: i32,
+    /// It rests when less than this much of its quota is left, in percent; nothing is as the settings say.
+    pub(super) quota_floor_percent: Option<u8>,
+    /// How it reaches the network; nothing is as everything does.
+    pub(super) proxy: Option<ProxyChoice>,
+    /// The only host to ask, when a person chose one.
+    pub(super) host: Option<String>,
+    /// The host that answered last.
+    pub(super) learned_host: Option<String>,
+    /// The id that it names to the service; never changes by itself.
+    pub(super) machine_id: String,
+    /// Requests under way.
+    pub(super) in_flight: u32,
+    /// Requests since the start.
+    pub(super) requests: u64,
+    /// Failed attempts since the start.
+    pub(super) errors: u64,
+    /// When it last answered, since the start.
+    pub(super) last_success_at: Option<Timestamp>,
+    /// What last went wrong, since the start.
+    pub(super) last_failure: Option<LastFailure>,
+    /// Models that have no capacity for it now.
+    pub(super) model_pauses: Vec<ModelPause>,
+    /// Rest rather than pay extra; nothing is as the settings say.
+    pub(super) never_overage: Option<bool>,
 }
 
 /// All accounts.
@@ -59,10 +95,13 @@ pub(super) struct AccountView {
 pub(super) struct AccountList {
     /// In the order they were added.
     pub(super) accounts: Vec<AccountView>,
+    /// The only one that serves, when a person chose it.
+    pub(super) only: Option<AccountId>,
 }
 
 pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
     let book = &gateway.parts.book;
+    let record = book.leases.record(&account.id).unwrap_or_default();
     AccountView {
         id: account.id.clone(),
         label: account.label.clone(),
@@ -81,6 +120,22 @@ pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
         sign_in_ends_at: account.client_expires_at,
         sign_in_ends_soon: crate::login::ends_soon(account, gateway.parts.clock.now()),
         added_at: account.added_at,
+        provider: account.provider,
+        tags: account.wishes.tags.clone(),
+        note: account.wishes.note.clone(),
+        priority: account.wishes.priority,
+        quota_floor_percent: account.wishes.quota_floor_percent,
+        proxy: account.wishes.proxy.clone(),
+        host: account.wishes.host.clone(),
+        learned_host: account.learned_host.clone(),
+        machine_id: account.machine_id.clone(),
+        in_flight: record.in_flight,
+        requests: record.requests,
+        errors: record.errors,
+        last_success_at: record.last_success,
+        last_failure: record.last_failure,
+        model_pauses: record.model_pauses,
+        never_overage: account.wishes.never_overage,
     }
 }
 
@@ -88,7 +143,7 @@ pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
 #[utoipa::path(get, path = "/api/accounts", operation_id = "listAccounts", responses((status = 200, body = AccountList)))]
 pub(super) async fn list(State(gateway): State<Gateway>) -> Json<AccountList> {
     let accounts = gateway.parts.book.roster.list().iter().map(|account| view(&gateway, account)).collect();
-    Json(AccountList { accounts })
+    Json(AccountList { accounts, only: gateway.settings().accounts.only() })
 }
 
 /// Adds the demo account, whose answers are made up on this machine, or answers the one that is there.
@@ -111,6 +166,7 @@ pub(super) async fn remove(State(gateway): State<Gateway>, Path(id): Path<String
     let id = AccountId::from_text(id);
     let removed = gateway.parts.book.remove(&id).await;
     gateway.parts.pipeline.catalog.forget(&id);
+    account_changes::forget_proxy(&gateway, &id).await;
     changed(&gateway);
     match removed {
         Ok(true) => Ok(StatusCode::NO_CONTENT),

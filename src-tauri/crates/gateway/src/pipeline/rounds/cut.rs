@@ -21,7 +21,8 @@ impl Rounds {
         let limit = error.kind == Kind::BrokenToolCall;
         let inside = open.is_some() && matches!(error.kind, Kind::Truncated | Kind::TimedOut);
         if !limit && !inside {
-            if !self.turn.delivered() && retries > 0 && error.disposition() != Disposition::GiveUp {
+            let worthwhile = retries > 0 && error.disposition() != Disposition::GiveUp;
+            if worthwhile && !self.turn.delivered() && self.means.dispatcher.repeats.allow() {
                 self.ask_the_same(error);
                 return Ok(Progress::More);
             }

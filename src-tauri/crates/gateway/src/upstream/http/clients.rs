@@ -44,15 +44,20 @@ pub(super) struct Clients {
 
 impl Clients {
     /// `redirected`: everything goes to a stand-in on this machine, over plain HTTP. `roots`: certificates to trust besides
-    /// the system's, or why they cannot be read; then nothing is sent.
-    pub(super) fn new(redirected: bool, common: Common, roots: Result<Vec<Certificate>, String>) -> Self {
+    /// the system's, or why they cannot be read; then nothing is sent. `login`: for the proxy in `common`.
+    pub(super) fn new(
+        redirected: bool,
+        common: Common,
+        login: Option<&SecretString>,
+        roots: Result<Vec<Certificate>, String>,
+    ) -> Self {
         let build = |builder: ClientBuilder| finish(builder, redirected, &roots);
         let common = match common {
             // The environment's proxies are meant for the internet, not for a stand-in on this machine.
             Common::System if redirected => build(base().no_proxy()),
             Common::System => build(base()),
             Common::Direct => build(base().no_proxy()),
-            Common::Through(url) => proxied(&url, None).and_then(build),
+            Common::Through(url) => proxied(&url, login).and_then(build),
             Common::Unusable => Err(Refused::NoProxy("its address cannot be understood".to_owned())),
         };
         let direct = build(base().no_proxy());

@@ -1,3 +1,5 @@
+mod tls;
+
 use super::*;
 use crate::account::{AccountOrigin, test_account};
 

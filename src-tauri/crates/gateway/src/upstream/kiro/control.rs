@@ -230,6 +230,7 @@ fn next(error: &UpstreamError) -> Next {
         | Kind::Truncated
         | Kind::BrokenToolCall
         | Kind::Empty
+        | Kind::ProxyDown
         | Kind::NotSent => Next::Stop,
     }
 }

@@ -1,0 +1,456 @@
+//! What is known of every account now, in the order of the roster. The choice reads `candidates`, which is kept in step with
+//! the rows by every change; nothing here waits, and whoever calls holds the lock.
+
+use super::model_pause::ModelPauses;
+use crate::account::selection::{
+    Candidate, LeaseRequest, NoAccount, Question, QuotaGlance, SelectionRules, Standing, Strategy, UNKNOWN, choose,
+    has_room, single, why_none,
+};
+use crate::account::{Account, AccountId, AccountState, Signal, StoppedKind};
+use crate::clock::Timestamp;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Sets of positions that are remembered, by what they were made from.
+const SETS: usize = 256;
+
+/// One account.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) account: Arc<Account>,
+    pub(super) state: AccountState,
+    pub(super) pauses: ModelPauses,
+    pub(super) quota: Option<QuotaGlance>,
+    pub(super) requests: u64,
+    pub(super) errors: u64,
+    pub(super) last_success: Option<Timestamp>,
+    pub(super) last_failure: Option<LastFailure>,
+}
+
+/// What last went wrong with an account.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastFailure {
+    /// When.
+    pub at: Timestamp,
+    /// The upstream's code, or ours.
+    pub code: String,
+    /// Plain words, without secrets.
+    pub message: String,
+}
+
+/// All accounts.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    /// The roster's list that the rows mirror.
+    seen: Arc<Vec<Arc<Account>>>,
+    rows: Vec<Row>,
+    candidates: Vec<Candidate>,
+    index: HashMap<AccountId, usize>,
+    pub(super) rules: SelectionRules,
+    /// Running number of choices.
+    turn: u64,
+    /// Sum and number of the known quotas, for what an unknown one counts as.
+    left: (u64, u64),
+    tagged: HashMap<Arc<[String]>, Box<[u64]>>,
+    /// By address of the set, which is kept alive beside it.
+    among: HashMap<usize, KnownSet>,
+    scratch: Vec<usize>,
+}
+
+/// A set of accounts and where they stand in the list.
+#[derive(Debug)]
+struct KnownSet {
+    bits: Box<[u64]>,
+    /// Kept alive, so that its address stays its own.
+    _set: Arc<HashSet<AccountId>>,
+}
+
+impl Table {
+    pub(super) fn new(rules: SelectionRules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// Follows the roster.
+    pub(super) fn sync(&mut self, list: &Arc<Vec<Arc<Account>>>, now: Timestamp) {
+        if Arc::ptr_eq(&self.seen, list) {
+            return;
+        }
+        self.seen = Arc::clone(list);
+        self.tagged.clear();
+        self.among.clear();
+        let mut before: HashMap<AccountId, (Row, Candidate)> = self
+            .rows
+            .drain(..)
+            .zip(self.candidates.drain(..))
+            .map(|(row, at)| (row.account.id.clone(), (row, at)))
+            .collect();
+        // An account that joins is not made to catch up with those that have served for long.
+        let joins_with = before.values().map(|(_, candidate)| candidate.served).min().unwrap_or(0);
+        let any_real = list.iter().any(|account| !account.is_demo());
+        self.index.clear();
+        for (at, account) in list.iter().enumerate() {
+            let (row, candidate) = match before.remove(&account.id) {
+                Some((mut row, candidate)) => {
+                    let switched = account.enabled == (row.state == AccountState::Disabled);
+                    if switched
+                        || row.account.stopped != account.stopped && stopped(account) != stopped_state(&row.state)
+                    {
+                        row.state = initial(account);
+                    }
+                    row.account = Arc::clone(account);
+                    (row, candidate)
+                }
+                None => {
+                    let row = Row {
+                        account: Arc::clone(account),
+                        state: initial(account),
+                        pauses: ModelPauses::default(),
+                        quota: None,
+                        requests: 0,
+                        errors: 0,
+                        last_success: None,
+                        last_failure: None,
+                    };
+                    let candidate = Candidate {
+                        open_at: 0,
+                        turn: 0,
+                        served: joins_with,
+                        priority: 0,
+                        left: UNKNOWN,
+                        in_flight: 0,
+                        pooled: true,
+                        probing: false,
+                        paused_models: false,
+                    };
+                    (row, candidate)
+                }
+            };
+            self.index.insert(account.id.clone(), at);
+            self.candidates.push(Candidate { pooled: account.is_demo() != any_real, ..candidate });
+            self.rows.push(row);
+        }
+        self.retell(now);
+    }
+
+    /// The rules changed, or the accounts: every candidate is told anew.
+    pub(super) fn retell(&mut self, now: Timestamp) {
+        // Counted anew: candidates may have left.
+        self.left = (0, 0);
+        for at in 0..self.rows.len() {
+            self.candidates[at].left = UNKNOWN;
+            self.tell(at, now);
+        }
+    }
+
+    pub(super) fn at(&self, id: &AccountId) -> Option<usize> {
+        self.index.get(id).copied()
+    }
+
+    pub(super) fn row(&self, at: usize) -> &Row {
+        &self.rows[at]
+    }
+
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub(super) fn in_flight(&self, at: usize) -> u32 {
+        self.candidates[at].in_flight
+    }
+
+    /// Changes a row; the candidate follows.
+    pub(super) fn change<T>(&mut self, at: usize, now: Timestamp, change: impl FnOnce(&mut Row) -> T) -> T {
+        let result = change(&mut self.rows[at]);
+        self.tell(at, now);
+        result
+    }
+
+    /// The condition now: what only time changes is caught up with.
+    pub(super) fn state(&mut self, at: usize, now: Timestamp) -> AccountState {
+        self.change(at, now, |row| {
+            row.state = row.state.clone().next(Signal::Tick, now);
+            row.state.clone()
+        })
+    }
+
+    pub(super) fn set_quota(&mut self, at: usize, quota: Option<QuotaGlance>, now: Timestamp) {
+        self.change(at, now, |row| row.quota = quota);
+    }
+
+    /// Takes credits off what is known to be left, until the quota is asked for again.
+    pub(super) fn spend(&mut self, at: usize, credits: f64, now: Timestamp) {
+        self.change(at, now, |row| {
+            if let Some(quota) = &mut row.quota
+                && credits > 0.0
+                && quota.left > 0.0
+            {
+                let rest = (quota.left - credits).max(0.0);
+                quota.left_percent *= rest / quota.left;
+                quota.left = rest;
+            }
+        });
+    }
+
+    /// The best account for a request, by position; it counts as chosen.
+    pub(super) fn take(
+        &mut self,
+        request: &LeaseRequest,
+        preferred: Option<&AccountId>,
+        now: Timestamp,
+    ) -> Result<usize, NoAccount> {
+        let found = self.look(request, now, |table, question, pausing| {
+            let usable = |at: usize| question.is_served_by(at, &table.candidates[at], pausing);
+            let kept = preferred.and_then(|id| table.at(id)).filter(|at| usable(*at));
+            kept.or_else(|| choose(&table.candidates, question, pausing)).ok_or(())
+        });
+        let at = match found {
+            Some(Ok(at)) => at,
+            Some(Err(())) => return Err(self.why(request, now)),
+            None => return Err(NoAccount::Unknown),
+        };
+        self.occupy(at, now);
+        Ok(at)
+    }
+
+    /// Takes one more request at this position if it may serve the request.
+    pub(super) fn take_at(&mut self, at: usize, request: &LeaseRequest, now: Timestamp) -> bool {
+        let fits = self.look(request, now, |table, question, pausing| {
+            let only_one = question.strategy == Strategy::Single && question.only.is_none();
+            question.is_served_by(at, &table.candidates[at], pausing)
+                && (!only_one || single(&table.candidates, question) == Some(at))
+        });
+        let fits = fits == Some(true);
+        if fits {
+            self.occupy(at, now);
+        }
+        fits
+    }
+
+    /// Gives a place back.
+    pub(super) fn give_back(&mut self, id: &AccountId) -> Option<usize> {
+        let at = self.at(id)?;
+        let candidate = &mut self.candidates[at];
+        candidate.in_flight = candidate.in_flight.saturating_sub(1);
+        Some(at)
+    }
+
+    /// True when the binding of a session to this account is over: it cannot serve for now, for another reason than being
+    /// busy.
+    pub(super) fn is_out(&self, id: &AccountId, now: Timestamp) -> bool {
+        self.at(id).is_none_or(|at| self.candidates[at].open_at > now.unix_ms())
+    }
+
+    /// True when no account at all could take a request now.
+    pub(super) fn is_full(&self, now: Timestamp) -> bool {
+        !self.candidates.iter().any(|candidate| has_room(candidate, now.unix_ms(), self.rules.concurrency))
+    }
+
+    /// When the next account that is not usable now becomes so by itself.
+    pub(super) fn next_opening(&self, now: Timestamp) -> Option<Timestamp> {
+        let later = |candidate: &&Candidate| candidate.open_at > now.unix_ms() && candidate.open_at < i64::MAX;
+        self.candidates.iter().filter(later).map(|candidate| Timestamp(candidate.open_at)).min()
+    }
+
+    fn occupy(&mut self, at: usize, now: Timestamp) {
+        // The first request after a pause finds out whether the account works again.
+        if self.candidates[at].probing || self.rows[at].quota.is_some() {
+            self.state(at, now);
+        }
+        self.turn += 1;
+        let candidate = &mut self.candidates[at];
+        candidate.in_flight += 1;
+        candidate.served += 1;
+        candidate.turn = self.turn;
+        self.rows[at].requests += 1;
+    }
+
+    /// Runs `work` with the question that a request asks. `None` when it names an account that is not there.
+    fn look<T>(
+        &mut self,
+        request: &LeaseRequest,
+        now: Timestamp,
+        work: impl FnOnce(&Self, &Question<'_>, &dyn Fn(usize) -> bool) -> T,
+    ) -> Option<T> {
+        let chosen = request.only.as_ref().or(self.rules.only.as_ref());
+        let only = match chosen {
+            Some(id) => Some(self.at(id)?),
+            None => None,
+        };
+        if !request.tags.is_empty() {
+            self.learn_tags(&request.tags);
+        }
+        if let Some(among) = &request.among {
+            self.learn_among(among);
+        }
+        let mut excluded = std::mem::take(&mut self.scratch);
+        excluded.clear();
+        excluded.extend(request.exclude.iter().filter_map(|id| self.at(id)));
+        let question = Question {
+            now: now.unix_ms(),
+            strategy: self.rules.strategy,
+            limit: self.rules.concurrency,
+            neutral: self.neutral(),
+            only,
+            excluded: &excluded,
+            among: request.among.as_ref().and_then(|among| self.among.get(&address(among))).map(|known| &*known.bits),
+            tagged: if request.tags.is_empty() { None } else { self.tagged.get(&request.tags).map(|bits| &**bits) },
+        };
+        let pausing =
+            |at: usize| request.model.as_deref().is_some_and(|model| self.rows[at].pauses.until(model, now).is_some());
+        let result = work(self, &question, &pausing);
+        self.scratch = excluded;
+        Some(result)
+    }
+
+    /// Why nobody can serve the request.
+    pub(super) fn why(&mut self, request: &LeaseRequest, now: Timestamp) -> NoAccount {
+        for at in 0..self.rows.len() {
+            self.state(at, now);
+        }
+        let floor = self.rules.floor_percent;
+        let reason = self.look(request, now, |table, question, _| {
+            let standings = table.candidates.iter().zip(&table.rows).map(|(candidate, row)| Standing {
+                candidate,
+                state: &row.state,
+                resting: resting(row, floor, now),
+                model_until: request.model.as_deref().and_then(|model| row.pauses.until(model, now)),
+            });
+            // The reason is that of the one account that this strategy uses.
+            let only_one = question.strategy == Strategy::Single && question.only.is_none();
+            let only = if only_one { single(&table.candidates, question) } else { question.only };
+            why_none(&Question { only, ..*question }, standings)
+        });
+        reason.unwrap_or(NoAccount::Unknown)
+    }
+
+    /// What a row means for the choice.
+    fn tell(&mut self, at: usize, now: Timestamp) {
+        let row = &mut self.rows[at];
+        row.pauses.prune(now);
+        let state_opens = match &row.state {
+            AccountState::Ready { .. } | AccountState::Probing { .. } => 0,
+            AccountState::CoolingDown { until, .. } | AccountState::Exhausted { until } => until.unix_ms(),
+            AccountState::NeedsLogin { .. }
+            | AccountState::Suspended { .. }
+            | AccountState::OwnerSwitched { .. }
+            | AccountState::Disabled => i64::MAX,
+        };
+        let rest_ends = match resting(row, self.rules.floor_percent, now) {
+            None => 0,
+            Some(until) => until.map_or(i64::MAX, Timestamp::unix_ms),
+        };
+        let candidate = &mut self.candidates[at];
+        candidate.open_at = state_opens.max(rest_ends);
+        candidate.probing = match &row.state {
+            AccountState::Probing { .. } | AccountState::CoolingDown { .. } => true,
+            AccountState::Ready { .. }
+            | AccountState::Exhausted { .. }
+            | AccountState::NeedsLogin { .. }
+            | AccountState::Suspended { .. }
+            | AccountState::OwnerSwitched { .. }
+            | AccountState::Disabled => false,
+        };
+        candidate.paused_models = !row.pauses.is_empty();
+        candidate.priority = row.account.wishes.priority;
+        let left = row.quota.filter(|quota| believed(quota, now)).map_or(UNKNOWN, |quota| whole(quota.left));
+        let before = std::mem::replace(&mut candidate.left, left);
+        if before != UNKNOWN {
+            self.left = (self.left.0.saturating_sub(before.into()), self.left.1.saturating_sub(1));
+        }
+        if left != UNKNOWN {
+            self.left = (self.left.0 + u64::from(left), self.left.1 + 1);
+        }
+    }
+
+    /// What is left on average where it is known.
+    fn neutral(&self) -> u32 {
+        let (sum, count) = self.left;
+        sum.checked_div(count).and_then(|average| u32::try_from(average).ok()).unwrap_or(0)
+    }
+
+    fn learn_tags(&mut self, tags: &Arc<[String]>) {
+        if self.tagged.contains_key(tags) {
+            return;
+        }
+        if self.tagged.len() >= SETS {
+            self.tagged.clear();
+        }
+        let bits = bits(&self.rows, |row| row.account.wishes.tags.iter().any(|tag| tags.contains(tag)));
+        self.tagged.insert(Arc::clone(tags), bits);
+    }
+
+    fn learn_among(&mut self, among: &Arc<HashSet<AccountId>>) {
+        if self.among.contains_key(&address(among)) {
+            return;
+        }
+        if self.among.len() >= SETS {
+            self.among.clear();
+        }
+        let bits = bits(&self.rows, |row| among.contains(&row.account.id));
+        self.among.insert(address(among), KnownSet { bits, _set: Arc::clone(among) });
+    }
+}
+
+fn address(among: &Arc<HashSet<AccountId>>) -> usize {
+    Arc::as_ptr(among).addr()
+}
+
+fn bits(rows: &[Row], belongs: impl Fn(&Row) -> bool) -> Box<[u64]> {
+    let mut bits = vec![0_u64; rows.len().div_ceil(64)];
+    for (at, row) in rows.iter().enumerate() {
+        if belongs(row) {
+            bits[at / 64] |= 1 << (at % 64);
+        }
+    }
+    bits.into_boxed_slice()
+}
+
+/// Whole credits, rounded down; never the mark for "unknown".
+fn whole(credits: f64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range just before")]
+    let whole = credits.clamp(0.0, f64::from(UNKNOWN - 1)) as u32;
+    whole
+}
+
+fn believed(quota: &QuotaGlance, now: Timestamp) -> bool {
+    quota.resets_at.is_none_or(|reset| now < reset)
+}
+
+/// Until when the account keeps the rest of its quota, if it does.
+fn resting(row: &Row, floor_for_all: u32, now: Timestamp) -> Option<Option<Timestamp>> {
+    let quota = row.quota.as_ref().filter(|quota| believed(quota, now))?;
+    let floor = row.account.wishes.quota_floor_percent.map_or(floor_for_all, u32::from);
+    let below = floor > 0 && quota.left_percent < f64::from(floor);
+    (below || quota.blocked).then_some(quota.resets_at)
+}
+
+/// The condition that the roster remembers.
+pub(super) fn initial(account: &Account) -> AccountState {
+    match (&account.stopped, account.enabled) {
+        (_, false) => AccountState::Disabled,
+        (Some(stopped), true) => match stopped.kind {
+            StoppedKind::NeedsLogin => AccountState::NeedsLogin { reason: stopped.reason.clone() },
+            StoppedKind::Suspended => AccountState::Suspended { reason: stopped.reason.clone() },
+            StoppedKind::OwnerSwitched => AccountState::OwnerSwitched { reason: stopped.reason.clone() },
+        },
+        (None, true) => AccountState::READY,
+    }
+}
+
+fn stopped(account: &Account) -> Option<StoppedKind> {
+    account.stopped.as_ref().map(|stopped| stopped.kind)
+}
+
+fn stopped_state(state: &AccountState) -> Option<StoppedKind> {
+    match state {
+        AccountState::NeedsLogin { .. } => Some(StoppedKind::NeedsLogin),
+        AccountState::Suspended { .. } => Some(StoppedKind::Suspended),
+        AccountState::OwnerSwitched { .. } => Some(StoppedKind::OwnerSwitched),
+        AccountState::Ready { .. }
+        | AccountState::CoolingDown { .. }
+        | AccountState::Probing { .. }
+        | AccountState::Exhausted { .. }
+        | AccountState::Disabled => None,
+    }
+}

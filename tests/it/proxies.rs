@@ -1,0 +1,308 @@
+//! An account's own proxy: every call of the account goes through it, whatever the call, or it is not made at all.
+
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use http::{Method, StatusCode};
+use kiro_simulator::Family;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::harness::{Plan, World, ask, expired_login, fresh_login};
+
+/// A proxy on this machine that notes what passes, and asks for a login when it is given one.
+struct Recorder {
+    address: std::net::SocketAddr,
+    passed: Arc<Mutex<Vec<String>>>,
+}
+
+impl Recorder {
+    /// An HTTP proxy. One request per connection, so that each is seen.
+    async fn http(login: Option<&str>) -> Self {
+        let wanted = login.map(|login| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(login)));
+        Self::start(move |mut client, passed| {
+            let wanted = wanted.clone();
+            async move {
+                let Some(head) = read_head(&mut client).await else { return };
+                let given = header(&head, "proxy-authorization");
+                if wanted.is_some() && given != wanted {
+                    let refusal =
+                        "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                    client.write_all(refusal.as_bytes()).await.unwrap();
+                    return;
+                }
+                let line = head.lines().next().unwrap_or_default().to_owned();
+                let url = url::Url::parse(line.split(' ').nth(1).unwrap_or_default()).expect("an absolute address");
+                passed.lock().unwrap().push(format!("{} {}", line.split(' ').next().unwrap_or_default(), url.path()));
+                let target = (url.host_str().expect("a host"), url.port_or_known_default().expect("a port"));
+                let mut upstream = TcpStream::connect(target).await.expect("the stand-in is there");
+                let rest = head.split_once("\r\n").expect("a head").1;
+                upstream.write_all(format!("{line}\r\nconnection: close\r\n{rest}").as_bytes()).await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut upstream).await;
+            }
+        })
+        .await
+    }
+
+    /// A SOCKS5 proxy (RFC 1928) with the login of RFC 1929 when it is given one.
+    async fn socks(login: Option<&str>) -> Self {
+        let login = login.map(str::to_owned);
+        Self::start(move |mut client, passed| {
+            let login = login.clone();
+            async move {
+                let mut head = [0; 2];
+                client.read_exact(&mut head).await.unwrap();
+                let mut methods = vec![0; head[1].into()];
+                client.read_exact(&mut methods).await.unwrap();
+                if let Some(login) = &login {
+                    if !methods.contains(&2) {
+                        client.write_all(&[5, 0xff]).await.unwrap();
+                        return;
+                    }
+                    client.write_all(&[5, 2]).await.unwrap();
+                    let user = text(&mut client, true).await;
+                    let password = text(&mut client, false).await;
+                    let fine = format!("{user}:{password}") == *login;
+                    client.write_all(&[1, u8::from(!fine)]).await.unwrap();
+                    if !fine {
+                        return;
+                    }
+                } else {
+                    client.write_all(&[5, 0]).await.unwrap();
+                }
+                let mut request = [0; 4];
+                client.read_exact(&mut request).await.unwrap();
+                let host = match request[3] {
+                    1 => {
+                        let mut ip = [0; 4];
+                        client.read_exact(&mut ip).await.unwrap();
+                        std::net::Ipv4Addr::from(ip).to_string()
+                    }
+                    3 => {
+                        let length = client.read_u8().await.unwrap();
+                        let mut name = vec![0; length.into()];
+                        client.read_exact(&mut name).await.unwrap();
+                        String::from_utf8(name).unwrap()
+                    }
+                    other => panic!("address type {other}"),
+                };
+                let port = client.read_u16().await.unwrap();
+                passed.lock().unwrap().push(format!("{host}:{port}"));
+                let mut upstream = TcpStream::connect((host.as_str(), port)).await.expect("the stand-in is there");
+                client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut upstream).await;
+            }
+        })
+        .await
+    }
+
+    async fn start<F, W>(serve: F) -> Self
+    where
+        F: Fn(TcpStream, Arc<Mutex<Vec<String>>>) -> W + Send + Sync + 'static,
+        W: Future<Output = ()> + Send,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let passed: Arc<Mutex<Vec<String>>> = Arc::default();
+        let serve = Arc::new(serve);
+        let noted = Arc::clone(&passed);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (serve, noted) = (Arc::clone(&serve), Arc::clone(&noted));
+                tokio::spawn(async move { serve(client, noted).await });
+            }
+        });
+        Self { address, passed }
+    }
+
+    fn passed(&self) -> Vec<String> {
+        self.passed.lock().unwrap().clone()
+    }
+}
+
+async fn read_head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(head).unwrap())
+}
+
+fn header(head: &str, name: &str) -> Option<String> {
+    head.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+    })
+}
+
+async fn text(stream: &mut TcpStream, versioned: bool) -> String {
+    if versioned {
+        assert_eq!(stream.read_u8().await.unwrap(), 1);
+    }
+    let length = stream.read_u8().await.unwrap();
+    let mut bytes = vec![0; length.into()];
+    stream.read_exact(&mut bytes).await.unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// An address on this machine where nobody listens.
+async fn nobody() -> std::net::SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// A world that has not asked anybody anything yet.
+async fn quiet(account: Value) -> World {
+    Plan { listen: false, ..Plan::default() }.accounts(vec![account]).start().await
+}
+
+async fn id(world: &World) -> String {
+    let accounts = world.admin_ok(Method::GET, "/api/accounts", None).await;
+    accounts["accounts"][0]["id"].as_str().expect("an id").to_owned()
+}
+
+async fn through(world: &World, url: &str) -> Value {
+    let id = id(world).await;
+    let change = json!({"proxy": {"kind": "through", "url": url}});
+    world.admin_ok(Method::PATCH, &format!("/api/accounts/{id}"), Some(change)).await
+}
+
+/// Makes every kind of call that an account has: a refresh, the list of models, an answer and a search.
+async fn use_everything(world: &mut World) {
+    world.listen().await;
+    let mut question = ask("Search the web for rust news. Then answer.");
+    question["tools"] = json!([{"type": "web_search_20250305", "name": "web_search"}]);
+    let (status, reply) = world.send(&question).await;
+    assert_eq!(status, StatusCode::OK, "{reply}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_an_account_goes_through_its_proxy() {
+    for (name, family) in [("social", Family::Social), ("idc", Family::Idc), ("entra", Family::ExternalIdp)] {
+        let mut world = quiet(expired_login(name, family)).await;
+        let proxy = Recorder::http(None).await;
+        through(&world, &format!("http://{}", proxy.address)).await;
+        use_everything(&mut world).await;
+        world.gateway.stop().await;
+        let passed = proxy.passed();
+        let journal = world.control.journal();
+        assert_eq!(passed.len(), journal.len(), "{name}: what the service saw: {journal:#?}, what passed: {passed:#?}");
+        for path in ["oken", "/ListAvailableModels", "/generateAssistantResponse", "/mcp"] {
+            assert!(passed.iter().any(|line| line.contains(path)), "{name}: {path} in {passed:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_proxy_means_that_nothing_is_sent() {
+    for scheme in ["http", "https", "socks5", "socks5h"] {
+        let mut world = quiet(expired_login("social", Family::Social)).await;
+        through(&world, &format!("{scheme}://{}", nobody().await)).await;
+        world.listen().await;
+        let (status, reply) = world.send(&ask("SAY: hello")).await;
+        assert!(!status.is_success(), "{scheme}: {reply}");
+        let id = id(&world).await;
+        let test = world.admin_ok(Method::POST, &format!("/api/accounts/{id}/proxy/test"), None).await;
+        assert_eq!(test["ok"], false, "{scheme}: {test}");
+        assert!(test["problem"]["action"].as_str().is_some_and(|words| words.contains("proxy")), "{test}");
+        world.gateway.stop().await;
+        assert_eq!(world.control.journal().len(), 0, "{scheme}: {:#?}", world.control.journal());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_of_one_accounts_proxy_is_no_trouble_of_the_others() {
+    let accounts = vec![fresh_login("social", Family::Social), fresh_login("idc", Family::Idc)];
+    let mut world = Plan { listen: false, ..Plan::default() }.accounts(accounts).start().await;
+    through(&world, &format!("http://{}", nobody().await)).await;
+    world.listen().await;
+    for _ in 0..4 {
+        let (status, reply) = world.send(&ask("SAY: hello")).await;
+        assert_eq!(status, StatusCode::OK, "{reply}");
+    }
+    assert!(world.control.journal().iter().all(|entry| entry.account.as_deref() != Some("social")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_told_its_login_and_nobody_else_is() {
+    let login = "planted-user:planted pass/word";
+    let encoded = "planted-user:planted%20pass%2Fword";
+    for socks in [false, true] {
+        let proxy = if socks { Recorder::socks(Some(login)).await } else { Recorder::http(Some(login)).await };
+        let scheme = if socks { "socks5" } else { "http" };
+        let mut world = quiet(expired_login("social", Family::Social)).await;
+        let changed = through(&world, &format!("{scheme}://{encoded}@{}", proxy.address)).await;
+        assert_eq!(changed["proxy"], json!({"kind": "through", "url": format!("{scheme}://{}", proxy.address)}));
+        use_everything(&mut world).await;
+        assert!(!proxy.passed().is_empty());
+
+        let accounts = world.admin_ok(Method::GET, "/api/accounts", None).await.to_string();
+        let roster = std::fs::read_to_string(world.data_dir().join("accounts.json")).unwrap();
+        for (place, text) in [("the admin API", &accounts), ("the list of accounts", &roster)] {
+            assert!(!text.contains("planted"), "{place} tells the login: {text}");
+        }
+        // Another login is refused, and nothing goes past the proxy.
+        let id = id(&world).await;
+        let change = json!({"proxyUser": "somebody", "proxyPassword": "else"});
+        world.admin_ok(Method::PATCH, &format!("/api/accounts/{id}"), Some(change)).await;
+        let before = world.control.journal().len();
+        let test = world.admin_ok(Method::POST, &format!("/api/accounts/{id}/proxy/test"), None).await;
+        assert_eq!(test["ok"], false, "{test}");
+        assert_eq!(world.control.journal().len(), before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_works_passes_its_test_without_any_credential() {
+    let world = quiet(fresh_login("social", Family::Social)).await;
+    let proxy = Recorder::http(None).await;
+    through(&world, &format!("http://{}", proxy.address)).await;
+    let id = id(&world).await;
+    let test = world.admin_ok(Method::POST, &format!("/api/accounts/{id}/proxy/test"), None).await;
+    assert_eq!((&test["ok"], &test["problem"]), (&json!(true), &Value::Null));
+    assert_eq!(proxy.passed(), ["GET /"]);
+    assert!(world.control.journal().iter().all(|entry| entry.account.is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proxy_of_the_settings_is_for_everybody_without_one_and_direct_is_past_it() {
+    let accounts = vec![fresh_login("social", Family::Social), fresh_login("idc", Family::Idc)];
+    let proxy = Recorder::http(None).await;
+    let mut world = Plan { listen: false, ..Plan::default() }
+        .accounts(accounts)
+        .set("network.proxy", format!("http://{}", proxy.address))
+        .start()
+        .await;
+    let id = id(&world).await;
+    let direct = json!({"proxy": {"kind": "direct"}});
+    world.admin_ok(Method::PATCH, &format!("/api/accounts/{id}"), Some(direct)).await;
+    world.listen().await;
+    for _ in 0..4 {
+        let (status, reply) = world.send(&ask("SAY: hello")).await;
+        assert_eq!(status, StatusCode::OK, "{reply}");
+    }
+    world.gateway.stop().await;
+    let journal = world.control.journal();
+    let (direct, others): (Vec<_>, Vec<_>) =
+        journal.iter().partition(|entry| entry.account.as_deref() == Some("social"));
+    assert!(!direct.is_empty() && !others.is_empty());
+    assert_eq!(proxy.passed().len(), others.len(), "{:?}", proxy.passed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_proxy_is_refused_in_plain_words_and_nothing_changes() {
+    let world = quiet(fresh_login("social", Family::Social)).await;
+    let id = id(&world).await;
+    for url in ["ftp://proxy.example", "proxy.example:1", "http://proxy.example/pac", "file:///etc/passwd", ""] {
+        let change = json!({"label": "other", "proxy": {"kind": "through", "url": url}});
+        let (status, problem) = world.admin(Method::PATCH, &format!("/api/accounts/{id}"), Some(change)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{url}");
+        assert!(
+            problem["fields"]["proxy"]["message"].as_str().is_some_and(|words| words.contains("proxy")),
+            "{problem}"
+        );
+    }
+    let account = world.admin_ok(Method::GET, &format!("/api/accounts/{id}"), None).await;
+    assert_ne!(account["label"], "other");
+    assert_eq!(account["proxy"], Value::Null);
+}
