@@ -41,6 +41,7 @@ mod secret_crawl;
 mod secrets;
 mod selection;
 mod settings;
+mod shared_login;
 mod shutdown;
 mod speakers;
 mod transcripts;

@@ -77,8 +77,11 @@ impl Inspector {
         let quota = match self.inquiry.usage(&account).await {
             Ok(answer) => {
                 self.keep(id, |account| {
-                    account.user_id = answer.user_id.clone().or_else(|| account.user_id.take());
-                    account.email = answer.email.clone().or_else(|| account.email.take());
+                    // Whose a shared login is was decided when it was added; see `whose`.
+                    if account.link.is_none() || account.user_id.is_none() {
+                        account.user_id = answer.user_id.clone().or_else(|| account.user_id.take());
+                        account.email = answer.email.clone().or_else(|| account.email.take());
+                    }
                 });
                 Some(answer.quota)
             }
@@ -108,6 +111,11 @@ impl Inspector {
         let inspection = Inspection { profiles, quota, models, host, problems };
         inspection.log(&account);
         Ok(inspection)
+    }
+
+    /// Whose the account's login is now, as the upstream says; `None` when it does not say.
+    pub(crate) async fn whose(&self, account: &Account) -> Result<Option<String>, Problem> {
+        self.inquiry.usage(account).await.map(|answer| answer.user_id).map_err(|error| error.problem())
     }
 
     /// Buys a fresh token, whatever the old one is still good for.

@@ -1,6 +1,8 @@
 //! The composition root: builds every part once, in order, and takes them down in the opposite order.
 
-use crate::account::{Book, CutShort, Leases, Roster, TokenParts, Tokens, installation_machine_id};
+use crate::account::{
+    AccountId, Book, CutShort, Leases, Roster, TokenNews, TokenParts, Tokens, installation_machine_id,
+};
 use crate::admin_event::{AdminEvent, Announcer};
 use crate::background;
 use crate::browser::{BrowserError, Browsers, SignInPages};
@@ -414,13 +416,30 @@ impl Gateway {
                 told = news.recv() => told,
             };
             match told {
-                Ok(told) => tracing::debug!(?told, "news of a login"),
+                Ok(TokenNews::Adopted(id)) => {
+                    self.parts.tasks.spawn(self.clone().check_person(id));
+                }
+                Ok(TokenNews::Unsaved(_) | TokenNews::Saved(_) | TokenNews::OwnerSwitched(_)) => {}
                 // The faces look at everything again anyway.
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
             }
             self.parts.announcer.tell(AdminEvent::Accounts);
             self.announce();
+        }
+    }
+
+    /// Owners whose files name no person can sign in as another one unseen: the upstream knows whose a login is.
+    async fn check_person(self, id: AccountId) {
+        let Some(account) = self.parts.book.roster.get(&id) else { return };
+        let asked = tokio::select! {
+            () = self.parts.stop.cancelled() => return,
+            asked = self.parts.inspector.whose(&account) => asked,
+        };
+        match asked {
+            Ok(Some(user)) => self.parts.book.tokens.belongs_to(&account, &user),
+            Ok(None) => {}
+            Err(problem) => tracing::warn!(account = %id, %problem, "whose the adopted login is could not be asked"),
         }
     }
 

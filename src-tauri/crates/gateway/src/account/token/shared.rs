@@ -206,7 +206,7 @@ fn usable(parts: &Parts, cell: &Cell, login: &OwnerLogin) -> Option<(SecretStrin
 }
 
 /// Another login is in the owner's file: nothing is sent for this account until a person decides.
-fn stop(parts: &Parts, cell: &Cell, account: &Account, reason: &str) -> TokenError {
+pub(super) fn stop(parts: &Parts, cell: &Cell, account: &Account, reason: &str) -> TokenError {
     let now = parts.clock.now();
     cell.drop_token();
     change(parts, &account.id, |link| {

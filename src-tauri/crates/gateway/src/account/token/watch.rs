@@ -58,6 +58,16 @@ impl Tokens {
         }
     }
 
+    /// The upstream says that the login of `account` is this user's. A shared login that was another one's when it was
+    /// added is stopped until a person decides.
+    pub(crate) fn belongs_to(&self, account: &Account, user: &str) {
+        let other = account.user_id.as_deref().is_some_and(|known| known != user);
+        if other && account.link.is_some() {
+            let reason = "the other program is signed in as another person now";
+            shared::stop(&self.parts, &self.cell(&account.id), account, reason);
+        }
+    }
+
     /// Takes what the owner has newer. `Ok(None)` when there is nothing to take.
     pub(super) async fn look_at_owner(&self, account: &Account) -> Result<Option<AccessToken>, super::TokenError> {
         let cell = self.cell(&account.id);
