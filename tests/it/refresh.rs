@@ -106,12 +106,11 @@ async fn a_refresh_that_takes_long_holds_up_no_other_account() {
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let (ours, ends) = (Arc::clone(&clock), clock.now().plus(Duration::from_secs(1800)).to_rfc3339());
     let soon = login(&AccountSeed::new("social", Family::Social), &ends);
-    let world = Plan::default()
-        .accounts(vec![soon, fresh_login("builderid", Family::BuilderId)])
-        .options(move |options| options.clock = ours)
-        .start()
-        .await;
-    let world = Arc::new(world);
+    let mut plan = Plan::default()
+        .accounts(vec![soon, fresh_login("second", Family::Social)])
+        .options(move |options| options.clock = ours);
+    plan.simulator.accounts.push(AccountSeed::new("second", Family::Social));
+    let world = Arc::new(plan.start().await);
     // What the accounts are offered is known before it matters how long anything takes.
     let (status, reply) = world.send(&ask("SAY: first")).await;
     assert_eq!(status, StatusCode::OK, "{reply}");
@@ -128,7 +127,7 @@ async fn a_refresh_that_takes_long_holds_up_no_other_account() {
     }
     let mut answered = 0;
     while let Some(done) = running.join_next().await {
-        let (n, (status, reply)) = done.expect("answered");
+        let (n, (status, reply)) = done.unwrap_or_else(|error| panic!("{answered} answered before: {error}"));
         assert_eq!(status, StatusCode::OK, "{reply}");
         assert_eq!(reply["content"][0]["text"], format!("number {n}"));
         answered += 1;
