@@ -295,6 +295,19 @@ pub trait CredentialStore: Send + Sync {
     fn confirm(&self, id: &SecretId) -> Result<(), StoreError>;
     /// Removes the record; fine when there is none.
     fn delete(&self, id: &SecretId) -> Result<(), StoreError>;
+    /// Keeps a record that [`save`](Self::save) would not take in a second place with the same protection, where there is
+    /// one. It replaces nothing: whoever keeps it there saves it properly later.
+    fn save_aside(&self, _id: &SecretId, _secrets: &Secrets) -> Result<(), StoreError> {
+        Err(StoreError::Failed(self.kind(), "there is no second place".into()))
+    }
+    /// The record in the second place.
+    fn load_aside(&self, _id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        Ok(None)
+    }
+    /// Removes it from the second place; fine when it is not there.
+    fn drop_aside(&self, _id: &SecretId) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// The vault, when this is one: it can be locked and given another key.
     fn vault(&self) -> Option<&VaultStore> {
         None

@@ -113,6 +113,7 @@ impl Book {
         self.leases.forget(id);
         self.tokens.remove(id);
         self.credentials.delete(&SecretId::account(id)).await?;
+        self.credentials.drop_aside(&SecretId::account(id)).await?;
         tracing::info!(account = %account.id, "account removed");
         Ok(true)
     }

@@ -276,6 +276,7 @@ impl Tokens {
             old.set_retired(false);
             return Err(error);
         }
+        self.parts.credentials.drop_aside(&SecretId::account(id)).await?;
         self.drop_cell(id);
         self.parts.intents.close(id).await;
         Ok(())

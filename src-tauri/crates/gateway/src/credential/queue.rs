@@ -136,6 +136,24 @@ impl Credentials {
         self.call(CALL_DEADLINE, move |store| store.delete(&id)).await
     }
 
+    /// Keeps a record that the store would not take in its second place, where it has one.
+    pub async fn save_aside(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
+        let (id, secrets) = (id.clone(), secrets.clone());
+        self.quietly(CALL_DEADLINE, move |store| store.save_aside(&id, &secrets)).await
+    }
+
+    /// The record in the second place.
+    pub async fn load_aside(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        let id = id.clone();
+        self.quietly(CALL_DEADLINE, move |store| store.load_aside(&id)).await
+    }
+
+    /// Removes it from the second place; fine when it is not there.
+    pub async fn drop_aside(&self, id: &SecretId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.quietly(CALL_DEADLINE, move |store| store.drop_aside(&id)).await
+    }
+
     /// What can be told about the vault, locked or not; `None` when the store is no vault.
     pub async fn vault_facts(&self) -> Result<Option<VaultFacts>, StoreError> {
         self.quietly(CALL_DEADLINE, |store| store.vault().map(VaultStore::facts).transpose()).await

@@ -226,6 +226,15 @@ impl VaultStore {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One call on the records in the second place: a folder beside the vault, sealed with the same key. What happens there
+    /// says nothing about the vault.
+    fn aside<T>(&self, work: impl FnOnce(&Shelf<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match &self.inside().key {
+            Some(key) => work(&Shelf::new(&*self.files, &self.folder.with_extension("aside"), key)),
+            None => Err(StoreError::Locked(StoreKind::Vault)),
+        }
+    }
+
     /// One call on the records, one at a time: two saves of a record must not choose the same generation.
     fn with<T>(&self, work: impl FnOnce(&Shelf<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut inside = self.inside();
@@ -268,6 +277,18 @@ impl CredentialStore for VaultStore {
 
     fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
         self.with(|shelf| shelf.delete(id))
+    }
+
+    fn save_aside(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
+        self.aside(|shelf| shelf.save(id, secrets))
+    }
+
+    fn load_aside(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        self.aside(|shelf| shelf.load(id))
+    }
+
+    fn drop_aside(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.aside(|shelf| shelf.delete(id))
     }
 
     fn vault(&self) -> Option<&VaultStore> {

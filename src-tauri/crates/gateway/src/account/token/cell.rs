@@ -72,6 +72,8 @@ struct Inside {
     unsaved: Option<Secrets>,
     /// The newest generation of secrets in the store has worked somewhere.
     proven: bool,
+    /// Secrets of this account are in the store's second place.
+    aside: bool,
     retired: bool,
 }
 
@@ -245,6 +247,14 @@ impl Cell {
 
     pub(super) fn is_unsaved(&self) -> bool {
         self.inside().unsaved.is_some()
+    }
+
+    pub(super) fn set_aside(&self, aside: bool) {
+        self.inside().aside = aside;
+    }
+
+    pub(super) fn is_aside(&self) -> bool {
+        self.inside().aside
     }
 
     pub(super) fn set_unproven(&self, unproven: bool) {

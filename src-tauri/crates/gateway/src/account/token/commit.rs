@@ -58,15 +58,31 @@ pub(super) async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, s
     cell.set_unsaved(Some(secrets.clone()));
     match parts.credentials.save(&SecretId::account(id), &secrets).await {
         Ok(()) => {
-            cell.set_unsaved(None);
-            cell.set_unproven(true);
+            saved(parts, cell, id).await;
             true
         }
         Err(error) => {
             tracing::error!(account = %id, %error, "a rotated refresh token could not be saved; it is kept in memory and saving is tried again");
+            match parts.credentials.save_aside(&SecretId::account(id), &secrets).await {
+                Ok(()) => cell.set_aside(true),
+                Err(error) => tracing::error!(account = %id, %error, "and not in a second place either"),
+            }
             parts.tell(TokenNews::Unsaved(id.clone()));
             save_again(parts, cell, id);
             false
+        }
+    }
+}
+
+/// The store has the newest secrets: what was kept beside it is not needed any more.
+async fn saved(parts: &Parts, cell: &Cell, id: &AccountId) {
+    cell.set_unsaved(None);
+    cell.set_unproven(true);
+    if cell.is_aside() {
+        match parts.credentials.drop_aside(&SecretId::account(id)).await {
+            Ok(()) => cell.set_aside(false),
+            // Older than what the store has: it would be refused once, and the store's would be tried then.
+            Err(error) => tracing::warn!(account = %id, %error, "what was kept in a second place could not be removed"),
         }
     }
 }
@@ -120,8 +136,7 @@ fn save_again(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) {
             let Some(secrets) = cell.unsaved() else { return };
             let gone = parts.roster.get(&id).is_none();
             if gone || parts.credentials.save(&SecretId::account(&id), &secrets).await.is_ok() {
-                cell.set_unsaved(None);
-                cell.set_unproven(true);
+                saved(&parts, &cell, &id).await;
                 parts.intents.close(&id).await;
                 parts.tell(TokenNews::Saved(id.clone()));
                 tracing::info!(account = %id, gone, "no unsaved refresh token any more");

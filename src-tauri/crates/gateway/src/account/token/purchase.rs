@@ -168,6 +168,11 @@ pub(super) async fn current(parts: &Parts, cell: &Cell, id: &AccountId) -> Resul
     if let Some(secrets) = cell.unsaved() {
         return Ok(secrets);
     }
+    if let Ok(Some(secrets)) = parts.credentials.load_aside(&SecretId::account(id)).await {
+        // The last run could not save them where they belong.
+        cell.set_aside(true);
+        return Ok(secrets);
+    }
     let found = parts.credentials.load(&SecretId::account(id)).await?;
     found.ok_or_else(|| TokenError::NeedsLogin("the account's secrets are not in the store".into()))
 }

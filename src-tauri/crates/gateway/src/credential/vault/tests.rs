@@ -407,3 +407,22 @@ fn a_key_file_must_be_a_private_regular_file_outside_the_vault() {
     write(&inside, text.as_bytes(), 0o600);
     assert!(VaultKey::from_file(&inside, &folder).expect_err("inside").to_string().contains("inside the vault"));
 }
+
+#[test]
+fn a_record_in_the_second_place_is_sealed_and_changes_nothing_in_the_vault() {
+    let root = tempfile::tempdir().expect("temp dir");
+    let folder = root.path().join("vault");
+    let vault = VaultStore::open(&folder, key(1)).expect("opens");
+    vault.save(&id("a"), &refresh("planted-first")).expect("saves");
+    vault.save_aside(&id("a"), &refresh("planted-second")).expect("saves");
+    assert_eq!(shown(vault.load(&id("a")).expect("loads")).as_deref(), Some("planted-first"));
+    for entry in fs::read_dir(root.path().join("vault.aside").join(key(1).id())).expect("a folder") {
+        let bytes = fs::read(entry.expect("an entry").path()).expect("reads");
+        assert!(!bytes.windows(7).any(|window| window == b"planted"));
+    }
+    let vault = VaultStore::open(&folder, key(1)).expect("opens again");
+    assert_eq!(shown(vault.load_aside(&id("a")).expect("loads")).as_deref(), Some("planted-second"));
+    vault.drop_aside(&id("a")).expect("removes");
+    assert!(vault.load_aside(&id("a")).expect("loads").is_none());
+    assert_eq!(shown(vault.load(&id("a")).expect("loads")).as_deref(), Some("planted-first"));
+}

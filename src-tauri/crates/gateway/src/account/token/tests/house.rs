@@ -99,6 +99,7 @@ impl Identity for FakeIdentity {
 #[derive(Default)]
 pub(in crate::account::token) struct StubbornStore {
     pub(in crate::account::token) inner: MemoryStore,
+    aside: MemoryStore,
     pub(in crate::account::token) refusals: AtomicUsize,
 }
 
@@ -114,6 +115,15 @@ impl CredentialStore for StubbornStore {
     }
     fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
         self.inner.load_previous(id)
+    }
+    fn save_aside(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
+        self.aside.save(id, secrets)
+    }
+    fn load_aside(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        self.aside.load(id)
+    }
+    fn drop_aside(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.aside.delete(id)
     }
     fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
         self.inner.confirm(id)

@@ -254,3 +254,18 @@ async fn the_generation_before_is_kept_until_the_new_one_has_worked() {
     house.settle().await;
     assert!(house.credentials.load_previous(&id).await.expect("loads").is_some(), "an older token proves nothing");
 }
+
+#[tokio::test]
+async fn a_token_that_the_store_would_not_take_survives_a_kill_in_the_second_place() {
+    let house = house().await;
+    house.store.refusals.store(1, Ordering::SeqCst);
+    house.tokens.access(&house.account).await.expect("used from memory");
+    assert_eq!(house.tokens.unsaved(), std::slice::from_ref(&house.account.id));
+    assert_eq!(house.stored(), "refresh-1", "the store has the old one");
+    let house = house.killed();
+    house.tokens.access(&house.account).await.expect("from the second place");
+    house.settle().await;
+    assert_eq!((house.stored(), house.calls()), (house.good(), 2));
+    let aside = house.credentials.load_aside(&SecretId::account(&house.account.id)).await.expect("loads");
+    assert!(aside.is_none(), "where it belongs by now");
+}
