@@ -1,10 +1,11 @@
 // Development only: serves `dist` and a small in-memory stand-in for the admin API, to look at pages without a gateway.
-//   node dev/fake-api.mjs [--port 8788] [--scene first-run|demo|problem|busy] [--language en|zh-CN] [--theme light|dark]
+//   node dev/fake-api.mjs [--port 8788] [--scene first-run|demo|problem|busy|sign-in] [--language en|zh-CN] [--theme light|dark]
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { accountOf, browsers, busyAccounts, busyLogins, loginOf, quotaOf, scan, usageRows, vault } from './fake-accounts.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -18,22 +19,19 @@ const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const now = Date.now();
 
-const demo = {
+const demo = accountOf(now, 'demo', 'Demo account', {
+  quota: null, email: null, plan: null, tokenExpiresAt: null, provider: null, machineId: null, creditsToday: null, profileArn: null, requests: 3, errors: 0,
   id: 'demo', label: 'Demo account', method: 'social', origin: 'demo', region: 'us-east-1', enabled: true, demo: true,
   state: { kind: 'ready' }, addedAt: now,
-};
-const others = [
-  { id: 'a1', label: 'alice@example.com', method: 'idc', origin: 'imported', email: 'alice@example.com', region: 'eu-central-1',
-    enabled: true, demo: false, state: { kind: 'ready' }, addedAt: now },
-  { id: 'a2', label: 'A rather long label for the account of the whole research department', method: 'externalIdp',
-    origin: 'imported', region: 'us-east-1', enabled: true, demo: false,
-    state: { kind: 'coolingDown', until: now + 300_000 }, addedAt: now },
-  { id: 'a3', label: 'bob@example.com', method: 'social', origin: 'imported', region: 'us-east-1', enabled: true, demo: false,
-    state: { kind: 'needsLogin', reason: 'invalid_grant: the refresh token was revoked' }, addedAt: now },
-];
+});
+const others = busyAccounts(now);
+let logins = flags.scene === 'sign-in' ? busyLogins(now) : [];
+let only = null;
 const defaults = {
   listener: { port: 8080, host: '127.0.0.1', maxBodyMebibytes: 32, maxConnections: 2048, bodyReadSeconds: 60, drainSeconds: 30 },
   look: { language: 'system', theme: 'system' },
+  login: { browser: '', privateWindow: false, popup: false },
+  quota: { warnPercent: 80, alertPercent: 95 },
   startup: { atLogin: false, hidden: false, startGateway: true },
   logs: { level: 'info', maxFileMebibytes: 8, maxFiles: 5 },
   limits: { firstEventSeconds: 300, idleSeconds: 120, keepAliveSeconds: 15, retries: 2 },
@@ -81,7 +79,7 @@ function tried(name) {
 }
 const key = { id: 'k1', name: 'default', prefix: 'kp-9fQz', createdAt: now, lastUsedAt: null, options: { bufferedStart: false, modelRules: [], accountTags: [] } };
 
-const scenes = { 'first-run': [], demo: [demo], problem: [demo], busy: [...others, demo] };
+const scenes = { 'first-run': [], demo: [demo], problem: [demo], busy: [...others, demo], 'sign-in': [others[0]] };
 let accounts = scenes[flags.scene] ?? [];
 const status = {
   version: '0.1.0', state: 'running', addresses: ['http://127.0.0.1:8080'], port: 8080, startedAt: now,
@@ -150,7 +148,7 @@ async function api(request, answer, url) {
   const call = `${request.method} ${url.pathname}`;
   if (call === 'GET /api/status') return json(status);
   if (call === 'GET /api/settings') return json(settings);
-  if (call === 'GET /api/accounts') return json({ accounts });
+  if (call === 'GET /api/accounts') return json({ accounts, only });
   if (call === 'GET /api/flows') return json({ flows });
   if (call === 'GET /api/keys') return json({ keys: [key] });
   if (call === 'PATCH /api/keys/k1') return json(Object.assign(key, body));
@@ -187,7 +185,40 @@ async function api(request, answer, url) {
     return json(demo);
   }
   if (call === 'POST /api/accounts/import') {
-    return json({ imported: [], duplicates: ['a1'], rejected: [{ index: 1, code: 'no_refresh_token', message: 'there is no refresh token' }] });
+    if (body.preview) return json({ found: scan(now).found, rejected: [{ index: 1, code: 'refresh_token_cut', message: 'cut' }], sealed: body.content.includes('sealed') });
+    return json({ imported: [], duplicates: ['a1'], rejected: [{ index: 1, code: 'refresh_token_missing', message: 'there is no refresh token' }] });
+  }
+  if (call === 'PUT /api/accounts/only') {
+    only = body.account;
+    return json({ only });
+  }
+  if (call === 'GET /api/accounts/scan') return json(scan(now));
+  if (call === 'GET /api/logins') return json({ logins });
+  if (call === 'POST /api/logins') {
+    const login = loginOf(Date.now(), `l${logins.length + 1}`, body.kind, body.form === 'device' ? { form: 'device', awaits: 'deviceCode', userCode: 'RVDF-NTQK' } : {});
+    logins = [...logins, login];
+    return json(login, 201);
+  }
+  if (call.startsWith('DELETE /api/logins/')) {
+    logins = logins.filter((login) => !url.pathname.endsWith(login.id));
+    announce({ type: 'logins', id: '' });
+    return json({});
+  }
+  if (call === 'GET /api/browsers') return json(browsers);
+  if (call === 'GET /api/vault') return json(vault);
+  if (call === 'GET /api/usage') return json({ rows: usageRows(url.searchParams.get('by')) });
+  if (call === 'POST /api/accounts/refresh') return json({ refreshed: ['a1', 'a2'], failed: [{ id: 'a3', problem: { code: 'upstream_failed', message: 'no' } }] });
+  if (call === 'POST /api/accounts/check') return json({ results: accounts.map(({ id }) => ({ id, ok: true, problem: null })) });
+  const [, id, rest] = /^\/api\/accounts\/([^/]+)(\/.+)?$/.exec(url.pathname) ?? [];
+  const account = accounts.find((one) => one.id === id);
+  if (account && request.method !== 'DELETE') {
+    if (rest === '/proxy/test') return json({ ok: true, ms: 132, problem: null });
+    if (rest === '/usage') return json((account.quota = quotaOf(Date.now(), 39)));
+    if (rest === '/test') return answerQuestion('', answer);
+    if (request.method === 'PATCH' && !rest) Object.assign(account, body);
+    if (rest === '/restore') account.state = { kind: 'ready' };
+    announce({ type: 'accounts' });
+    return json(account);
   }
   if (call.startsWith('DELETE /api/accounts/')) {
     accounts = accounts.filter((account) => account.id !== url.pathname.split('/').at(-1));

@@ -61,18 +61,58 @@ export class I18n {
     return new Intl.NumberFormat(this.language, { notation: 'compact', maximumFractionDigits: 1 }).format(value);
   }
 
+  /** An amount, with at most two decimals. */
+  number(value: number): string {
+    return value.toLocaleString(this.language, { maximumFractionDigits: 2 });
+  }
+
+  /** A share of 100. */
+  percent(value: number): string {
+    return new Intl.NumberFormat(this.language, { style: 'percent', maximumFractionDigits: 0 }).format(value / 100);
+  }
+
   /** A length of time in milliseconds, short: `340ms`, `2.1s`, `3m`. */
   duration(ms: number): string {
-    const unit = (value: number, name: string, digits: number) =>
-      new Intl.NumberFormat(this.language, {
-        style: 'unit',
-        unit: name,
-        unitDisplay: 'narrow',
-        maximumFractionDigits: digits,
-      }).format(value);
-    if (ms < 1000) return unit(Math.round(ms), 'millisecond', 0);
-    if (ms < 60_000) return unit(ms / 1000, 'second', 1);
-    return unit(ms / 60_000, 'minute', 0);
+    if (ms < 1000) return this.#unit(Math.round(ms), 'millisecond', 0);
+    if (ms < 60_000) return this.#unit(ms / 1000, 'second', 1);
+    return this.#unit(ms / 60_000, 'minute', 0);
+  }
+
+  /** How long something still takes, in its two largest units: `42s`, `4m 10s`, `2h 5m`, `9d 3h`. Never below zero. */
+  left(ms: number): string {
+    const seconds = Math.max(0, Math.ceil(ms / 1000));
+    const [days, hours, minutes] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+    const parts =
+      days > 0
+        ? ([[days, 'day'], [hours, 'hour']] as const)
+        : hours > 0
+          ? ([[hours, 'hour'], [minutes, 'minute']] as const)
+          : minutes > 0
+            ? ([[minutes, 'minute'], [seconds % 60, 'second']] as const)
+            : ([[seconds, 'second']] as const);
+    const told = parts.filter(([value], index) => index === 0 || value > 0);
+    return told.map(([value, name]) => this.#unit(value, name, 0)).join(' ');
+  }
+
+  /** How long ago something was: `now`, `2 min. ago`, `yesterday`. */
+  ago(ms: number): string {
+    const format = new Intl.RelativeTimeFormat(this.language, { numeric: 'auto', style: 'short' });
+    const seconds = Math.max(0, Math.floor(ms / 1000));
+    if (seconds < 60) return format.format(0, 'second');
+    if (seconds < 3600) return format.format(-Math.floor(seconds / 60), 'minute');
+    if (seconds < 86_400) return format.format(-Math.floor(seconds / 3600), 'hour');
+    return format.format(-Math.floor(seconds / 86_400), 'day');
+  }
+
+  /** A day (milliseconds since the epoch), with the year where it is another one. */
+  day(at: number, now: number): string {
+    const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? {} : ({ year: 'numeric' } as const);
+    return new Intl.DateTimeFormat(this.language, { month: 'short', day: 'numeric', ...year }).format(at);
+  }
+
+  #unit(value: number, unit: string, digits: number): string {
+    const format = { style: 'unit', unit, unitDisplay: 'narrow', maximumFractionDigits: digits } as const;
+    return new Intl.NumberFormat(this.language, format).format(value);
   }
 
   /** A moment (milliseconds since the epoch): the time today, else the day and the time. */

@@ -1,6 +1,6 @@
 // Files chosen for an import, sorted into accounts and the files that belong to them. Kiro keeps the registration of an
 // Identity Center client beside the token file, so such a file alone is no account.
-import type { ImportInput } from './api/queries';
+import type { ImportInput } from './api/client';
 
 export interface ChosenFile {
   name: string;

@@ -144,31 +144,6 @@ describe('accounts', () => {
     await waitFor(() => expect(screen.getAllByTestId('account-row')).toHaveLength(1));
     expect(await by('account-row')).toHaveTextContent('bob');
   });
-
-  it('shows what became of each entry of an import', async () => {
-    host.special.set('POST /api/accounts/import', () => {
-      host.accounts = [account()];
-      return json({ imported: [account()], duplicates: ['a9'], rejected: [{ index: 2, code: 'new_code', message: 'no token' }] });
-    });
-    await open('accounts');
-    await fireEvent.input(await by('import-text'), { target: { value: '[{},{},{}]' } });
-    await click('import-submit');
-    const result = await by('import-result');
-    await waitFor(() => expect(result).toHaveTextContent('alice@example.com'));
-    expect(result).toHaveTextContent('1 already here');
-    expect(result).toHaveTextContent('Entry 3: no token');
-    await waitFor(() => expect(screen.getAllByTestId('account-row')).toHaveLength(1));
-  });
-
-  it('keeps the text when nothing could be imported', async () => {
-    host.special.set('POST /api/accounts/import', () => json({ code: 'nothing_to_import', message: 'empty' }, 422));
-    await open('accounts');
-    const text = await by('import-text');
-    await fireEvent.input(text, { target: { value: '{}' } });
-    await click('import-submit');
-    expect(await by('problem')).toHaveAttribute('data-code', 'nothing_to_import');
-    expect(text).toHaveValue('{}');
-  });
 });
 
 describe('settings', () => {

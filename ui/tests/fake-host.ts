@@ -1,7 +1,8 @@
 // A host with a small gateway behind it: enough state that pages can be driven through whole flows.
 import { vi } from 'vitest';
-import type { AccountView, AdminEvent, ClientKey, FlowView, ModelList, NameTestResult } from '../src/api/client';
-import type { PortView, SettingsView, Status } from '../src/api/client';
+import type { AccountView, AdminEvent, BrowserList, ClientKey, FlowView, ImportResult, LoginView } from '../src/api/client';
+import type { ModelList, NameTestResult, PortView, QuotaView, ScanView, SettingsView, Status } from '../src/api/client';
+import type { UsageRow, VaultView } from '../src/api/client';
 import type { Host, HostRequest } from '../src/api/host';
 
 export function json(value: unknown, status = 200): Response {
@@ -44,9 +45,57 @@ export function account(more: Partial<AccountView> = {}): AccountView {
     enabled: true,
     demo: false,
     state: { kind: 'ready' },
+    region: 'us-east-1',
     addedAt: 0,
+    tags: [],
+    priority: 0,
+    inFlight: 0,
+    requests: 0,
+    errors: 0,
+    modelPauses: [],
+    unsaved: false,
     ...more,
   } as AccountView;
+}
+
+export function quota(more: Partial<QuotaView> = {}): QuotaView {
+  return {
+    fetchedAt: Date.now() - 120_000,
+    ageSeconds: 120,
+    plan: 'KIRO PRO',
+    used: 388,
+    limit: 1000,
+    left: 612,
+    percentUsed: 38.8,
+    unit: 'CREDIT',
+    resetsAt: Date.now() + 9 * 86_400_000,
+    parts: [{ kind: 'base', name: '', used: 388, limit: 1000, expiresAt: null, active: true }],
+    overage: null,
+    problem: null,
+    ...more,
+  } as QuotaView;
+}
+
+export function login(more: Partial<LoginView> = {}): LoginView {
+  return {
+    id: 'l1',
+    kind: 'google',
+    form: 'browser',
+    state: 'waiting',
+    awaits: 'browserSignIn',
+    url: 'https://sign-in.test/start?id=1',
+    userCode: null,
+    expiresAt: Date.now() + 600_000,
+    startedAt: 0,
+    qr: null,
+    callbackPort: 3128,
+    opened: true,
+    profiles: [],
+    account: null,
+    proof: null,
+    problem: null,
+    ...more,
+  } as LoginView;
 }
 
 export const demoAccount = account({ id: 'demo', label: 'Demo account', origin: 'demo', demo: true });
@@ -126,12 +175,21 @@ function settings(): SettingsView {
 }
 
 export class FakeHost implements Host {
-  readonly kind = 'browser';
+  kind: Host['kind'] = 'browser';
   readonly copied: string[] = [];
+  readonly saved: { fileName: string; content: string }[] = [];
+  saves: 'saved' | 'cancelled' | 'unsupported' = 'saved';
   readonly calls: { call: string; body: unknown }[] = [];
   status = status();
   settings = settings();
   accounts: AccountView[] = [];
+  only: string | null = null;
+  logins: LoginView[] = [];
+  scan: ScanView = { found: [], problems: [] };
+  preview: ImportResult = { imported: [], duplicates: [], found: [], rejected: [], sealed: false };
+  usage: UsageRow[] = [];
+  browsers: BrowserList = { browsers: [], display: true };
+  vault: VaultView = { kind: 'keychain', state: 'ready', records: 1, protectedByPermissionsOnly: false } as VaultView;
   flows: FlowView[] = [];
   keys: ClientKey[] = [key()];
   models = models();
@@ -144,8 +202,18 @@ export class FakeHost implements Host {
     this.copied.push(text);
   }
 
+  async save(fileName: string, content: string): Promise<'saved' | 'cancelled' | 'unsupported'> {
+    if (this.saves === 'saved') this.saved.push({ fileName, content });
+    return this.saves;
+  }
+
   announce(event: AdminEvent): void {
     this.events.at(-1)?.write(`data: ${JSON.stringify(event)}\n\n`);
+  }
+
+  /** The body of the latest call. */
+  sent(call: string): unknown {
+    return this.calls.filter((one) => one.call === call).at(-1)?.body;
   }
 
   count(call: string): number {
@@ -164,7 +232,12 @@ export class FakeHost implements Host {
   #answer(call: string, body: Record<string, never>): Response {
     if (call === 'GET /api/status') return json(this.status);
     if (call === 'GET /api/settings') return json(this.settings);
-    if (call === 'GET /api/accounts') return json({ accounts: this.accounts });
+    if (call === 'GET /api/accounts') return json({ accounts: this.accounts, only: this.only });
+    const answer = this.#accountAnswer(call, body) ?? this.#loginAnswer(call, body);
+    if (answer) return answer;
+    if (call === 'GET /api/usage') return json({ rows: this.usage });
+    if (call === 'GET /api/browsers') return json(this.browsers);
+    if (call === 'GET /api/vault') return json(this.vault);
     if (call === 'GET /api/flows') return json({ flows: this.flows });
     if (call === 'GET /api/keys') return json({ keys: this.keys });
     if (call === 'PATCH /api/keys/k1') {
@@ -198,6 +271,55 @@ export class FakeHost implements Host {
       return stream.response;
     }
     return json({ code: 'not_found', message: call }, 404);
+  }
+
+  #accountAnswer(call: string, body: Record<string, unknown>): Response | undefined {
+    if (call === 'PUT /api/accounts/only') {
+      this.only = body['account'] as string | null;
+      return json({ only: this.only });
+    }
+    if (call === 'GET /api/accounts/scan') return json(this.scan);
+    if (call === 'POST /api/accounts/import' && body['preview'] === true) return json(this.preview);
+    if (call === 'POST /api/accounts/refresh') return json({ refreshed: this.accounts.map(({ id }) => id), failed: [] });
+    const [, method, id, rest] = /^(\w+) \/api\/accounts\/([^/]+)(\/.+)?$/.exec(call) ?? [];
+    const found = this.accounts.find((one) => one.id === id);
+    if (!found) return undefined;
+    const change = (more: Partial<AccountView>) => {
+      this.accounts = this.accounts.map((one) => (one.id === id ? { ...one, ...more } : one));
+      return json({ ...found, ...more });
+    };
+    if (method === 'PATCH' && !rest) return change(body as Partial<AccountView>);
+    if (method === 'PATCH' && rest === '/link') return change({ link: { ...found.link, ...body } as AccountView['link'] });
+    if (rest === '/restore') return change({ state: { kind: 'ready' } } as Partial<AccountView>);
+    if (rest === '/refresh') return change({ tokenExpiresAt: Date.now() + 3_600_000 } as Partial<AccountView>);
+    if (rest === '/usage') {
+      change({ quota: quota() } as Partial<AccountView>);
+      return json(quota());
+    }
+    return undefined;
+  }
+
+  #loginAnswer(call: string, body: Record<string, unknown>): Response | undefined {
+    if (call === 'GET /api/logins') return json({ logins: this.logins });
+    if (call === 'POST /api/logins') {
+      const started = login({ id: `l${this.logins.length + 1}`, kind: body['kind'] as LoginView['kind'] });
+      this.logins = [...this.logins, started];
+      return json(started);
+    }
+    const [, method, id] = /^(\w+) \/api\/logins\/([^/]+)/.exec(call) ?? [];
+    const found = this.logins.find((one) => one.id === id);
+    if (!found) return undefined;
+    if (method === 'DELETE') {
+      this.logins = this.logins.filter((one) => one.id !== id);
+      return json(null, 204);
+    }
+    return json(found);
+  }
+
+  /** A sign-in went on without this window. */
+  moveLogin(id: string, more: Partial<LoginView>): void {
+    this.logins = this.logins.map((one) => (one.id === id ? { ...one, ...more } : one));
+    this.announce({ type: 'logins', id });
   }
 
   #patch(body: { revision?: number; patch?: Record<string, Record<string, unknown>> }): Response {

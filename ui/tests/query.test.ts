@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createApi } from '../src/api/client';
+import { createApi, type NotificationEvent } from '../src/api/client';
 import { EventFollower } from '../src/api/events.svelte';
 import { Queries } from '../src/api/queries';
 import { Query } from '../src/api/query.svelte';
-import { account, FakeHost, status } from './fake-host';
+import { account, FakeHost, login, status } from './fake-host';
 
 describe('a query', () => {
   it('reads once more, and only once, for all wishes during a running read', async () => {
@@ -47,19 +47,20 @@ describe('following events', () => {
   function following() {
     const host = new FakeHost();
     const queries = new Queries(createApi(host));
-    const follower = new EventFollower(host, queries);
-    return { host, queries, follower, stop: follower.start() };
+    const told: NotificationEvent[] = [];
+    const follower = new EventFollower(host, queries, (event) => told.push(event));
+    return { host, queries, follower, told, stop: follower.start() };
   }
 
   it('reads everything at the start and then what an event names', async () => {
     const { host, queries, stop } = following();
     await settle();
     expect(queries.status.data?.state).toBe('running');
-    expect(queries.accounts.data).toEqual([]);
+    expect(queries.accounts.data?.accounts).toEqual([]);
     host.accounts = [account()];
     host.announce({ type: 'accounts' });
     await settle();
-    expect(queries.accounts.data).toHaveLength(1);
+    expect(queries.accounts.data?.accounts).toHaveLength(1);
     expect([host.count('GET /api/accounts'), host.count('GET /api/settings')]).toEqual([2, 1]);
     host.announce({ type: 'status', status: status({ state: 'stopped' }) });
     await settle();
@@ -87,6 +88,19 @@ describe('following events', () => {
     host.special.clear();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(follower.lost).toBeUndefined();
+    stop();
+  });
+
+  it('reads sign-ins again, and hands on what is told once', async () => {
+    const { host, queries, told, stop } = following();
+    await settle();
+    host.logins = [login()];
+    host.announce({ type: 'logins', id: 'l1' });
+    const event = { type: 'notification', id: 'n1', kind: 'needsLogin', account: 'a1', label: 'alice' } as NotificationEvent;
+    host.announce(event);
+    await settle();
+    expect(queries.logins.list.data?.map((one) => one.id)).toEqual(['l1']);
+    expect(told).toEqual([event]);
     stop();
   });
 

@@ -1,7 +1,8 @@
 // The typed client of the admin API. Types come from the committed OpenAPI document; nothing is described twice.
 import createClient from 'openapi-fetch';
 import type { Host } from './host';
-import type { components, paths } from './schema';
+import type { AllPaths } from './pending';
+import type { components } from './schema';
 
 type Schemas = components['schemas'];
 export type Problem = Schemas['Problem'];
@@ -9,17 +10,41 @@ export type ProblemCode = Schemas['ProblemCode'];
 export type FieldProblem = Schemas['FieldProblem'];
 export type Status = Schemas['Status'];
 export type ListenerState = Schemas['ListenerState'];
-export type AdminEvent = Schemas['AdminEvent'];
 export type SettingsView = Schemas['SettingsView'];
 export type PortView = Schemas['PortView'];
-export type AccountView = Schemas['AccountView'];
-export type ImportResult = Schemas['ImportResult'];
 export type ClientKey = Schemas['ClientKey'];
 export type FlowView = Schemas['FlowView'];
 export type ModelList = Schemas['ModelList'];
 export type ModelRule = Schemas['ModelRule'];
 export type KeyChange = Schemas['KeyChange'];
 export type NameTestResult = Schemas['NameTestResult'];
+export type RejectedRecord = Schemas['RejectedRecord'];
+export type {
+  AccountChange,
+  AccountList,
+  AccountView,
+  AdminEvent,
+  BrowserList,
+  CheckResult,
+  ExportFile,
+  FoundLogin,
+  ImportInput,
+  ImportResult,
+  LinkChange,
+  LoginKind,
+  LoginView,
+  ManualAccount,
+  NewLogin,
+  NotificationEvent,
+  OpenLogin,
+  ProxyTest,
+  QuotaView,
+  Refreshed,
+  ScanView,
+  UsageBy,
+  UsageRow,
+  VaultView,
+} from './pending';
 
 /** A code of the gateway, or one of the two that only a face can see. */
 export type AnyProblemCode = ProblemCode | 'unreachable' | 'unreadable';
@@ -65,7 +90,7 @@ export type Api = ReturnType<typeof createApi>;
 
 /** The client on top of a host. */
 export function createApi(host: Host) {
-  return createClient<paths>({
+  return createClient<AllPaths>({
     baseUrl: BASE,
     async fetch(request: Request) {
       const url = new URL(request.url);

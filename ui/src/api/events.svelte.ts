@@ -1,5 +1,5 @@
 // Follows the gateway's events and reads again what they name. Comes back by itself after a broken connection.
-import { asApiError, problemOf, type AdminEvent, type ApiError } from './client';
+import { asApiError, problemOf, type AdminEvent, type ApiError, type NotificationEvent } from './client';
 import type { Host } from './host';
 import type { Queries } from './queries';
 import { serverEvents } from './sse';
@@ -20,10 +20,12 @@ export class EventFollower {
   lost: ApiError | undefined = $state.raw();
   readonly #host: Host;
   readonly #queries: Queries;
+  readonly #tell: (event: NotificationEvent) => void;
 
-  constructor(host: Host, queries: Queries) {
+  constructor(host: Host, queries: Queries, tell: (event: NotificationEvent) => void) {
     this.#host = host;
     this.#queries = queries;
+    this.#tell = tell;
   }
 
   /** Follows until the returned function is called. */
@@ -81,6 +83,14 @@ export class EventFollower {
         break;
       case 'flows':
         void flows.refresh();
+        break;
+      case 'logins':
+        void this.#queries.logins.list.refresh();
+        break;
+      case 'openSignIn':
+        break; // for the desktop shell, which opens the window
+      case 'notification':
+        this.#tell(event);
         break;
     }
   }

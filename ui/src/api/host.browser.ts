@@ -16,5 +16,15 @@ export function browserHost(): Host {
     async copy(text) {
       await navigator.clipboard.writeText(text);
     },
+    async save(fileName, content) {
+      const url = URL.createObjectURL(new Blob([content], { type: 'application/json' }));
+      const link = document.createElement('a');
+      link.href = url;
+      link.download = fileName;
+      link.click();
+      // The browser has read the address by the next turn.
+      setTimeout(() => URL.revokeObjectURL(url));
+      return 'saved';
+    },
   };
 }

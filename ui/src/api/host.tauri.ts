@@ -10,8 +10,10 @@
 // A request is dropped by the same command with method `CANCEL`, the request's id, an empty path and body null; after
 // that the shell may send nothing more for this id.
 //
-// Paths below `/shell/` are answered by the shell itself, before the admin router: `POST /shell/clipboard {text}`.
+// Paths below `/shell/` are answered by the shell itself, before the admin router: `POST /shell/clipboard {text}` and
+// `POST /shell/save {fileName, content}`, which asks where to and answers `{path}`, null when the person cancelled.
 import { Channel, invoke } from '@tauri-apps/api/core';
+import { problemOf } from './client';
 import type { Host, HostRequest } from './host';
 
 /** One piece of an answer on its way through the bridge. */
@@ -119,6 +121,12 @@ export function tauriHost(): Host {
         const answer = await bridgeFetch('/shell/clipboard', { method: 'POST', body: JSON.stringify({ text }) });
         if (!answer.ok) throw new Error(`clipboard: ${answer.status}`);
       }
+    },
+    async save(fileName, content) {
+      const answer = await bridgeFetch('/shell/save', { method: 'POST', body: JSON.stringify({ fileName, content }) });
+      if (answer.status === 404) return 'unsupported';
+      if (!answer.ok) throw await problemOf(answer);
+      return ((await answer.json()) as { path?: string | null }).path == null ? 'cancelled' : 'saved';
     },
   };
 }

@@ -16,6 +16,11 @@ export interface Host {
   fetch(path: string, request?: HostRequest): Promise<Response>;
   /** Puts text on the clipboard. */
   copy(text: string): Promise<void>;
+  /**
+   * Keeps text as a file where the person wants it. `saved` and `cancelled` are theirs; `unsupported` means that this
+   * program has no way to save files.
+   */
+  save(fileName: string, content: string): Promise<'saved' | 'cancelled' | 'unsupported'>;
 }
 
 /** Picks the host this page runs in. Tauri's code is loaded only inside Tauri. */

@@ -1,31 +1,40 @@
 // What the pages show and what they can change. Every change goes through the admin API and comes back as an event.
 import { Query } from './query.svelte';
-import { take, type AccountView, type Api, type FlowView, type ImportResult, type ClientKey } from './client';
+import { AccountCalls } from './account-calls';
+import { take, type AccountList, type AccountView, type Api, type ClientKey, type FlowView } from './client';
+import { Logins } from './logins.svelte';
 import type { KeyChange, ModelList, NameTestResult, PortView, SettingsView, Status } from './client';
+import type { BrowserList, UsageBy, UsageRow, VaultView } from './client';
 
 /** How many recent requests the window keeps in view. */
 const RECENT = 20;
 
-export interface ImportInput {
-  content: string;
-  companions?: { name: string; content: string }[];
-}
-
 export class Queries {
   readonly status: Query<Status>;
   readonly settings: Query<SettingsView>;
-  readonly accounts: Query<AccountView[]>;
+  readonly accounts: Query<AccountList>;
   readonly keys: Query<ClientKey[]>;
   readonly flows: Query<FlowView[]>;
   /** Read by the pages that show it; the upstream may have to be asked first. */
   readonly models: Query<ModelList>;
+  /** Browsers of this machine; read where a sign-in can open one. */
+  readonly browsers: Query<BrowserList>;
+  /** Read by the page that shows it. */
+  readonly vault: Query<VaultView>;
+  readonly logins: Logins;
+  /** What can be done with accounts. */
+  readonly account: AccountCalls;
   readonly #api: Api;
 
   constructor(api: Api) {
     this.#api = api;
     this.status = new Query(() => take(api.GET('/api/status')));
     this.settings = new Query(() => take(api.GET('/api/settings')));
-    this.accounts = new Query(async () => (await take(api.GET('/api/accounts'))).accounts);
+    this.accounts = new Query(() => take(api.GET('/api/accounts')));
+    this.logins = new Logins(api);
+    this.account = new AccountCalls(api, () => this.accountsAgain());
+    this.browsers = new Query(() => take(api.GET('/api/browsers')));
+    this.vault = new Query(() => take(api.GET('/api/vault')));
     this.keys = new Query(async () => (await take(api.GET('/api/keys'))).keys);
     this.models = new Query(() => take(api.GET('/api/models')));
     this.flows = new Query(
@@ -35,13 +44,27 @@ export class Queries {
 
   /** Reads everything again: at the start, after a lost event stream, when the window comes back. */
   async refreshAll(): Promise<void> {
-    const all = [this.status, this.settings, this.accounts, this.keys, this.flows];
-    await Promise.all([...all.map((query) => query.refresh()), this.modelsAgain()]);
+    const all = [this.status, this.settings, this.accounts, this.keys, this.flows, this.logins.list];
+    await Promise.all([...all.map((query) => query.refresh()), this.modelsAgain(), this.vaultAgain()]);
   }
 
   /** Reads the models again if a page has shown them. */
   async modelsAgain(): Promise<void> {
     if (this.models.data || this.models.error) await this.models.refresh();
+  }
+
+  /** Reads the accounts again, and what counts them. */
+  async accountsAgain(): Promise<void> {
+    await Promise.all([this.accounts.refresh(), this.status.refresh()]);
+  }
+
+  /** Reads the place for secrets again if a page has shown it. */
+  async vaultAgain(): Promise<void> {
+    if (this.vault.data || this.vault.error) await this.vault.refresh();
+  }
+
+  async usage(by: UsageBy, days: number): Promise<UsageRow[]> {
+    return (await take(this.#api.GET('/api/usage', { params: { query: { by, days } } }))).rows;
   }
 
   /** Lets the gateway ask the upstream again. */
@@ -77,19 +100,8 @@ export class Queries {
 
   async addDemoAccount(): Promise<AccountView> {
     const account = await take(this.#api.POST('/api/accounts/demo'));
-    await Promise.all([this.accounts.refresh(), this.status.refresh()]);
+    await this.accountsAgain();
     return account;
-  }
-
-  async importAccounts(input: ImportInput): Promise<ImportResult> {
-    const result = await take(this.#api.POST('/api/accounts/import', { body: input }));
-    await Promise.all([this.accounts.refresh(), this.status.refresh()]);
-    return result;
-  }
-
-  async removeAccount(id: string): Promise<void> {
-    await take(this.#api.DELETE('/api/accounts/{id}', { params: { path: { id } } }));
-    await Promise.all([this.accounts.refresh(), this.status.refresh()]);
   }
 
   async revealKey(id: string): Promise<string> {
