@@ -158,7 +158,7 @@ describe('actions', () => {
     host.special.set('POST /api/accounts/a1/refresh', () => json({ code: 'upstream_failed', message: 'no' }, 502));
     await open();
     await click('refresh-token');
-    expect(within(await by('account-row')).getByTestId('problem')).toHaveAttribute('data-code', 'upstream_failed');
+    expect(await within(await by('account-row')).findByTestId('problem')).toHaveAttribute('data-code', 'upstream_failed');
   });
 
   it('have no token to refresh for an API key', async () => {
@@ -297,9 +297,8 @@ describe('what needs attention', () => {
     await by('account-name');
     host.announce({ type: 'notification', id: 'n1', kind: 'quotaWarning', account: 'a1', label: 'x', percent: 82 });
     host.announce({ type: 'notification', id: 'n2', kind: 'quotaWarning', account: 'a1', label: 'x', percent: 90 });
-    const news = await by('news');
+    await by('news');
     await waitFor(() => expect(screen.getByTestId('news')).toHaveTextContent('alice@example.com has used 90% of its quota.'));
-    expect(news).toBeInTheDocument();
     await click('news-see');
     expect(await by('details')).toBeInTheDocument();
     expect(none('news')).toBe(true);
@@ -317,6 +316,6 @@ describe('without accounts', () => {
     expect(await by('way-demo')).toHaveFocus();
     await click('add-demo');
     await waitFor(() => expect(rows()).toEqual([demoAccount.id]));
-    expect(none('add-panel')).toBe(true);
+    await waitFor(() => expect(none('add-panel')).toBe(true));
   });
 });

@@ -236,7 +236,7 @@ describe('names from anywhere', () => {
       await fireEvent.click(button);
       expect(await by('details')).toBeInTheDocument();
     }
-    for (const [index, text] of HOSTILE.entries()) host.announce({ type: 'notification', id: `n${index}`, kind: 'suspended', account: null, label: text });
+    for (const [index, text] of HOSTILE.entries()) host.announce({ type: 'notification', id: `n${index}`, kind: 'suspended', account: `unknown-${index}`, label: text });
     await waitFor(() => expect(screen.getAllByTestId('news').length).toBeGreaterThan(2));
     expect(before('script, iframe, img[src="x"], [onload], [onerror]')).toBe(0);
     expect((globalThis as { hacked?: number }).hacked).toBeUndefined();

@@ -289,7 +289,7 @@ export class FakeHost implements Host {
       return json({ ...found, ...more });
     };
     if (method === 'PATCH' && !rest) return change(body as Partial<AccountView>);
-    if (method === 'PATCH' && rest === '/link') return change({ link: { ...found.link, ...body } as AccountView['link'] });
+    if (method === 'PATCH' && rest === '/link') return change({ link: { ...found.link, ...body } } as Partial<AccountView>);
     if (rest === '/restore') return change({ state: { kind: 'ready' } } as Partial<AccountView>);
     if (rest === '/refresh') return change({ tokenExpiresAt: Date.now() + 3_600_000 } as Partial<AccountView>);
     if (rest === '/usage') {

@@ -58,8 +58,8 @@ describe('starting', () => {
     cleanup();
     host = new FakeHost();
     host.kind = 'desktop';
-    const browser = (id: string, more = {}) => ({ id, name: id.toUpperCase(), private: true, default: false, ...more });
-    host.browsers = { browsers: [browser('firefox', { default: true }), browser('plain', { private: false })], display: true };
+    const browser = (id: 'firefox' | 'opera', more = {}) => ({ id, name: id.toUpperCase(), private: true, default: false, ...more });
+    host.browsers = { browsers: [browser('firefox', { default: true }), browser('opera', { private: false })], display: true };
     await choose('google');
     const list = await by('browsers');
     await waitFor(() => expect(list).toHaveTextContent('FIREFOX'));
@@ -72,7 +72,7 @@ describe('starting', () => {
 
   it('offers no private window where a browser has none', async () => {
     host.kind = 'desktop';
-    host.browsers = { browsers: [{ id: 'plain', name: 'Plain', private: false, default: true }], display: true };
+    host.browsers = { browsers: [{ id: 'opera', name: 'Plain', private: false, default: true }], display: true };
     await choose('github');
     await waitFor(async () => expect(await by('browsers')).toHaveTextContent('Plain'));
     expect(none('private-window')).toBe(true);

@@ -15,6 +15,7 @@ export type PortView = Schemas['PortView'];
 export type ClientKey = Schemas['ClientKey'];
 export type FlowView = Schemas['FlowView'];
 export type ModelList = Schemas['ModelList'];
+export type BrowserList = Schemas['BrowserList'];
 export type ModelRule = Schemas['ModelRule'];
 export type KeyChange = Schemas['KeyChange'];
 export type NameTestResult = Schemas['NameTestResult'];
@@ -24,7 +25,6 @@ export type {
   AccountList,
   AccountView,
   AdminEvent,
-  BrowserList,
   CheckResult,
   ExportFile,
   FoundLogin,

@@ -217,11 +217,6 @@ export interface LoginView {
   problem?: Problem | null;
 }
 
-export interface BrowserList {
-  browsers: { id: string; name: string; private: boolean; default: boolean }[];
-  display: boolean;
-}
-
 export interface VaultView {
   kind: Schemas['StoreKind'];
   state: Schemas['StoreState'];
@@ -320,7 +315,6 @@ export interface PendingPaths {
   '/api/logins/{id}/paste': { post: Change<LoginView, { text: string }> };
   '/api/logins/{id}/profile': { post: Change<LoginView, { arn: string }> };
   '/api/logins/{id}/open': { post: Change<LoginView, OpenLogin> };
-  '/api/browsers': { get: Plain<BrowserList> };
   '/api/vault': { get: Plain<VaultView> };
 }
 
