@@ -113,6 +113,20 @@ describe('families of keys', () => {
     expect(known.filter((key) => !wanted.includes(key))).toEqual([]);
   });
 
+  it('name what an account, a sign-in and a piece of news can be', () => {
+    const schemas = openapi.components.schemas as unknown as Record<string, { enum?: string[] } | undefined>;
+    const families: [schema: string, words: (value: string) => string[]][] = [
+      ['AuthMethod', (value) => [`method.${value}`]],
+      ['AccountOrigin', (value) => [`origin.${value}`]],
+      ['StoreKind', (value) => [`vault.kind.${value}`]],
+    ];
+    for (const [schema, words] of families) {
+      const values = schemas[schema]?.enum ?? [];
+      expect([schema, values.length]).not.toContain(0);
+      expect(values.flatMap(words).filter((key) => !(key in english))).toEqual([]);
+    }
+  });
+
   it('name every listener state, in the window and in the tray', () => {
     for (const state of openapi.components.schemas.ListenerState.enum) {
       expect(keys).toEqual(expect.arrayContaining([`state.${state}`, `state.${state}.help`, `tray.state.${state}`]));
