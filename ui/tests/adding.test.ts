@@ -168,6 +168,44 @@ describe('export', () => {
   });
 });
 
+describe('the place for secrets', () => {
+  it('is opened with what the person gives, which does not stay on the screen', async () => {
+    host.vault = { ...host.vault, kind: 'vault', state: 'keyMissing', records: null, recovery: true };
+    host.special.set('POST /api/vault/unlock', () => {
+      host.vault = { ...host.vault, state: 'ready' };
+      return json(host.vault);
+    });
+    await openApp(host, 'settings');
+    expect(await by('vault')).toHaveTextContent('The vault is sealed and its key was not given.');
+    await click('vault-way-recoveryPassphrase');
+    await type('vault-key', 'open sesame');
+    await click('vault-unlock');
+    await waitFor(async () => expect(await by('vault')).toHaveAttribute('data-state', 'ready'));
+    expect(host.sent('POST /api/vault/unlock')).toEqual({ recoveryPassphrase: 'open sesame' });
+    expect(await by('vault-lock')).toBeInTheDocument();
+  });
+
+  it('lets the keychain ask by itself', async () => {
+    host.vault = { ...host.vault, state: 'locked' };
+    host.special.set('POST /api/vault/unlock', () => json(host.vault));
+    await openApp(host, 'settings');
+    await click('vault-unlock');
+    await waitFor(() => expect(host.sent('POST /api/vault/unlock')).toEqual({}));
+    expect(none('vault-key')).toBe(true);
+  });
+
+  it('moves to a sealed file with a passphrase typed twice', async () => {
+    host.special.set('POST /api/vault/migrate', () => json({ changed: 3, vault: host.vault }));
+    await openApp(host, 'settings');
+    await type('vault-passphrase', 'one long word');
+    expect(await by('vault-move')).toBeDisabled();
+    await type('vault-again', 'one long word');
+    await click('vault-move');
+    await waitFor(() => expect(host.sent('POST /api/vault/migrate')).toEqual({ to: 'vault', key: { source: 'passphrase', passphrase: 'one long word' } }));
+    await waitFor(async () => expect(await by('vault-passphrase')).toHaveValue(''));
+  });
+});
+
 describe('usage', () => {
   it('adds up what the service reported, by account, model, key or day', async () => {
     host.accounts = [account()];

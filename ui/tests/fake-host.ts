@@ -189,7 +189,7 @@ export class FakeHost implements Host {
   preview: ImportResult = { imported: [], duplicates: [], found: [], rejected: [], sealed: false };
   usage: UsageRow[] = [];
   browsers: BrowserList = { browsers: [], display: true };
-  vault: VaultView = { kind: 'keychain', state: 'ready', records: 1, protectedByPermissionsOnly: false } as VaultView;
+  vault: VaultView = { kind: 'keychain', state: 'ready', records: 1, protectedByPermissionsOnly: false, recovery: false } as VaultView;
   flows: FlowView[] = [];
   keys: ClientKey[] = [key()];
   models = models();

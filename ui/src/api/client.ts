@@ -43,6 +43,9 @@ export type {
   ScanView,
   UsageBy,
   UsageRow,
+  VaultChange,
+  VaultMove,
+  VaultUnlock,
   VaultView,
 } from './pending';
 

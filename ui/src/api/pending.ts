@@ -220,10 +220,26 @@ export interface LoginView {
 export interface VaultView {
   kind: Schemas['StoreKind'];
   state: Schemas['StoreState'];
-  keySource?: string | null;
+  keySource?: KeySource | null;
   keyId?: string | null;
-  records: number;
+  records?: number | null;
   protectedByPermissionsOnly: boolean;
+  recovery: boolean;
+}
+export type KeySource = 'systemdCredential' | 'keyFile' | 'passphrase' | 'environment' | 'autoKeyFile';
+/** One key, or none where nothing has to be typed. */
+export interface VaultUnlock {
+  passphrase?: string;
+  recoveryPassphrase?: string;
+  keyFile?: string;
+}
+export interface VaultMove {
+  to: Schemas['StoreKind'];
+  key?: { source: KeySource; passphrase?: string };
+}
+export interface VaultChange {
+  changed: number;
+  vault: VaultView;
 }
 
 export type NotificationKind =
@@ -316,6 +332,9 @@ export interface PendingPaths {
   '/api/logins/{id}/profile': { post: Change<LoginView, { arn: string }> };
   '/api/logins/{id}/open': { post: Change<LoginView, OpenLogin> };
   '/api/vault': { get: Plain<VaultView> };
+  '/api/vault/lock': { post: Plain<VaultView> };
+  '/api/vault/unlock': { post: Send<VaultView, VaultUnlock> };
+  '/api/vault/migrate': { post: Send<VaultChange, VaultMove> };
 }
 
 export type AllPaths = Omit<paths, keyof PendingPaths> & PendingPaths;

@@ -4,7 +4,7 @@ import { AccountCalls } from './account-calls';
 import { take, type AccountList, type AccountView, type Api, type ClientKey, type FlowView } from './client';
 import { Logins } from './logins.svelte';
 import type { KeyChange, ModelList, NameTestResult, PortView, SettingsView, Status } from './client';
-import type { BrowserList, UsageBy, UsageRow, VaultView } from './client';
+import type { BrowserList, UsageBy, UsageRow, VaultChange, VaultMove, VaultUnlock, VaultView } from './client';
 
 /** How many recent requests the window keeps in view. */
 const RECENT = 20;
@@ -61,6 +61,27 @@ export class Queries {
   /** Reads the place for secrets again if a page has shown it. */
   async vaultAgain(): Promise<void> {
     if (this.vault.data || this.vault.error) await this.vault.refresh();
+  }
+
+  async lockVault(): Promise<void> {
+    await this.#vaultThen(take(this.#api.POST('/api/vault/lock')));
+  }
+
+  async unlockVault(body: VaultUnlock): Promise<void> {
+    await this.#vaultThen(take(this.#api.POST('/api/vault/unlock', { body })));
+  }
+
+  moveSecrets(body: VaultMove): Promise<VaultChange> {
+    return this.#vaultThen(take(this.#api.POST('/api/vault/migrate', { body })));
+  }
+
+  /** A call that fails can change the state, too, such as a wrong key. */
+  async #vaultThen<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } finally {
+      await Promise.all([this.vault.refresh(), this.accountsAgain()]);
+    }
   }
 
   async usage(by: UsageBy, days: number): Promise<UsageRow[]> {
