@@ -69,6 +69,8 @@ pub(crate) fn show(app: &AppHandle, page_left: impl Fn() + Send + Sync + 'static
         .title("Kiro Proxy")
         .inner_size(980.0, 700.0)
         .min_inner_size(560.0, 420.0)
+        // Files are dropped on the page itself, for an import.
+        .disable_drag_drop_handler()
         .on_navigation(move |url| page.is_ours(url))
         .on_new_window(|_, _| NewWindowResponse::Deny)
         // Shown with its page in it: no white flash, and nobody can close it while it is half made.

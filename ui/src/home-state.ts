@@ -18,9 +18,11 @@ export function backAt(account: AccountView): number | undefined {
   return 'until' in account.state ? (account.state.until ?? undefined) : undefined;
 }
 
-/** Real accounts come first: the demo account answers only while no real one can. */
-export function accountInUse(status: Status, accounts: readonly AccountView[]): InUse {
+/** Real accounts come first: the demo account answers only while no real one can. An account that was chosen is alone. */
+export function accountInUse(status: Status, accounts: readonly AccountView[], only?: string | null): InUse {
   if (accounts.length === 0) return { kind: 'none' };
+  const chosen = accounts.find((account) => account.id === only);
+  if (chosen) return usable(chosen) ? { kind: 'one', account: chosen } : { kind: 'unusable', count: 1 };
   const ready = accounts.filter(usable);
   const pool = ready.filter((account) => account.demo === status.simulated);
   const [first] = pool.length > 0 ? pool : ready;

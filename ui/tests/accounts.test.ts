@@ -80,6 +80,17 @@ describe('the list', () => {
     await waitFor(() => expect(rows()).toHaveLength(4));
   });
 
+  it('is searched by Ctrl+F, and Escape empties the search', async () => {
+    host.accounts = [account()];
+    await open();
+    const field = await by('search');
+    await fireEvent.keyDown(window, { key: 'f', ctrlKey: true });
+    expect(field).toHaveFocus();
+    await type('search', 'x');
+    await fireEvent.keyDown(field, { key: 'Escape' });
+    expect(field).toHaveValue('');
+  });
+
   it('remembers cards or table', async () => {
     host.accounts = [account()];
     await open();

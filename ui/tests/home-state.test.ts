@@ -16,6 +16,13 @@ describe('the account in use', () => {
   ])('is %s', (_, accounts, simulated, expected) => {
     expect(accountInUse(status({ simulated }), accounts)).toMatchObject(expected);
   });
+
+  it('is the chosen one alone, and nobody else while it cannot answer', () => {
+    const accounts = [account(), account({ id: 'a3' }), cooling];
+    expect(accountInUse(status(), accounts, 'a3')).toMatchObject({ kind: 'one', account: { id: 'a3' } });
+    expect(accountInUse(status(), accounts, 'a2')).toEqual({ kind: 'unusable', count: 1 });
+    expect(accountInUse(status(), accounts, 'gone')).toMatchObject({ kind: 'several' });
+  });
 });
 
 it('offers the step that is possible, and none while one is under way', () => {
