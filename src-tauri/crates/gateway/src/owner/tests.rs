@@ -235,6 +235,14 @@ fn a_half_written_transaction_of_a_crashed_owner_does_not_count() {
     assert_same_picture(&before, &picture(crashed.path()));
 }
 
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn every_read_beside_a_rotating_owner_is_one_whole_state() {
     for journal in ["WAL", "DELETE"] {
@@ -244,6 +252,8 @@ fn every_read_beside_a_rotating_owner_is_one_whole_state() {
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
+                // Also when it fails: the reads below would never end.
+                let _ends = Ends(&done);
                 for round in 1..=200 {
                     // A new connection each time: the log is folded into the database and removed in between.
                     let owner = Connection::open(&path).expect("opens");
@@ -252,7 +262,6 @@ fn every_read_beside_a_rotating_owner_is_one_whole_state() {
                     let value = value["content"]["auth_kv"][0]["value"].as_str().expect("text").to_owned();
                     owner.execute("UPDATE auth_kv SET value = ?1", [value]).expect("updates");
                 }
-                done.store(true, Ordering::SeqCst);
             });
             let mut last = 0;
             let mut reads = 0;
