@@ -107,3 +107,29 @@ async fn another_person_in_the_owners_file_stops_the_account_and_is_taken_over_b
         }
     }
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_and_changes_how_a_login_is_shared() {
+    use crate::cli::{Home, text};
+    let home = Home::new();
+    let added = home.json(&["accounts", "import", &home.login("social", Family::Social), "--json"]).await;
+    let id = added["imported"][0]["id"].as_str().expect("an id").to_owned();
+    let alone = home.run(&["accounts", "link", &id]).await;
+    assert!(text(&alone.stdout).contains("with no other program"), "{}", text(&alone.stdout));
+    let refused = home.run(&["accounts", "link", &id, "--write-back", "on"]).await;
+    assert!(!refused.status.success() && text(&refused.stderr).contains("not_linked"), "{}", text(&refused.stderr));
+    let folder = TempDir::with_prefix("kp-owner-").unwrap();
+    let file = folder.path().join("kiro-auth-token.json");
+    owner_signs_in(&file, &AccountSeed::new("social", Family::Social), "Google");
+    let list = home.data().join("accounts.json");
+    let mut accounts: Value = serde_json::from_slice(&std::fs::read(&list).unwrap()).unwrap();
+    accounts["accounts"][0]["link"] = json!({"owner": "kiroIde", "path": file});
+    std::fs::write(&list, accounts.to_string()).unwrap();
+    let changed = home.json(&["accounts", "link", &id, "--write-back", "on", "--json"]).await;
+    assert_eq!(changed["link"]["writeBack"], true, "{changed}");
+    let shown = text(&home.run(&["accounts", "link", &id]).await.stdout);
+    assert!(shown.contains("kiroIde") && shown.contains("are written into that file"), "{shown}");
+    let kept = home.json(&["accounts", "link", &id, "--keep", "--json"]).await;
+    assert_eq!(kept["link"], Value::Null, "{kept}");
+}

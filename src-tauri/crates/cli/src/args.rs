@@ -1,6 +1,7 @@
 //! What can be typed. Secrets are never arguments: they come from files or standard input.
 
 pub(crate) mod account_changes;
+pub(crate) mod link;
 pub(crate) mod login;
 pub(crate) mod transfer;
 pub(crate) mod vault;
@@ -123,6 +124,8 @@ pub(crate) enum Accounts {
     List(Json),
     #[command(flatten)]
     Changes(account_changes::AccountChanges),
+    /// Show or change how an account shares its login with Kiro IDE, kiro-cli or Amazon Q
+    Link(link::Link),
     /// Forget an account and its secrets
     Remove {
         /// Id or unique label

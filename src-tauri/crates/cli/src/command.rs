@@ -3,6 +3,7 @@
 pub(crate) mod account_changes;
 pub(crate) mod accounts;
 pub(crate) mod keys;
+pub(crate) mod link;
 pub(crate) mod login;
 pub(crate) mod models;
 pub(crate) mod serve;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{find, list, transfer};
 use crate::admin_client::AdminClient;
 use crate::args::Accounts;
+use crate::args::link::Link;
 use crate::args::transfer::{Add, Export, Import, Scan};
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
@@ -16,6 +17,7 @@ pub(crate) fn output(command: &Accounts) -> Output {
         | Accounts::Scan(Scan { json, .. })
         | Accounts::Add(Add { json, .. })
         | Accounts::Export(Export { json, .. })
+        | Accounts::Link(Link { json, .. })
         | Accounts::List(json)
         | Accounts::Remove { json, .. } => Output::json_when(json.json),
         Accounts::Changes(changes) => super::account_changes::output(changes),
@@ -35,6 +37,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Accounts) -> Result<Exit
             Ok(Exit::Ok)
         }
         Accounts::Changes(changes) => super::account_changes::run(client, changes).await,
+        Accounts::Link(link) => super::link::run(client, link).await,
         Accounts::Remove { account, .. } => {
             let accounts = client.call(Method::GET, "/api/accounts", None).await?;
             let id = find(list(&accounts, "accounts"), account, "label", "account")?;
