@@ -8,15 +8,16 @@ use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{ImportContext, Raw, Reject, normal};
-use crate::account::{Account, AccountWarning, AuthMethod, NewAccount, ProxyChoice, Wishes};
+use crate::account::{Account, AccountWarning, AuthMethod, NewAccount, ProxyChoice, Wishes, wrong_tags};
 use crate::clock::Timestamp;
 use crate::credential::Secrets;
+use crate::upstream::endpoint;
 
 /// What `format` says.
 const FORMAT: &str = "kiro-proxy-accounts";
 const VERSION: u64 = 1;
-const MOST_TAGS: usize = 50;
-const LONGEST_TAG: usize = 64;
+/// As the admin API takes it, in percent.
+const HIGHEST_FLOOR: u8 = 90;
 const LONGEST_NOTE: usize = 2000;
 const LONGEST_PROXY_LOGIN: usize = 1024;
 
@@ -149,25 +150,18 @@ fn read(record: &Value, context: &ImportContext) -> Result<NewAccount, Reject> {
 /// The wishes that hold here, and whether some do not.
 fn acceptable(wishes: &Wishes) -> (Wishes, bool) {
     let mut kept = wishes.clone();
-    let clean = |text: &str| !text.chars().any(char::is_control);
-    kept.tags.retain(|tag| (1..=LONGEST_TAG).contains(&tag.chars().count()) && clean(tag));
-    kept.tags.truncate(MOST_TAGS);
+    if wrong_tags(&kept.tags).is_some() {
+        kept.tags.clear();
+    }
     kept.note = kept.note.chars().filter(|c| !c.is_control() || *c == '\n').take(LONGEST_NOTE).collect();
-    kept.quota_floor_percent = kept.quota_floor_percent.filter(|percent| *percent <= 100);
-    kept.host = kept.host.filter(|host| is_data_plane(host));
+    kept.quota_floor_percent = kept.quota_floor_percent.filter(|percent| *percent <= HIGHEST_FLOOR);
+    kept.host = kept.host.filter(|host| endpoint::is_data_plane(host));
     kept.proxy = kept.proxy.filter(|proxy| match proxy {
         ProxyChoice::Direct => true,
         ProxyChoice::Through { url } => is_proxy(url),
     });
     let dropped = kept != *wishes;
     (kept, dropped)
-}
-
-fn is_data_plane(host: &str) -> bool {
-    let mut regions = ["us-east-1", "eu-central-1"].into_iter();
-    host == "codewhisperer.us-east-1.amazonaws.com"
-        || regions
-            .any(|region| host == format!("runtime.{region}.kiro.dev") || host == format!("q.{region}.amazonaws.com"))
 }
 
 /// A proxy's address without a user: that is a secret and travels with the others.
