@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Exports accounts with their secrets, labels, wishes and machine ids, sealed with a passphrase. */
+        post: operations["exportAccounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/accounts/import": {
         parameters: {
             query?: never;
@@ -47,8 +64,59 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Imports accounts from the content of a file or from pasted text. */
+        /** Imports accounts from the content of a file or from pasted text, or tells what would be imported. */
         post: operations["importAccounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/import/sealed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Imports the accounts of a sealed export, or tells what would be imported. */
+        post: operations["importSealedAccounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/manual": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds one account from typed text. The token is exchanged once first: what the service does not accept is not saved. */
+        post: operations["addManualAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/only": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Lets one account serve alone, or all of them again. Saved as the setting `accounts.only`. */
+        put: operations["useOnlyAccount"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -72,7 +140,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/accounts/{id}": {
+    "/api/accounts/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Looks for logins of Kiro IDE, kiro-cli and Amazon Q on this machine. Nothing is changed. */
+        get: operations["scanAccounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/scan/add": {
         parameters: {
             query?: never;
             header?: never;
@@ -81,12 +166,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** Adds logins that a scan found. Each is read anew: one that its program has changed since is refused. */
+        post: operations["addScannedAccounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One account. */
+        get: operations["getAccount"];
+        put?: never;
         post?: never;
         /** Removes an account and its secrets. */
         delete: operations["removeAccount"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes an account. What is left out stays; `null` goes back to the default. */
+        patch: operations["changeAccount"];
         trace?: never;
     };
     "/api/accounts/{id}/link": {
@@ -106,6 +210,23 @@ export interface paths {
         patch: operations["changeLink"];
         trace?: never;
     };
+    "/api/accounts/{id}/proxy/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries the way of an account to the service: one request without any credential. */
+        post: operations["testAccountProxy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/accounts/{id}/refresh": {
         parameters: {
             query?: never;
@@ -117,6 +238,23 @@ export interface paths {
         put?: never;
         /** Buys a fresh token now, and asks for profile, quota and models again. */
         post: operations["refreshAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a pause or a suspension, by a person's word. */
+        post: operations["restoreAccount"];
         delete?: never;
         options?: never;
         head?: never;
@@ -238,6 +376,93 @@ export interface paths {
         put?: never;
         /** Opens or closes the door for clients. Closing waits until open answers are finished or their time is over. */
         post: operations["setListening"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All sign-ins that are under way or ended not long ago. */
+        get: operations["listLogins"];
+        put?: never;
+        /** Begins a sign-in. Answers when there is a page or a code to show, or when it has ended already. */
+        post: operations["startLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logins/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a sign-in stands. */
+        get: operations["getLogin"];
+        put?: never;
+        post?: never;
+        /** Ends a sign-in. An account that is saved already stays. */
+        delete: operations["cancelLogin"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logins/{id}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Opens the page of a sign-in once more, or elsewhere. */
+        post: operations["openLoginPage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logins/{id}/paste": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hands in the address of the page on which the person ended, or a code. */
+        post: operations["pasteIntoLogin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/logins/{id}/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Chooses the profile of an account that has several. */
+        post: operations["chooseLoginProfile"];
         delete?: never;
         options?: never;
         head?: never;
@@ -453,6 +678,68 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A change of an account: only what changes. `null` goes back to the default. */
+        AccountChange: {
+            /**
+             * @description Whether it serves.
+             * @default null
+             */
+            enabled: boolean | null;
+            /**
+             * @description The only host to ask, from the service's own hosts.
+             * @default null
+             */
+            host: string | null;
+            /**
+             * @description Its name for people.
+             * @default null
+             */
+            label: string | null;
+            /**
+             * @description Rest rather than pay extra.
+             * @default null
+             */
+            neverOverage: boolean | null;
+            /**
+             * @description A person's own words.
+             * @default null
+             */
+            note: string | null;
+            /**
+             * Format: int32
+             * @description Lower numbers are used first by the strategy `priority`.
+             * @default null
+             */
+            priority: number | null;
+            /**
+             * @description The profile that requests name.
+             * @default null
+             */
+            profileArn: string | null;
+            /** @default null */
+            proxy: components["schemas"]["ProxyChoice"] | null;
+            /**
+             * @description Password at the proxy; write-only.
+             * @default null
+             */
+            proxyPassword: string | null;
+            /**
+             * @description User name at the proxy; write-only.
+             * @default null
+             */
+            proxyUser: string | null;
+            /**
+             * Format: int32
+             * @description It rests when less than this much of its quota is left, in percent.
+             * @default null
+             */
+            quotaFloorPercent: number | null;
+            /**
+             * @description Groups it belongs to.
+             * @default null
+             */
+            tags: string[] | null;
+        };
         /** @description How many accounts there are. */
         AccountCounts: {
             /** @description Demo accounts. */
@@ -468,12 +755,63 @@ export interface components {
         AccountList: {
             /** @description In the order they were added. */
             accounts: components["schemas"]["AccountView"][];
+            only?: components["schemas"]["AccountId"] | null;
+        };
+        /** @description What a person should know about an account that was added. */
+        AccountNotes: {
+            /** @description The account. */
+            account: components["schemas"]["AccountId"];
+            /** @description What about it. */
+            warnings: components["schemas"]["AccountWarning"][];
         };
         /**
          * @description How the account came to us.
          * @enum {string}
          */
         AccountOrigin: "imported" | "signedIn" | "linked" | "demo";
+        /** @description Which account serves a request. */
+        AccountSettings: {
+            /**
+             * Format: int32
+             * @description How many requests may use one account at the same time; further ones wait or go to another account.
+             * @default 2
+             */
+            concurrency: number;
+            /**
+             * @description Only this account serves, by its id; nothing lets the strategy choose.
+             * @default
+             */
+            only: string;
+            /**
+             * Format: int32
+             * @description How many seconds a request waits while every account that could serve is busy.
+             * @default 30
+             */
+            queueSeconds: number;
+            /**
+             * Format: int32
+             * @description An account rests when less than this much of its quota is left, in percent. 0: it is used to the end.
+             * @default 0
+             */
+            quotaFloorPercent: number;
+            /**
+             * Format: int32
+             * @description The same for clients that name no session, which are recognised by the first messages of a conversation.
+             * @default 60
+             */
+            stickyHashSeconds: number;
+            /**
+             * Format: int32
+             * @description How many seconds a client's session stays with the account that last answered it. 0: it does not.
+             * @default 3600
+             */
+            stickySeconds: number;
+            /**
+             * @description How an account is chosen among those that can serve.
+             * @default mostQuota
+             */
+            strategy: components["schemas"]["Strategy"];
+        };
         /** @description The condition of an account. */
         AccountState: {
             /** @enum {string} */
@@ -520,26 +858,77 @@ export interface components {
             email?: string | null;
             /** @description Whether a person wants it used. */
             enabled: boolean;
+            /**
+             * Format: int64
+             * @description Failed attempts since the start.
+             */
+            errors: number;
+            /** @description The only host to ask, when a person chose one. */
+            host?: string | null;
             /** @description Its id. */
             id: components["schemas"]["AccountId"];
+            /**
+             * Format: int32
+             * @description Requests under way.
+             */
+            inFlight: number;
             /** @description Its name for people. */
             label: string;
+            lastFailure?: components["schemas"]["LastFailure"] | null;
+            lastSuccessAt?: components["schemas"]["Timestamp"] | null;
+            /** @description The host that answered last. */
+            learnedHost?: string | null;
             link?: components["schemas"]["LinkView"] | null;
+            /** @description The id that it names to the service; never changes by itself. */
+            machineId: string;
             /** @description How it proves itself. */
             method: components["schemas"]["AuthMethod"];
+            /** @description Models that have no capacity for it now. */
+            modelPauses: components["schemas"]["ModelPause"][];
+            /** @description Rest rather than pay extra; nothing is as the settings say. */
+            neverOverage?: boolean | null;
             nextRefreshAt?: components["schemas"]["Timestamp"] | null;
+            /** @description A person's own words. */
+            note: string;
             /** @description How it came to us. */
             origin: components["schemas"]["AccountOrigin"];
+            /**
+             * Format: int32
+             * @description Lower numbers are used first by the strategy `priority`.
+             */
+            priority: number;
             /** @description The profile that requests name. */
             profileArn?: string | null;
+            provider?: components["schemas"]["Provider"] | null;
+            proxy?: components["schemas"]["ProxyChoice"] | null;
+            /**
+             * Format: int32
+             * @description It rests when less than this much of its quota is left, in percent; nothing is as the settings say.
+             */
+            quotaFloorPercent?: number | null;
             /** @description Region of the data plane. */
             region: string;
+            /**
+             * Format: int64
+             * @description Requests since the start.
+             */
+            requests: number;
+            signInEndsAt?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether that is soon. */
+            signInEndsSoon: boolean;
             /** @description Its condition. */
             state: components["schemas"]["AccountState"];
+            /** @description Groups it belongs to. */
+            tags: string[];
             tokenExpiresAt?: components["schemas"]["Timestamp"] | null;
             /** @description Whether its newest refresh token is in memory only, because the store would not take it. */
             unsaved: boolean;
         };
+        /**
+         * @description Nothing of it keeps the account from being added.
+         * @enum {string}
+         */
+        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "wishDropped";
         /** @description Something changed. */
         AdminEvent: {
             /** @description The status now. */
@@ -561,6 +950,20 @@ export interface components {
             /** @enum {string} */
             type: "keys";
         } | {
+            /** @description Its id. */
+            id: string;
+            /** @enum {string} */
+            type: "logins";
+        } | {
+            /** @description Id of the sign-in. */
+            id: string;
+            /** @description How. */
+            open: string;
+            /** @enum {string} */
+            type: "openSignIn";
+            /** @description The page. */
+            url: string;
+        } | {
             /** @description Id of the newest flow. */
             id: string;
             /** @enum {string} */
@@ -577,10 +980,20 @@ export interface components {
          */
         AnswerStore: "memory" | "disk" | "off";
         /**
+         * @description Why an attempt was made.
+         * @enum {string}
+         */
+        AttemptReason: "first" | "otherHost" | "otherAccount" | "renewed" | "repeated" | "repaired" | "again";
+        /**
          * @description How an account proves itself. Closed: a `match` shows all of them.
          * @enum {string}
          */
         AuthMethod: "social" | "idc" | "externalIdp" | "apiKey";
+        /**
+         * @description What exactly is awaited, for words on a screen.
+         * @enum {string}
+         */
+        Awaits: "preparation" | "browserSignIn" | "directorySignIn" | "paste" | "deviceCode" | "exchange" | "inspection" | "profile" | "remoteOpen" | "remoteSignIn" | "nothing";
         /**
          * @description A browser we know by name.
          * @enum {string}
@@ -603,6 +1016,11 @@ export interface components {
             name: string;
             /** @description Whether it can be told to open a private window. */
             private: boolean;
+        };
+        /** @description The profile to use. */
+        ChosenProfile: {
+            /** @description Its name for the service. */
+            arn: string;
         };
         /** @description A key as lists show it: everything but its text. */
         ClientKey: {
@@ -637,6 +1055,30 @@ export interface components {
          * @enum {string}
          */
         Decider: "name" | "alias" | "keyRule" | "rule" | "passedOn";
+        /** @description What to export, and how. */
+        ExportRequest: {
+            /** @description The word `plain`, as a sign that a person has understood. */
+            confirm?: string | null;
+            /** @description These accounts; all when absent. */
+            ids?: string[] | null;
+            /** @description Seals the export; at least 12 characters. */
+            passphrase?: string | null;
+            /** @description In plain text: everybody who reads the file can use the accounts. */
+            plain?: boolean;
+        };
+        /** @description An export. */
+        ExportResult: {
+            /** @description How many accounts are in it. */
+            accounts: number;
+            /** @description The file's content. Sealed, or with every secret in plain text. */
+            content: string;
+            /** @description A name for the file. */
+            fileName: string;
+            /** @description Those of them whose login another program keeps too: what is exported is a copy of a shared login. */
+            shared: components["schemas"]["AccountId"][];
+            /** @description Accounts that are not in it. */
+            skipped: components["schemas"]["SkippedAccount"][];
+        };
         /** @description An account that could not be looked after. */
         FailedAccount: {
             /** @description Its id. */
@@ -666,6 +1108,8 @@ export interface components {
             ms: number;
             /** @description What was asked for. */
             operation?: components["schemas"]["FlowOperation"];
+            /** @description Why it was made. */
+            reason?: components["schemas"]["AttemptReason"];
             /**
              * Format: int32
              * @description HTTP status, when there was one.
@@ -792,23 +1236,76 @@ export interface components {
             /** @description What it cost. */
             usage: components["schemas"]["FlowUsage"];
         };
+        /**
+         * @description How a sign-in should go.
+         * @enum {string}
+         */
+        FormWish: "auto" | "browser" | "device";
+        /** @description A login of another program on this machine, without any secret. */
+        FoundLogin: {
+            /** @description The person's address with most of its letters hidden. */
+            email?: string | null;
+            expiresAt?: components["schemas"]["Timestamp"] | null;
+            /** @description Names it for the next ten minutes. */
+            id: string;
+            known?: components["schemas"]["AccountId"] | null;
+            /** @description A name for people. */
+            label: string;
+            /** @description How it proves itself. */
+            method: components["schemas"]["AuthMethod"];
+            /** @description The program. */
+            owner: components["schemas"]["LinkOwner"];
+            /** @description Where it keeps the login. */
+            path: string;
+            provider?: components["schemas"]["Provider"] | null;
+            /** @description Region of the data plane. */
+            region: string;
+            /** @description What a person should know. */
+            warnings: components["schemas"]["AccountWarning"][];
+        };
+        /** @description An account that an import would bring, without any secret. */
+        ImportCandidate: {
+            /** @description The person's address with most of its letters hidden. */
+            email?: string | null;
+            expiresAt?: components["schemas"]["Timestamp"] | null;
+            /** @description Position, from 0. */
+            index: number;
+            known?: components["schemas"]["AccountId"] | null;
+            /** @description Its name for people. */
+            label: string;
+            /** @description How it proves itself. */
+            method: components["schemas"]["AuthMethod"];
+            provider?: components["schemas"]["Provider"] | null;
+            /** @description Region of the data plane. */
+            region: string;
+            /** @description What a person should know. */
+            warnings: components["schemas"]["AccountWarning"][];
+        };
         /** @description What to import. */
         ImportRequest: {
             /** @description Files beside it, such as the client registration that Kiro IDE keeps apart. */
             companions?: components["schemas"]["CompanionFile"][];
-            /** @description The content of a file of another program, or pasted text. */
+            /** @description The content of a file of another program or of our own export, or pasted text. */
             content: string;
             /** @description Machine id for accounts that bring none; this installation's own when absent. */
             machineId?: string | null;
+            /** @description Only tell what would be imported. */
+            preview?: boolean;
         };
-        /** @description What became of an import. */
+        /** @description What became of an import, or what would become of it. */
         ImportResult: {
             /** @description Ids of accounts that were known already. */
             duplicates: components["schemas"]["AccountId"][];
+            /** @description In a preview: the accounts that would be added. */
+            found: components["schemas"]["ImportCandidate"][];
             /** @description Accounts that were added, or that work again. */
             imported: components["schemas"]["AccountView"][];
+            /** @description What a person should know about added accounts. */
+            notes: components["schemas"]["AccountNotes"][];
             /** @description Records that are no accounts. */
             rejected: components["schemas"]["RejectedRecord"][];
+            /** @description In a preview: the text is a sealed export, and its passphrase is needed to see more. */
+            sealed: boolean;
         };
         /** @description A change of a key: only what changes. */
         KeyChange: {
@@ -825,6 +1322,11 @@ export interface components {
         };
         /** @description What a key changes for the requests that come with it. */
         KeyOptions: {
+            /**
+             * @description Only accounts with one of these tags answer requests of this key. Without any, every account does.
+             * @default []
+             */
+            accountTags: string[];
             /**
              * @description Hold the beginning of a streamed answer back until its true input tokens are known, where the protocol names them
              *     first. Costs the wait for the first event.
@@ -847,14 +1349,24 @@ export interface components {
          * @enum {string}
          */
         Language: "system" | "en" | "zh-CN";
+        /** @description What last went wrong with an account. */
+        LastFailure: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The upstream's code, or ours. */
+            code: string;
+            /** @description Plain words, without secrets. */
+            message: string;
+        };
         /** @description Patience and retries. */
         LimitSettings: {
             /**
              * Format: int32
-             * @description How many requests may use one account at the same time.
-             * @default 256
+             * @description Most attempts at the upstream for one request, over all hosts, accounts and renewed tokens, before anything was
+             *     delivered.
+             * @default 8
              */
-            accountConcurrency: number;
+            attempts: number;
             /**
              * Format: int32
              * @description Seconds until the first event of an answer.
@@ -981,6 +1493,80 @@ export interface components {
              */
             maxFiles: number;
         };
+        /**
+         * @description How a sign-in goes.
+         * @enum {string}
+         */
+        LoginForm: "browser" | "device" | "key" | "remote";
+        /**
+         * @description What a person signs in with.
+         * @enum {string}
+         */
+        LoginKind: "google" | "github" | "builderId" | "idc" | "microsoft" | "apiKey" | "remote";
+        /** @description All sign-ins that are under way or ended not long ago. */
+        LoginList: {
+            /** @description Oldest first. */
+            logins: components["schemas"]["LoginView"][];
+        };
+        /** @description How sign-in pages are opened. */
+        LoginSettings: {
+            /**
+             * @description Browser for sign-in pages, by its id; empty for the system's own.
+             * @default
+             */
+            browser: string;
+            /**
+             * @description Open sign-in pages in a window of the desktop app, which forgets everything afterwards; otherwise in a browser.
+             * @default true
+             */
+            popup: boolean;
+            /**
+             * @description Open the browser in a private window, so that several accounts do not mix.
+             * @default false
+             */
+            privateWindow: boolean;
+        };
+        /**
+         * @description Where a sign-in stands.
+         * @enum {string}
+         */
+        LoginState: "waiting" | "exchanging" | "inspecting" | "chooseProfile" | "done" | "failed" | "cancelled" | "expired";
+        /** @description A sign-in as faces show it. Nothing in it is secret. */
+        LoginView: {
+            account?: components["schemas"]["AccountView"] | null;
+            /** @description What exactly is awaited. */
+            awaits: components["schemas"]["Awaits"];
+            /**
+             * Format: int32
+             * @description The loopback port the page comes back to.
+             */
+            callbackPort?: number | null;
+            /** @description When the person's time, or the code's, is over. */
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description How it goes. */
+            form: components["schemas"]["LoginForm"];
+            /** @description Its id. */
+            id: string;
+            /** @description What the person signs in with. */
+            kind: components["schemas"]["LoginKind"];
+            /** @description Whether a page was opened by us. */
+            opened: boolean;
+            /** @description Whether the link goes over the network without encryption. */
+            plainHttp: boolean;
+            problem?: components["schemas"]["Problem"] | null;
+            /** @description Profiles to choose from. */
+            profiles: components["schemas"]["OfferedProfile"][];
+            proof?: components["schemas"]["Proof"] | null;
+            qr?: components["schemas"]["QrMatrix"] | null;
+            /** @description When it was begun. */
+            startedAt: components["schemas"]["Timestamp"];
+            /** @description Where it stands. */
+            state: components["schemas"]["LoginState"];
+            /** @description The page for the person, while there is one. */
+            url?: string | null;
+            /** @description The code to confirm on that page. */
+            userCode?: string | null;
+        };
         /** @description How the user interface looks. */
         LookSettings: {
             /**
@@ -993,6 +1579,23 @@ export interface components {
              * @default system
              */
             theme: components["schemas"]["Theme"];
+        };
+        /** @description A login as a person types it. */
+        ManualAccount: {
+            /** @description An access token that may still be good; a new one is bought in any case. */
+            accessToken?: string | null;
+            /** @description The registered client of an AWS sign-in. */
+            clientId?: string | null;
+            /** @description Its secret. */
+            clientSecret?: string | null;
+            /** @description Its name for people. */
+            label?: string | null;
+            /** @description The sign-in method in the words of any program; guessed from the other fields when absent. */
+            method?: string | null;
+            /** @description The refresh token, or a `ksk_` key. */
+            refreshToken: string;
+            /** @description Region of the identity instance, or of the key. */
+            region?: string | null;
         };
         /**
          * @description How a rule compares names.
@@ -1054,6 +1657,13 @@ export interface components {
             models: components["schemas"]["OfferedModel"][];
             /** @description Ids of the accounts whose list is not known. */
             unlisted: components["schemas"]["AccountId"][];
+        };
+        /** @description A model that is not asked for until a time. */
+        ModelPause: {
+            /** @description The upstream's id of the model. */
+            model: string;
+            /** @description When it is tried again. */
+            until: components["schemas"]["Timestamp"];
         };
         /** @description A person's rule: which names mean which model. */
         ModelRule: {
@@ -1156,6 +1766,28 @@ export interface components {
             /** @description Its name for people. */
             name: string;
         };
+        /** @description A sign-in to begin. */
+        NewLogin: {
+            /** @description The key, for that kind. It goes to the store of secrets and is never shown again. */
+            apiKey?: string | null;
+            /** @description Which browser, by its id; as the settings say when absent. */
+            browser?: string | null;
+            /** @description How it should go. */
+            form?: components["schemas"]["FormWish"];
+            /** @description What the person signs in with. */
+            kind: components["schemas"]["LoginKind"];
+            /** @description Name for the account. */
+            label?: string | null;
+            open?: components["schemas"]["OpenWish"] | null;
+            /** @description Whether in a private window; as the settings say when absent. */
+            private?: boolean | null;
+            /** @description Region of the identity instance. */
+            region?: string | null;
+            /** @description For a link: the address of this machine to serve it on, with or without a port; loopback when absent. It is plain HTTP. */
+            remoteAddress?: string | null;
+            /** @description Start URL of the company's Identity Center. */
+            startUrl?: string | null;
+        };
         /** @description A model that accounts are offered. */
         OfferedModel: {
             /** @description Ids of the accounts that may use it. Empty while no account's list is known. */
@@ -1188,6 +1820,28 @@ export interface components {
             /** @description Its name for people. */
             name: string;
         };
+        /** @description A profile that the account offers. */
+        OfferedProfile: {
+            /** @description Its name for the service. */
+            arn: string;
+            /** @description Its name for people. */
+            name: string;
+            /** @description Region of its data plane. */
+            region: string;
+        };
+        /** @description Who serves. */
+        OnlyAccount: {
+            account?: components["schemas"]["AccountId"] | null;
+        };
+        /** @description Where to open a page once more. */
+        OpenAgain: {
+            /** @description Which browser, by its id. */
+            browser?: string | null;
+            /** @description Where. */
+            open: components["schemas"]["OpenWish"];
+            /** @description Whether in a private window. */
+            private?: boolean | null;
+        };
         /** @description What is particular to OpenAI's protocols. */
         OpenAiSettings: {
             /**
@@ -1197,6 +1851,11 @@ export interface components {
              */
             reasoning: components["schemas"]["ReasoningPlace"];
         };
+        /**
+         * @description Where a page is opened.
+         * @enum {string}
+         */
+        OpenWish: "popup" | "browser" | "none";
         /** @description Another name for an offered model. */
         OtherName: {
             /** @description Id of the model it means now. */
@@ -1217,6 +1876,11 @@ export interface components {
             source: components["schemas"]["OverrideSource"];
             /** @description The value that holds. */
             value: unknown;
+        };
+        /** @description What a person copied. */
+        Pasted: {
+            /** @description The address of the page they ended on, or a code. */
+            text: string;
         };
         /** @description A program that holds a port. */
         PortHolder: {
@@ -1262,7 +1926,62 @@ export interface components {
          * @description A stable code that faces translate.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "internal";
+        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
+        /** @description What the account showed after the sign-in. */
+        Proof: {
+            /**
+             * Format: double
+             * @description Credits that are left.
+             */
+            creditsLeft?: number | null;
+            /**
+             * Format: double
+             * @description Credits of the plan.
+             */
+            creditsLimit?: number | null;
+            /** @description Host that answered. */
+            host?: string | null;
+            /** @description Models that can be used, by id. */
+            models: string[];
+            /** @description Title of the plan. */
+            plan?: string | null;
+            /** @description Region of the data plane. */
+            region: string;
+            resetsAt?: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * @description Who the person signed in with, where known.
+         * @enum {string}
+         */
+        Provider: "google" | "github" | "builderId" | "enterprise" | "internal" | "azureAd";
+        /** @description How an account reaches the network. */
+        ProxyChoice: {
+            /** @enum {string} */
+            kind: "direct";
+        } | {
+            /** @enum {string} */
+            kind: "through";
+            /** @description `http`, `https`, `socks5` or `socks5h`, host and port. A user name and password are a secret of the account. */
+            url: string;
+        };
+        /** @description What a test of a proxy showed. */
+        ProxyTest: {
+            /**
+             * Format: int64
+             * @description Milliseconds until it did, or until it was clear that it will not.
+             */
+            ms: number;
+            /** @description True when the service answered, whatever it said. */
+            ok: boolean;
+            problem?: components["schemas"]["Problem"] | null;
+        };
+        /** @description The modules of a QR code, without the quiet zone around it. */
+        QrMatrix: {
+            /** @description One text per row; `1` is dark. */
+            rows: string[];
+            /** @description Modules in a row. */
+            size: number;
+        };
         /**
          * @description How reasoning is written in chat completions.
          * @enum {string}
@@ -1337,8 +2056,55 @@ export interface components {
             /** @description Its text. */
             secret: string;
         };
+        /** @description Which logins of a scan to add. */
+        ScanAddRequest: {
+            /** @description Ids of the scan, valid for ten minutes. */
+            ids: string[];
+            /** @description Share the login with its program in place of taking a copy. */
+            link?: boolean;
+        };
+        /** @description What a look around this machine brought. */
+        ScanResult: {
+            /** @description Logins. */
+            found: components["schemas"]["FoundLogin"][];
+            /** @description Places that could not be used. */
+            problems: components["schemas"]["ScanTrouble"][];
+        };
+        /** @description A place with something that is no usable login. */
+        ScanTrouble: {
+            /** @description Stable code. */
+            code: string;
+            /** @description Plain words. */
+            message: string;
+            /** @description The program. */
+            owner: components["schemas"]["LinkOwner"];
+            /** @description The file. */
+            path: string;
+        };
+        /** @description A sealed export of ours, with its passphrase. */
+        SealedImportRequest: {
+            /** @description The file's content. */
+            content: string;
+            /** @description What it was sealed with. */
+            passphrase: string;
+            /** @description Only tell what would be imported. */
+            preview?: boolean;
+        };
         /** @description All settings. */
         Settings: {
+            /**
+             * @description Which account serves.
+             * @default {
+             *       "strategy": "mostQuota",
+             *       "only": "",
+             *       "concurrency": 2,
+             *       "queueSeconds": 30,
+             *       "stickySeconds": 3600,
+             *       "stickyHashSeconds": 60,
+             *       "quotaFloorPercent": 0
+             *     }
+             */
+            accounts: components["schemas"]["AccountSettings"];
             /**
              * @description Patience and retries.
              * @default {
@@ -1346,7 +2112,7 @@ export interface components {
              *       "idleSeconds": 120,
              *       "keepAliveSeconds": 15,
              *       "retries": 2,
-             *       "accountConcurrency": 256
+             *       "attempts": 8
              *     }
              */
             limits: components["schemas"]["LimitSettings"];
@@ -1362,6 +2128,15 @@ export interface components {
              *     }
              */
             listener: components["schemas"]["ListenerSettings"];
+            /**
+             * @description How sign-in pages are opened.
+             * @default {
+             *       "popup": true,
+             *       "browser": "",
+             *       "privateWindow": false
+             *     }
+             */
+            login: components["schemas"]["LoginSettings"];
             /**
              * @description Logs.
              * @default {
@@ -1470,6 +2245,18 @@ export interface components {
             /** @description What holds now. */
             settings: components["schemas"]["Settings"];
         };
+        /**
+         * @description Why an account is not in an export.
+         * @enum {string}
+         */
+        Skipped: "demo" | "noSecrets";
+        /** @description An account that is not in the export. */
+        SkippedAccount: {
+            /** @description The account. */
+            id: components["schemas"]["AccountId"];
+            /** @description Why. */
+            reason: components["schemas"]["Skipped"];
+        };
         /** @description What happens at the start. */
         StartupSettings: {
             /**
@@ -1534,6 +2321,11 @@ export interface components {
             /** @description Whether it can be used. */
             state: components["schemas"]["StoreState"];
         };
+        /**
+         * @description How an account is chosen among those that can serve.
+         * @enum {string}
+         */
+        Strategy: "mostQuota" | "roundRobin" | "fewestRequests" | "priority" | "single";
         /** @description A test question. */
         TestQuestion: {
             /** @description Which model; the default one when absent. */
@@ -1696,6 +2488,53 @@ export interface operations {
             };
         };
     };
+    exportAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportResult"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     importAccounts: {
         parameters: {
             query?: never;
@@ -1735,6 +2574,129 @@ export interface operations {
             };
         };
     };
+    importSealedAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SealedImportRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResult"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addManualAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManualAccount"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResult"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    useOnlyAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnlyAccount"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refreshAccounts: {
         parameters: {
             query?: never;
@@ -1750,6 +2712,93 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RefreshResult"];
+                };
+            };
+        };
+    };
+    scanAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanResult"];
+                };
+            };
+        };
+    };
+    addScannedAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanAddRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResult"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1772,6 +2821,55 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1830,6 +2928,35 @@ export interface operations {
             };
         };
     };
+    testAccountProxy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyTest"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refreshAccount: {
         parameters: {
             query?: never;
@@ -1874,6 +3001,35 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2128,6 +3284,245 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLogins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginList"];
+                };
+            };
+        };
+    };
+    startLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLogin"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginView"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openLoginPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAgain"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pasteIntoLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Pasted"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chooseLoginProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenProfile"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
