@@ -6,7 +6,7 @@ mod chromium;
 use anyhow::{Context as _, Result};
 use chromium::Chromium;
 use kiro_desktop_tests::{Admin, Home, Login, Page, StandIn, gateway_binary};
-use kiro_simulator::{Config, Simulator};
+use kiro_simulator::{Config, Simulator, Violation};
 use serde_json::{Value, json};
 use tokio::process::Child;
 
@@ -45,6 +45,14 @@ impl Gateway {
         Ok(ended)
     }
 
+    /// Broken rules, except that browsers ask every site for its little picture.
+    fn violations(&self) -> Vec<Violation> {
+        let control = self.simulator.control();
+        let pictures: Vec<u64> =
+            control.journal().iter().filter(|entry| entry.path == "/favicon.ico").map(|entry| entry.seq).collect();
+        control.violations().into_iter().filter(|violation| !pictures.contains(&violation.seq)).collect()
+    }
+
     async fn accounts(&self) -> Result<usize> {
         Ok(self.admin.get("/api/accounts").await?["accounts"].as_array().map_or(0, Vec::len))
     }
@@ -71,7 +79,7 @@ async fn every_kind_of_sign_in_ends_with_an_account() -> Result<()> {
         assert_eq!(gateway.accounts().await?, number + 1);
         browser.close().await?;
     }
-    assert_eq!(gateway.simulator.control().violations(), []);
+    assert_eq!(gateway.violations(), []);
     Ok(())
 }
 
@@ -87,7 +95,7 @@ async fn every_code_can_be_confirmed_in_a_browser() -> Result<()> {
     ] {
         gateway.sign_in(&browser, wish).await?;
     }
-    assert_eq!(gateway.simulator.control().violations(), []);
+    assert_eq!(gateway.violations(), []);
     browser.close().await
 }
 
