@@ -43,11 +43,26 @@ pub struct Home {
     upstream: String,
 }
 
+/// A folder in memory where the system has one: what is synced costs no time there.
+pub fn in_memory(prefix: &str) -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::with_prefix_in(prefix, memory) } else { TempDir::with_prefix(prefix) }.unwrap()
+}
+
 impl Home {
+    /// On disk, where a save takes its real time.
     pub fn new(upstream: &str) -> Self {
+        Self::within(TempDir::with_prefix("kp-").unwrap(), upstream)
+    }
+
+    /// In memory: for tests of order, not of saving.
+    pub fn fast(upstream: &str) -> Self {
+        Self::within(in_memory("kp-"), upstream)
+    }
+
+    fn within(dir: TempDir, upstream: &str) -> Self {
         use base64::Engine as _;
         use std::os::unix::fs::PermissionsExt as _;
-        let dir = TempDir::with_prefix("kp-").unwrap();
         let key: Vec<u8> = [uuid::Uuid::new_v4(), uuid::Uuid::new_v4()].iter().flat_map(|id| id.into_bytes()).collect();
         let file = dir.path().join("vault.key");
         std::fs::write(&file, base64::engine::general_purpose::STANDARD.encode(key)).unwrap();

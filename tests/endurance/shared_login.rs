@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{client, fresh_login};
-use crate::program::{Home, Program};
+use crate::program::{Home, Program, in_memory};
 
 const ROUNDS: usize = 10_000;
 /// Rounds of the owner that does not know our lock.
@@ -27,7 +27,7 @@ impl Shared {
         let seed = AccountSeed::new("shared", Family::Social);
         let config = Config { accounts: vec![seed.clone()], journal_entries: 64, ..Config::default() };
         let simulator = Simulator::start(config).await.expect("the stand-in starts");
-        let shared = Self { simulator, folder: TempDir::with_prefix("kp-owner-").unwrap() };
+        let shared = Self { simulator, folder: in_memory("kp-owner-") };
         let login = json!({
             "accessToken": seed.access_token,
             "refreshToken": seed.refresh_token,
@@ -112,7 +112,7 @@ async fn assert_ready(program: &Program) {
 async fn two_gateways_that_share_a_login_lose_it_in_none_of_ten_thousand_rounds() {
     let (shared, begun) = (Shared::start().await, Instant::now());
     let control = shared.simulator.control();
-    let homes = [Home::new(&shared.simulator.url()), Home::new(&shared.simulator.url())];
+    let homes = [Home::fast(&shared.simulator.url()), Home::fast(&shared.simulator.url())];
     let (one, id_one) = shared.gateway(&homes[0]).await;
     let (two, id_two) = shared.gateway(&homes[1]).await;
     tokio::join!(refresh(&one, &id_one, ROUNDS / 2), refresh(&two, &id_two, ROUNDS / 2));
@@ -133,7 +133,7 @@ async fn two_gateways_that_share_a_login_lose_it_in_none_of_ten_thousand_rounds(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_does_not_know_the_lock_and_a_gateway_both_stay_logged_in() {
     let (shared, begun) = (Arc::new(Shared::start().await), Instant::now());
-    let home = Home::new(&shared.simulator.url());
+    let home = Home::fast(&shared.simulator.url());
     let (program, id) = shared.gateway(&home).await;
     let owner = {
         let shared = Arc::clone(&shared);
