@@ -24,6 +24,9 @@ grep -v '^d' <<<"$contents" | awk '{print "  " $1, $3, $6, $7}'
 for path in usr/bin/kiro-proxy usr/bin/kiro-proxy-desktop; do
   grep -qE "^-rwxr-xr-x .* (\./)?$path\$" <<<"$contents" || fail "$path is missing or cannot be run"
 done
+for path in usr/lib/systemd/system/kiro-proxy.service usr/lib/sysusers.d/kiro-proxy.conf; do
+  grep -qE "^-rw-r--r-- .* (\./)?$path\$" <<<"$contents" || fail "$path is missing or has another mode"
+done
 grep -q 'usr/share/applications/.*\.desktop$' <<<"$contents" || fail "there is no .desktop file"
 
 say "Installing"

@@ -165,6 +165,53 @@ async fn a_vault_of_a_passphrase_starts_locked_without_a_person_and_is_unlocked_
     assert_eq!(serving.stop().await, Some(0));
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_told_to_stop_while_it_asks_stops() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = without_key();
+    let mut command = home.command(&["serve", "--port", "0", "--vault-ask"]);
+    systemd_answers(&home, &mut command, WORDS);
+    // It says that it was asked, and answers when nobody waits any more.
+    let (asked, program) = (home.dir.path().join("bin/asked"), home.dir.path().join("bin/systemd-ask-password"));
+    std::fs::write(
+        &program,
+        format!("#!/bin/sh\necho asking > {0}.new; mv {0}.new {0}\nread -r _ < {0}.never\n", asked.display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let never = Command::new("mkfifo").arg(format!("{}.never", asked.display())).status().await.expect("mkfifo");
+    assert!(never.success());
+    let mut child = command.spawn().expect("starts");
+    crate::harness::eventually("it asks", || asked.exists()).await;
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = tokio::time::timeout(crate::harness::PATIENCE, child.wait()).await.expect("ends").expect("its code");
+    assert_eq!(ended.code(), Some(130));
+    assert!(!home.data().join("vault").join("header").exists());
+    // The one who was asked is let go as well.
+    std::fs::write(format!("{}.never", asked.display()), "x\n").unwrap();
+}
+
+/// Commands with the old and the new store behind them give the same answers, and the old one is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_stay_where_they_are_when_there_is_no_other_place() {
+    let home = without_key();
+    let key = key_file(&home, "one.key", 1);
+    assert!(finish(with_key(&home, &key, &["keys", "create", "mine"])).await.status.success());
+    let there = finish(with_key(&home, &key, &["vault", "migrate", "vault", "--auto-key"])).await;
+    assert_eq!(code(&there).1, "invalid_request", "{}", text(&there.stderr));
+    assert!(text(&there.stderr).contains("already"), "{}", text(&there.stderr));
+    // No keychain answers in this environment.
+    let absent = finish(with_key(&home, &key, &["vault", "migrate", "keychain"])).await;
+    assert_eq!(absent.status.code(), Some(5), "{}", text(&absent.stderr));
+    let kept = finish(with_key(&home, &key, &["vault", "status", "--json"])).await;
+    let kept: Value = serde_json::from_slice(&kept.stdout).unwrap();
+    assert_eq!((&kept["kind"], &kept["state"], &kept["records"]), (&json!("vault"), &json!("ready"), &json!(2)));
+    let lock = home.run(&["vault", "lock"]).await;
+    assert_eq!(code(&lock), (Some(3), "gateway_not_running".into()));
+}
+
 /// A stand-in for systemd-ask-password that answers with `words` and writes down the question.
 #[cfg(unix)]
 fn systemd_answers(home: &Home, command: &mut Command, words: &str) {

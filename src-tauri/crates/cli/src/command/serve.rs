@@ -20,7 +20,12 @@ pub(crate) async fn run(mut options: Options, serve: &Serve) -> Result<Exit, Tro
     let mut signals = Signals::listen()?;
     options.overrides.extend(place::overrides(serve)?);
     options.demo = Some(Arc::new(Demo::default()));
-    let gateway = match Gateway::open(options.clone()).await {
+    // Opening may ask for a passphrase; a person who thinks better of it is heard.
+    let opened = tokio::select! {
+        opened = Gateway::open(options.clone()) => opened,
+        () = signals.next() => return Ok(Exit::Interrupted),
+    };
+    let gateway = match opened {
         Ok(gateway) => gateway,
         Err(error) => return Err(already_running(&options, error).await),
     };

@@ -143,8 +143,30 @@ async fn change(options: Options, path: &str, body: Value, output: Output, done:
     if output == Output::Text {
         print::line(&format!("{} records were {done}.", member(&answer, "changed")));
     }
-    show(output, &answer, answer.get("vault").unwrap_or(&Value::Null));
+    let vault = answer.get("vault").unwrap_or(&Value::Null);
+    show(output, &answer, vault);
+    if output == Output::Text {
+        print::line(next_start(&member(vault, "kind"), &member(vault, "keySource")));
+    }
     Ok(Exit::Ok)
+}
+
+/// What the next start needs after a change.
+fn next_start(kind: &str, source: &str) -> &'static str {
+    match (kind, source) {
+        ("keychain", _) => {
+            "From the next start on no vault key is needed: take it out of the flags, the environment or the unit."
+        }
+        (_, "systemdCredential") => {
+            "Before the next start: systemd-creds encrypt --name=kiro-proxy-vault-key FILE /etc/kiro-proxy/vault-key.cred, then remove FILE."
+        }
+        (_, "keyFile") => "From the next start on the key is given with --vault-key-file.",
+        (_, "passphrase") => {
+            "From the next start on the passphrase is asked for, or the vault waits for `kiro-proxy vault unlock`."
+        }
+        (_, "environment") => "From the next start on the key is given in KIRO_PROXY_VAULT_KEY.",
+        _ => "From the next start on the key beside the vault is used; a copy of the data directory carries it along.",
+    }
 }
 
 fn show(output: Output, answer: &Value, vault: &Value) {

@@ -158,3 +158,18 @@ fn the_same_key_from_another_source_changes_the_header_only() {
     let facts = open(&files, 1).expect("opens").facts().expect("tells");
     assert_eq!(facts.key_source, super::super::KeySource::SystemdCredential);
 }
+
+#[test]
+fn files_that_were_never_finished_go_with_the_next_opening_and_nothing_else_does() {
+    let (files, vault) = filled();
+    let records = folder().join(key(1).id());
+    for unfinished in [folder().join(".new-x1"), records.join(".new-x2")] {
+        files.put(&unfinished, b"half");
+    }
+    files.put(&folder().join("note.txt"), b"a person's");
+    drop(vault);
+    is_whole(&open(&files, 1).expect("opens"), "with rubbish beside it");
+    let left: Vec<_> = files.all().into_iter().filter(|path| path.to_string_lossy().contains(".new-")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(files.all().contains(&folder().join("note.txt")));
+}
