@@ -153,7 +153,12 @@ async fn follow(app: AppHandle, gateway: Gateway, mut events: broadcast::Receive
                 }
             }
             Ok(AdminEvent::Logins { id }) => sign_in::settle(&app, &shell, &gateway, &id).await,
-            Ok(AdminEvent::Status { .. } | AdminEvent::Keys | AdminEvent::Flows { .. }) => {}
+            Ok(
+                AdminEvent::Status { .. }
+                | AdminEvent::Keys
+                | AdminEvent::Notification { .. }
+                | AdminEvent::Flows { .. },
+            ) => {}
             // Some events were missed: whatever they told is looked up.
             Err(RecvError::Lagged(_)) => {
                 follow_login_setting(&app, &gateway).await;

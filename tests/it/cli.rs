@@ -583,3 +583,40 @@ async fn model_names_are_tried_and_a_keys_options_changed_from_the_command_line(
     assert_eq!(home.run(&["keys", "set", "terminal"]).await.status.code(), Some(2), "nothing to change");
     assert_eq!(home.run(&["models", "test", "x", "--key", "nobody"]).await.status.code(), Some(9));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_looked_after_and_its_usage_read_from_the_command_line() {
+    let simulator = kiro_simulator::Simulator::start(kiro_simulator::Config::default()).await.unwrap();
+    let mut home = Home::new();
+    home.upstream = Some(simulator.url().to_string());
+    home.run(&["accounts", "import", &home.login("social", Family::Social)]).await;
+    let accounts = home.json(&["accounts", "list", "--json"]).await;
+    let id = accounts["accounts"][0]["id"].as_str().unwrap().to_owned();
+
+    let receipt = home.json(&["accounts", "test", &id, "--json"]).await;
+    let credits = receipt["credits"].as_f64().unwrap();
+    assert!(credits > 0.0, "{receipt}");
+    let quota = home.json(&["accounts", "usage", &id, "--fresh", "--json"]).await;
+    assert_eq!((&quota["plan"], &quota["limit"]), (&json!("KIRO PRO"), &json!(1000.0)));
+    assert_eq!(quota["used"].as_f64().unwrap(), credits);
+    // Each command was a program of its own: what was used and what is left were kept on disk between them.
+    let usage = home.json(&["usage", "--by", "day", "--days", "2", "--json"]).await;
+    assert_eq!(
+        usage["rows"].as_array().unwrap().iter().map(|row| row["credits"].as_f64().unwrap()).sum::<f64>(),
+        credits
+    );
+    let shown = home.json(&["accounts", "show", &id, "--json"]).await;
+    assert_eq!((&shown["plan"], &shown["quota"]["limit"]), (&json!("KIRO PRO"), &json!(1000.0)), "{shown}");
+
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = text(&home.run(&["accounts", "usage", &id]).await);
+    assert!(told.contains("KIRO PRO") && told.contains("of 1000 Credits used"), "{told}");
+    let told = text(&home.run(&["usage"]).await);
+    assert!(told.contains("CREDITS") && told.lines().count() == 2, "{told}");
+    let told = text(&home.run(&["accounts", "check"]).await);
+    assert!(told.contains("works"), "{told}");
+    let refreshed = home.run(&["accounts", "refresh"]).await;
+    assert!(refreshed.status.success() && text(&refreshed).contains("1 refreshed, 0 failed"));
+    assert_eq!(home.run(&["accounts", "usage", "nobody"]).await.status.code(), Some(9));
+    assert_eq!(home.run(&["usage", "--days", "0"]).await.status.code(), Some(2));
+}

@@ -33,6 +33,7 @@ mod login_remote;
 mod models;
 mod protocols;
 mod proxies;
+mod quota;
 mod refresh;
 mod retries;
 mod scenarios;

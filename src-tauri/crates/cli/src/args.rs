@@ -1,6 +1,7 @@
 //! What can be typed. Secrets are never arguments: they come from files or standard input.
 
 pub(crate) mod account_changes;
+pub(crate) mod account_checks;
 pub(crate) mod link;
 pub(crate) mod login;
 pub(crate) mod transfer;
@@ -78,6 +79,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: vault::Vault,
     },
+    /// What was used, by account, model, key or day
+    Usage(account_checks::Usage),
     /// What the running gateway is doing; exit code 3 when none runs
     Status(Json),
     /// Run the stand-in for Kiro alone, for tests and debugging
@@ -126,6 +129,8 @@ pub(crate) enum Accounts {
     Changes(account_changes::AccountChanges),
     /// Show or change how an account shares its login with Kiro IDE, kiro-cli or Amazon Q
     Link(link::Link),
+    #[command(flatten)]
+    Checks(account_checks::AccountChecks),
     /// Forget an account and its secrets
     Remove {
         /// Id or unique label

@@ -1,6 +1,7 @@
 //! The commands. Each parses, calls the admin API and prints; none decides.
 
 pub(crate) mod account_changes;
+pub(crate) mod account_checks;
 pub(crate) mod accounts;
 pub(crate) mod keys;
 pub(crate) mod link;
@@ -11,6 +12,7 @@ pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod transfer;
 mod transfer_files;
+pub(crate) mod usage;
 pub(crate) mod vault;
 
 use serde_json::Value;

@@ -99,6 +99,12 @@ async fn run(cli: Cli, environment: place::Env<'_>) -> Result<Exit, Trouble> {
             result
         }
         Command::Vault { command } => command::vault::run(options()?, command).await,
+        Command::Usage(wish) => {
+            let client = admin_client::AdminClient::open(options()?).await?;
+            let result = command::usage::run(&client, wish).await;
+            client.close().await;
+            result
+        }
         Command::Status(json) => command::status::run(&options()?, Output::json_when(json.json)).await,
         Command::Simulate(simulate) => command::simulate::run(simulate).await,
     }
@@ -111,6 +117,7 @@ fn output(command: &Command) -> Output {
         Command::Models { command } => command::models::output(command),
         Command::Vault { command } => command::vault::output(command),
         Command::Login(login) => Output::json_when(login.json.json),
+        Command::Usage(wish) => Output::json_when(wish.json.json),
         Command::Status(json) => Output::json_when(json.json),
         Command::Serve(_) | Command::Simulate(_) => Output::Text,
     }

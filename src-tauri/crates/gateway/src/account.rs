@@ -310,6 +310,18 @@ impl Account {
         self.enabled = known.enabled;
         self.stopped = known.stopped.clone();
         self.added_at = known.added_at;
+        // A token answer names neither person nor profile; what was found out or chosen before still holds.
+        for (mine, theirs) in [
+            (&mut self.user_id, &known.user_id),
+            (&mut self.email, &known.email),
+            (&mut self.profile_arn, &known.profile_arn),
+            (&mut self.api_region, &known.api_region),
+            (&mut self.learned_host, &known.learned_host),
+        ] {
+            if mine.is_none() {
+                mine.clone_from(theirs);
+            }
+        }
     }
 
     /// Region of the data plane: the ARN's fourth field wins, then what was recorded, then the first region.

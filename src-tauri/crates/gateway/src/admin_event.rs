@@ -1,5 +1,7 @@
 //! What changed, told to every face at once. Events say where to look again; the truth stays behind the admin API.
 
+use crate::account::AccountId;
+use crate::notify::NotificationKind;
 use crate::status::Status;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -36,6 +38,19 @@ pub enum AdminEvent {
         url: String,
         /// How.
         open: String,
+    },
+    /// Something a person should be told. Told once for each occasion, also over restarts.
+    Notification {
+        /// The same for the same occasion.
+        id: String,
+        /// What happened.
+        kind: NotificationKind,
+        /// Id of the account; `None` when it is about all of them.
+        account: Option<AccountId>,
+        /// Its name for people.
+        label: Option<String>,
+        /// Used share of the quota in percent, for thresholds.
+        percent: Option<u8>,
     },
     /// A request was finished.
     Flows {

@@ -410,6 +410,10 @@ impl Flow {
         view.simulated = account.is_demo();
     }
 
+    pub(crate) fn id(&self) -> String {
+        self.record.view().id.clone()
+    }
+
     pub(crate) fn account(&self) -> Option<String> {
         self.record.view().account.clone()
     }

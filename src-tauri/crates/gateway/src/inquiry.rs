@@ -41,7 +41,6 @@ impl InquiryError {
     }
 
     /// What the upstream said, when it said something.
-    #[expect(dead_code, reason = "used by what keeps quotas, which follows")]
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Token(_) => None,
@@ -49,6 +48,9 @@ impl InquiryError {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod house;
 
 /// Asks. Cheap to clone.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use crate::account::{Account, AccountId, AuthMethod, Provider, Roster};
 use crate::catalog::Catalog;
 use crate::error::{Problem, ProblemCode};
 use crate::inquiry::{Inquiry, InquiryError};
+use crate::quota::Quotas;
 use crate::upstream::classify::Kind;
 use crate::upstream::endpoint;
 use crate::upstream::profiles::{Profile, is_nobodys};
@@ -52,11 +53,12 @@ pub(crate) struct Inspector {
     inquiry: Inquiry,
     roster: Arc<Roster>,
     catalog: Arc<Catalog>,
+    quotas: Arc<Quotas>,
 }
 
 impl Inspector {
-    pub(crate) fn new(inquiry: Inquiry, roster: Arc<Roster>, catalog: Arc<Catalog>) -> Self {
-        Self { inquiry, roster, catalog }
+    pub(crate) fn new(inquiry: Inquiry, roster: Arc<Roster>, catalog: Arc<Catalog>, quotas: Arc<Quotas>) -> Self {
+        Self { inquiry, roster, catalog, quotas }
     }
 
     /// Finds out what can be known, fills what the list of accounts lacks, and keeps the list of models. An error only when
@@ -74,17 +76,8 @@ impl Inspector {
             }
         };
         let account = self.roster.get(id).unwrap_or(account);
-        let quota = match self.inquiry.usage(&account).await {
-            Ok(answer) => {
-                self.keep(id, |account| {
-                    // Whose a shared login is was decided when it was added; see `whose`.
-                    if account.link.is_none() || account.user_id.is_none() {
-                        account.user_id = answer.user_id.clone().or_else(|| account.user_id.take());
-                        account.email = answer.email.clone().or_else(|| account.email.take());
-                    }
-                });
-                Some(answer.quota)
-            }
+        let quota = match self.quotas.fresh(&account).await {
+            Ok(()) => self.quotas.known(id),
             Err(error @ (InquiryError::Token(_) | InquiryError::Refused(_))) => return Err(error.problem()),
             Err(error @ InquiryError::Upstream(_)) => {
                 problems.push(error.problem());

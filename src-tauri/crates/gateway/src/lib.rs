@@ -10,27 +10,32 @@ mod browser;
 mod catalog;
 pub mod client_key;
 pub mod clock;
+mod conditions;
 pub mod credential;
 pub mod data_dir;
 mod demo;
 mod dispatch;
 mod error;
 mod flow;
+mod health;
 mod http;
 mod inquiry;
 mod inspect;
 mod kept;
 mod login;
 mod media;
+mod notify;
 mod options;
 pub mod owner;
 mod pipeline;
+mod quota;
 pub mod settings;
 mod status;
 mod telemetry;
 mod tokens;
 pub mod transfer;
 pub mod upstream;
+mod usage;
 mod wiring;
 
 pub use admin_event::AdminEvent;
@@ -48,6 +53,7 @@ pub use flow::{
 pub use http::admin::openapi_document;
 pub use http::holder::PortHolder;
 pub use http::local::{Duplex, LocalDoor, LocalStream};
+pub use notify::NotificationKind;
 pub use options::{
     DemoHost, DemoSession, LogChoice, Options, Override, OverrideSource, UiAsset, UiAssets, check_environment,
 };

@@ -1,5 +1,6 @@
 //! A conversation's whole life: resolve the model, build the body, find somebody who answers, pass the events on, settle.
 
+pub(crate) mod charges;
 mod exchange;
 pub(crate) mod recall;
 pub(crate) mod rounds;
@@ -17,6 +18,7 @@ use crate::tokens::calibration::Calibration;
 use crate::tokens::tokenizer::Tokenizer;
 use crate::upstream::Caching;
 use crate::upstream::answer::Patience;
+use charges::Charges;
 use exchange::Means;
 use kiro_protocol::codec::{Inbound, Notice};
 use kiro_protocol::conversation::Conversation;
@@ -44,6 +46,8 @@ pub(crate) struct Pipeline {
     pub(crate) media: Media,
     pub(crate) calibration: Arc<Calibration>,
     pub(crate) tokenizer: Arc<Tokenizer>,
+    /// Who is told what answers cost.
+    pub(crate) charges: Charges,
     pub(crate) recall: Arc<Recall>,
 }
 
@@ -128,7 +132,12 @@ impl Pipeline {
             lease: None,
         };
         let patience = Patience { first: settings.limits.first_event(), idle: settings.limits.idle() };
-        let means = Means { dispatcher: Arc::clone(&self.dispatcher), patience, yardstick: self.yardstick(&model) };
+        let means = Means {
+            dispatcher: Arc::clone(&self.dispatcher),
+            patience,
+            yardstick: self.yardstick(&model),
+            till: self.charges.till(key),
+        };
         Ok(Rounds::new(means, plan, order, flow, remembering))
     }
 

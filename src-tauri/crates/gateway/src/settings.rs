@@ -12,6 +12,7 @@ mod media;
 mod models;
 mod network;
 mod openai;
+mod quota;
 mod responses;
 mod startup;
 pub(crate) mod store;
@@ -28,6 +29,7 @@ pub(crate) use models::check_rules;
 pub use models::{AliasListing, MatchKind, ModelRule, ModelSettings};
 pub use network::NetworkSettings;
 pub use openai::{OpenAiSettings, ReasoningPlace};
+pub use quota::QuotaSettings;
 pub use responses::{AnswerStore, ResponseSettings};
 pub use startup::StartupSettings;
 pub use tools::ToolSettings;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub tools: ToolSettings,
     /// Pictures and documents.
     pub media: MediaSettings,
+    /// What is watched of the accounts' quotas.
+    pub quota: QuotaSettings,
     /// Which account serves.
     pub accounts: AccountSettings,
     /// The way to the internet.
@@ -82,6 +86,7 @@ impl Settings {
         self.responses.check(&mut errors);
         self.tools.check(&mut errors);
         self.media.check(&mut errors);
+        self.quota.check(&mut errors);
         self.accounts.check(&mut errors);
         self.network.check(&mut errors);
         self.login.check(&mut errors);

@@ -9,12 +9,14 @@ use crate::browser::{BrowserError, Browsers, SignInPages};
 use crate::catalog::Catalog;
 use crate::client_key::Keys;
 use crate::clock::{Clock, Timestamp};
+use crate::conditions::Conditions;
 use crate::credential::{SecretId, open_store};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::demo::Demo;
 use crate::dispatch::{Dispatcher, Repeats};
 use crate::error::{OpenError, Problem, ProblemCode};
 use crate::flow::Flows;
+use crate::health::Health;
 use crate::http::body::Budget;
 use crate::http::client_api::ClientApi;
 use crate::http::holder;
@@ -25,8 +27,11 @@ use crate::inspect::Inspector;
 use crate::kept::Kept;
 use crate::login::{self, Logins, Registrations};
 use crate::media::Media;
+use crate::notify::Notifier;
 use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
+use crate::pipeline::charges::{Charge, Charges};
+use crate::quota::{self, Quotas};
 use crate::settings::store::SettingsStore;
 use crate::settings::{NetworkSettings, Settings};
 use crate::status::{AccountCounts, ListenerState, RefreshStatus, Status, StoreStatus};
@@ -37,6 +42,7 @@ use crate::upstream::http::{Http, extra_roots};
 use crate::upstream::identity::sign_in::SignIn;
 use crate::upstream::identity::{AgentNames, HttpIdentity, Identity};
 use crate::upstream::kiro::Kiro;
+use crate::usage::{Ledger, Sums};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -77,6 +83,10 @@ pub(crate) struct Parts {
     /// Whether the face opens sign-in windows of its own.
     pub(crate) sign_in_windows: bool,
     pub(crate) inspector: Arc<Inspector>,
+    pub(crate) notifier: Arc<Notifier>,
+    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) logins: Logins,
     pub(crate) machine_id: String,
     pub(crate) identity: Arc<dyn Identity>,
@@ -171,7 +181,27 @@ impl Gateway {
         });
         let upstream = Arc::clone(&dispatcher.upstream);
         let inquiry = Inquiry::new(Arc::clone(&dispatcher));
-        let inspector = Arc::new(Inspector::new(inquiry, Arc::clone(&book.roster), Arc::clone(&catalog)));
+        let notifier = Arc::new(Notifier::open(Arc::clone(&dir), Arc::clone(&clock), announcer.clone()));
+        let means = quota::Means {
+            inquiry: inquiry.clone(),
+            roster: Arc::clone(&book.roster),
+            leases: Arc::clone(&book.leases),
+            notifier: Arc::clone(&notifier),
+            clock: Arc::clone(&clock),
+            dir: Arc::clone(&dir),
+        };
+        let quotas = Arc::new(Quotas::open(means, now.quota.clone()));
+        let inspector =
+            Inspector::new(inquiry.clone(), Arc::clone(&book.roster), Arc::clone(&catalog), Arc::clone(&quotas));
+        let inspector = Arc::new(inspector);
+        let health = Arc::new(Health::new(
+            inquiry,
+            Arc::clone(&book.roster),
+            Arc::clone(&book.leases),
+            Arc::clone(&catalog),
+            now.quota.health_check(),
+        ));
+        let ledger = Arc::new(Ledger::open(Arc::clone(&dir), Arc::clone(&clock), None));
         let pipeline = Arc::new(Pipeline {
             dispatcher,
             catalog,
@@ -180,6 +210,7 @@ impl Gateway {
             media: Media::default(),
             calibration: Arc::new(Calibration::open(&dir)),
             tokenizer: Arc::default(),
+            charges: bookkeepers(&ledger, &quotas, &health),
             recall: Arc::default(),
         });
         let flows = Arc::new(Flows::new(Arc::clone(&clock), announcer.clone()));
@@ -213,6 +244,10 @@ impl Gateway {
                 browsers,
                 sign_in_windows: options.sign_in_windows,
                 inspector,
+                notifier,
+                quotas,
+                health,
+                ledger,
                 logins,
                 machine_id,
                 identity,
@@ -252,6 +287,16 @@ impl Gateway {
         parts.tasks.spawn(self.clone().follow_tokens());
         parts.tasks.spawn(Arc::clone(&parts.book.tokens).watch_owners(parts.stop.clone()));
         parts.tasks.spawn(Arc::clone(&parts.kept).run(parts.stop.clone()));
+        parts.tasks.spawn(Arc::clone(&parts.ledger).run(parts.stop.clone()));
+        parts.tasks.spawn(Arc::clone(&parts.notifier).run(parts.stop.clone()));
+        let conditions = Conditions {
+            roster: Arc::clone(&parts.book.roster),
+            leases: Arc::clone(&parts.book.leases),
+            quotas: Arc::clone(&parts.quotas),
+            notifier: Arc::clone(&parts.notifier),
+            clock: Arc::clone(&parts.clock),
+        };
+        parts.tasks.spawn(conditions.run(parts.stop.clone()));
         tracing::info!(version = crate::VERSION, "opened");
     }
 
@@ -286,8 +331,12 @@ impl Gateway {
         match self.open_door().await {
             Ok(server) => {
                 let background = self.parts.stop.child_token();
-                let run = background::run(Arc::clone(&self.parts.pipeline), background.clone());
-                self.parts.tasks.spawn(run);
+                let ahead = background::Tasks {
+                    pipeline: Arc::clone(&self.parts.pipeline),
+                    quotas: Arc::clone(&self.parts.quotas),
+                    health: Arc::clone(&self.parts.health),
+                };
+                ahead.start(&self.parts.tasks, &background);
                 let tokens = Arc::clone(&self.parts.book.tokens);
                 self.parts.tasks.spawn(tokens.keep_fresh(background.clone()));
                 tracing::info!(addresses = ?server.addresses(), "clients can connect");
@@ -362,6 +411,8 @@ impl Gateway {
             let snapshot = changes.borrow_and_update().clone();
             self.parts.telemetry.set_level(snapshot.settings.logs.level);
             self.parts.book.leases.follow(snapshot.settings.accounts.rules());
+            self.parts.quotas.follow(&snapshot.settings.quota);
+            self.parts.health.follow(snapshot.settings.quota.health_check());
             self.parts.kept.follow(&snapshot.settings.responses).await;
             if snapshot.settings.network != network {
                 network.clone_from(&snapshot.settings.network);
@@ -530,6 +581,11 @@ impl Gateway {
         if let Err(error) = parts.keys.flush() {
             tracing::warn!(%error, "when keys were last used could not be saved");
         }
+        for saved in [parts.ledger.save(), parts.quotas.save(), parts.notifier.save()] {
+            if let Err(error) = saved {
+                tracing::warn!(%error, "what is known of usage and quotas could not be saved");
+            }
+        }
         if let Err(error) = parts.pipeline.calibration.save(&parts.dir) {
             tracing::warn!(%error, "what was learned of token counts could not be saved");
         }
@@ -573,6 +629,33 @@ async fn follow_network(http: &Http, settings: &NetworkSettings) {
         tracing::error!(why, "nothing is sent until the setting network.extraCaFile is corrected");
     }
     http.configure(settings.common(), roots);
+}
+
+/// Who keeps books of what answers cost. The demo account's answers are made up: they cost nothing and are not counted.
+fn bookkeepers(ledger: &Arc<Ledger>, quotas: &Arc<Quotas>, health: &Arc<Health>) -> Charges {
+    let (ledger, quotas, health) = (Arc::clone(ledger), Arc::clone(quotas), Arc::clone(health));
+    Charges::new(vec![Box::new(move |charge: &Charge<'_>| {
+        let Charge { account, model, key, request, usage } = charge;
+        if account.is_demo() {
+            return;
+        }
+        let Some(usage) = usage else {
+            health.used(&account.id);
+            if *request {
+                ledger.add(&account.id, model, key, &Sums { requests: 1, ..Sums::default() });
+            }
+            return;
+        };
+        let credits = usage.credits.unwrap_or(0.0);
+        let sums = Sums {
+            requests: 0,
+            credits,
+            input_tokens: usage.input_tokens.unwrap_or(0),
+            output_tokens: usage.output_tokens.unwrap_or(0),
+        };
+        ledger.add(&account.id, model, key, &sums);
+        quotas.spent(account, credits);
+    })])
 }
 
 fn data_dir_error(error: DataDirError, wish: Option<std::path::PathBuf>) -> OpenError {

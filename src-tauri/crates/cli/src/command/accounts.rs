@@ -21,6 +21,7 @@ pub(crate) fn output(command: &Accounts) -> Output {
         | Accounts::List(json)
         | Accounts::Remove { json, .. } => Output::json_when(json.json),
         Accounts::Changes(changes) => super::account_changes::output(changes),
+        Accounts::Checks(checks) => super::account_checks::output(checks),
     }
 }
 
@@ -38,6 +39,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Accounts) -> Result<Exit
         }
         Accounts::Changes(changes) => super::account_changes::run(client, changes).await,
         Accounts::Link(link) => super::link::run(client, link).await,
+        Accounts::Checks(checks) => super::account_checks::run(client, checks).await,
         Accounts::Remove { account, .. } => {
             let accounts = client.call(Method::GET, "/api/accounts", None).await?;
             let id = find(list(&accounts, "accounts"), account, "label", "account")?;

@@ -19,6 +19,7 @@ use std::time::Duration;
 pub use table::LastFailure;
 use table::Table;
 use tokio::sync::broadcast;
+use tokio::sync::broadcast;
 
 /// How a request that held a lease ended, seen from the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,9 @@ pub enum Outcome {
         reason: String,
     },
 }
+
+/// Changes that a slow follower may be behind.
+const CHANGES: usize = 1024;
 
 #[derive(Debug, Default)]
 struct State {
@@ -301,6 +305,7 @@ impl Leases {
                 | Signal::Failed
                 | Signal::Throttled { .. }
                 | Signal::QuotaUsedUp { .. }
+                | Signal::QuotaBack
                 | Signal::GrantRejected { .. }
                 | Signal::SuspendedUpstream { .. }
                 | Signal::OwnerSwitched { .. }

@@ -84,6 +84,8 @@ pub enum Signal {
         /// When it comes back, where known.
         resets_at: Option<Timestamp>,
     },
+    /// There is quota again before the time that was expected.
+    QuotaBack,
     /// The refresh grant was rejected.
     GrantRejected {
         /// The upstream's words.
@@ -147,6 +149,10 @@ impl AccountState {
             Signal::LoggedIn => match self {
                 Self::Suspended { .. } => self,
                 _ => Self::READY,
+            },
+            Signal::QuotaBack => match self.tick(now) {
+                Self::Exhausted { .. } => Self::READY,
+                other => other,
             },
             Signal::Tick => self.tick(now),
             Signal::Succeeded => match self.tick(now) {

@@ -17,6 +17,7 @@ mod settings;
 mod status;
 mod transfer;
 mod try_it;
+mod usage;
 mod vault;
 
 use crate::wiring::Gateway;
@@ -53,6 +54,10 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(links::change))
         .routes(routes!(account_checks::refresh))
         .routes(routes!(account_checks::refresh_all))
+        .routes(routes!(account_checks::check))
+        .routes(routes!(account_checks::test))
+        .routes(routes!(usage::quota))
+        .routes(routes!(usage::usage))
         .routes(routes!(accounts::remove, account_changes::show, account_changes::change))
         .routes(routes!(account_changes::only))
         .routes(routes!(account_changes::restore))

@@ -1,6 +1,7 @@
 //! One answer of the upstream, from the first attempt to its end. What it means for the client is decided in
 //! [`super::rounds`]; here it is got, measured, and its lease settled on every way out.
 
+use super::charges::Till;
 use super::usage::Meter;
 use crate::account::{Lease, Outcome};
 use crate::dispatch::{Connected, Dispatcher, Order, backoff, outcome};
@@ -24,6 +25,8 @@ pub(super) struct Means {
     pub(super) patience: Patience,
     /// How tokens of this model are counted.
     pub(super) yardstick: Yardstick,
+    /// Where answers are paid.
+    pub(super) till: Till,
 }
 
 /// Why there is no more to come.
@@ -89,6 +92,7 @@ impl Exchange {
         match dialled {
             Ok(Connected { lease, bytes }) => {
                 flow.answering(&lease.account);
+                self.means.till.accepted(&lease.account, &order.context.model_id);
                 let options =
                     DecodeOptions { inline_thinking: order.built.inline_thinking, ..DecodeOptions::default() };
                 let events = EventDecoder::new(order.built.names.clone(), options);
@@ -141,6 +145,7 @@ impl Exchange {
     /// Asks the same again. The caller made sure that nobody saw anything of this answer. Tells what it cost, if anything of it
     /// was made.
     pub(super) fn repeat(&mut self, error: &UpstreamError, flow: &Flow) -> Option<Usage> {
+        self.pay();
         let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
         let Answering { mut order, lease, answer } = *answering;
         let spent = (!answer.is_empty() || self.spent().credits.is_some()).then(|| self.spent());
@@ -171,6 +176,7 @@ impl Exchange {
 
     /// Ends the answer, whole or not, and hands over what is left of it. `None` when nobody had accepted the request.
     pub(super) fn finish(&mut self) -> Option<Finished> {
+        self.pay();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Answering(answering) => {
                 let Answering { order, lease, answer } = *answering;
@@ -179,6 +185,24 @@ impl Exchange {
             }
             Stage::Dialling(_) | Stage::Over => None,
         }
+    }
+}
+
+impl Exchange {
+    /// Tells what the answer under way cost. Done once for each answer, before it is left.
+    fn pay(&mut self) {
+        let Stage::Answering(answering) = &self.stage else { return };
+        let spent = self.meter.total();
+        if spent.credits.is_some() || !answering.answer.is_empty() {
+            self.means.till.paid(&answering.lease.account, &answering.order.context.model_id, &spent);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    /// The client left in the middle: what came so far was paid for.
+    fn drop(&mut self) {
+        self.pay();
     }
 }
 

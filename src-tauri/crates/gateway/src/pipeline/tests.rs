@@ -112,6 +112,7 @@ impl House {
             media: Default::default(),
             calibration: Arc::default(),
             tokenizer: Arc::default(),
+            charges: Default::default(),
             recall: Arc::default(),
         });
         let flows = Arc::new(Flows::new(clock, Announcer::new()));

@@ -98,19 +98,16 @@ impl Scripted {
     }
 
     /// What the next questions for the quota are answered; afterwards an empty answer.
-    #[expect(dead_code, reason = "used by tests of what keeps quotas, which follow")]
     pub(crate) fn uses(&self, answers: impl IntoIterator<Item = (u16, String)>) {
         self.usages.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
     }
 
     /// What the next questions for models are answered; afterwards an empty list.
-    #[expect(dead_code, reason = "used by tests of what keeps quotas, which follow")]
     pub(crate) fn lists(&self, answers: impl IntoIterator<Item = (u16, String)>) {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
     }
 
     /// Questions about accounts so far.
-    #[expect(dead_code, reason = "used by tests of what keeps quotas, which follow")]
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -3,8 +3,6 @@
 //! Pure: bytes and a moment in, values out. Every member may be missing: what is not known stays `None` and is never taken
 //! for zero or for used up.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "sums are used by what keeps quotas, which follows"))]
-
 mod read;
 
 use super::classify::UpstreamError;

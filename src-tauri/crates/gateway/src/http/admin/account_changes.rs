@@ -66,6 +66,7 @@ pub(super) async fn change(
     let saved = saved.await.map_err(|_| Problem::new(ProblemCode::Internal, "saving met a fault of ours"))?;
     let account = saved.map_err(|error| unsaved(&error))?.ok_or_else(unknown)?;
     parts.http.forget(&id);
+    parts.quotas.reconsider(&account);
     changed(&gateway);
     Ok(Json(view(&gateway, &account)))
 }

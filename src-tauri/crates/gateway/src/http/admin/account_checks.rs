@@ -1,15 +1,25 @@
 //! Looking after accounts on a person's word: a fresh token and fresh facts, of one account or of all of them.
 
 use super::accounts::{AccountView, changed, view};
+use super::extract::Body;
+use super::try_it::{begin, problem as failed};
 use crate::account::{Account, AccountId, AuthMethod};
 use crate::error::{Problem, ProblemCode};
+use crate::health::Finding;
+use crate::http::reply;
 use crate::wiring::Gateway;
 use axum::Json;
 use axum::extract::{Path, State};
 use futures_util::StreamExt as _;
-use serde::Serialize;
+use kiro_protocol::event::ReplyBlock;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 use utoipa::ToSchema;
+
+/// What an account is asked when it is tried out: the shortest answer costs least.
+const QUESTION: &str = "Reply with the single word OK.";
 
 /// Accounts that are looked after at the same time.
 pub(super) const AT_ONCE: usize = 4;
@@ -96,4 +106,110 @@ fn has_refresh(account: &Account) -> bool {
         AuthMethod::Social | AuthMethod::Idc | AuthMethod::ExternalIdp => true,
         AuthMethod::ApiKey => false,
     }
+}
+
+/// What a check found of one account.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CheckedAccount {
+    /// Its id.
+    id: AccountId,
+    /// Whether it answered as it should.
+    ok: bool,
+    /// Whether it was left alone because it waits for a person: suspended, signed out or switched off.
+    skipped: bool,
+    /// How long the answer took, in milliseconds.
+    ms: Option<u64>,
+    /// What went wrong.
+    problem: Option<Problem>,
+}
+
+/// What a check of all accounts found.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CheckResult {
+    /// In the order the accounts were added.
+    accounts: Vec<CheckedAccount>,
+}
+
+/// Asks every account a question that costs nothing. Accounts that wait for a person are left alone.
+#[utoipa::path(post, path = "/api/accounts/check", operation_id = "checkAccounts",
+    responses((status = 200, body = CheckResult)))]
+pub(super) async fn check(State(gateway): State<Gateway>) -> Json<CheckResult> {
+    let found = gateway.parts.health.check_all().await;
+    changed(&gateway);
+    let told = |(id, finding): (AccountId, Finding)| {
+        let (ok, skipped, ms, problem) = match finding {
+            Finding::Works { took } => (true, false, Some(millis(took)), None),
+            Finding::Waits => (false, true, None, None),
+            Finding::Trouble(problem) => (false, false, None, Some(problem)),
+        };
+        CheckedAccount { id, ok, skipped, ms, problem }
+    };
+    Json(CheckResult { accounts: found.into_iter().map(told).collect() })
+}
+
+/// Which model to try.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccountTest {
+    /// Which model; the default one when absent.
+    #[serde(default)]
+    model: Option<String>,
+}
+
+/// What a real question to one account brought.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TestReceipt {
+    /// Id of the account.
+    account: String,
+    /// True when the answer is made up on this machine.
+    simulated: bool,
+    /// The model that was asked for.
+    model: String,
+    /// What it said.
+    text: String,
+    /// How long it took, in milliseconds.
+    ms: u64,
+    /// What the service charged for it.
+    credits: Option<f64>,
+}
+
+/// Asks the account a short, real question, whatever its condition. It costs what the service charges for it.
+#[utoipa::path(post, path = "/api/accounts/{id}/test", operation_id = "testAccount", params(("id" = String, Path)),
+    request_body = AccountTest,
+    responses((status = 200, body = TestReceipt), (status = 404, body = Problem), (status = 502, body = Problem),
+        (status = 503, body = Problem)))]
+pub(super) async fn test(
+    State(gateway): State<Gateway>,
+    Path(id): Path<String>,
+    Body(wish): Body<AccountTest>,
+) -> Result<Json<TestReceipt>, Problem> {
+    let account = named(&gateway, id)?;
+    let settings = gateway.settings();
+    let model = wish.model.unwrap_or_else(|| settings.models.default.clone());
+    let since = Instant::now();
+    let mut rounds = begin(&gateway, QUESTION, &model, Some(account.id.clone())).await?;
+    let reply = reply::whole(&mut rounds, &gateway.parts.cut).await.map_err(|failure| failed(&failure))?;
+    let text = |block: &ReplyBlock| match block {
+        ReplyBlock::Text(text) => Some(text.clone()),
+        ReplyBlock::Thinking { .. }
+        | ReplyBlock::RedactedThinking(_)
+        | ReplyBlock::ToolUse { .. }
+        | ReplyBlock::Search { .. } => None,
+    };
+    changed(&gateway);
+    Ok(Json(TestReceipt {
+        account: account.id.to_string(),
+        simulated: rounds.flow().simulated(),
+        model,
+        text: reply.blocks.iter().filter_map(text).collect(),
+        ms: millis(since.elapsed()),
+        credits: reply.usage.credits,
+    }))
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,6 +10,7 @@ use crate::admin_event::AdminEvent;
 use crate::clock::Timestamp;
 use crate::demo::DemoError;
 use crate::error::{Problem, ProblemCode};
+use crate::quota::QuotaView;
 use crate::wiring::Gateway;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -87,6 +88,14 @@ pub(super) struct AccountView {
     pub(super) model_pauses: Vec<ModelPause>,
     /// Rest rather than pay extra; nothing is as the settings say.
     pub(super) never_overage: Option<bool>,
+    /// The service's stable id of the person, where known.
+    pub(super) user_id: Option<String>,
+    /// Title of the plan, where known.
+    pub(super) plan: Option<String>,
+    /// What it may use and has used; nothing while that was never asked.
+    pub(super) quota: Option<QuotaView>,
+    /// Credits that the service metered today, in the local time zone.
+    pub(super) credits_today: f64,
 }
 
 /// All accounts.
@@ -136,6 +145,10 @@ pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
         last_failure: record.last_failure,
         model_pauses: record.model_pauses,
         never_overage: account.wishes.never_overage,
+        user_id: account.user_id.clone(),
+        plan: gateway.parts.quotas.plan(&account.id),
+        quota: gateway.parts.quotas.view(account),
+        credits_today: gateway.parts.ledger.credits_today(&account.id),
     }
 }
 
@@ -166,6 +179,9 @@ pub(super) async fn remove(State(gateway): State<Gateway>, Path(id): Path<String
     let id = AccountId::from_text(id);
     let removed = gateway.parts.book.remove(&id).await;
     gateway.parts.pipeline.catalog.forget(&id);
+    gateway.parts.quotas.forget(&id);
+    gateway.parts.health.forget(&id);
+    gateway.parts.notifier.forget(&id);
     account_changes::forget_proxy(&gateway, &id).await;
     changed(&gateway);
     match removed {

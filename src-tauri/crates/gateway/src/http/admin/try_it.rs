@@ -1,9 +1,11 @@
 //! A test question, answered by the same path that clients' requests take.
 
 use super::extract::Body as JsonBody;
+use crate::account::AccountId;
 use crate::client_key::KeyOptions;
 use crate::error::{Problem, ProblemCode};
 use crate::http::reply;
+use crate::pipeline::rounds::Rounds;
 use crate::wiring::Gateway;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -56,26 +58,9 @@ pub(super) async fn ask(
     let parts = &gateway.parts;
     let settings = gateway.settings();
     let model = question.model.unwrap_or_else(|| settings.models.default.clone());
-    let request_id = uuid::Uuid::new_v4().simple().to_string();
+    let exchange = begin(&gateway, &text, &model, None).await?;
     let created = u64::try_from(parts.clock.now().unix_seconds()).unwrap_or_default();
-    let echo = Echo { request_id: request_id.clone(), model: model.clone(), created, ..Echo::default() };
-    let message = Message { role: Role::User, content: vec![Block::Text { text, cache: false }] };
-    let inbound = Inbound {
-        conversation: Conversation { model, messages: vec![message], ..Conversation::default() },
-        delivery: Delivery::Stream,
-        echo: echo.clone(),
-        notices: Vec::new(),
-        keep: None,
-        forgets_signatures: false,
-    };
-    let flow = parts.flows.open(request_id, "try", None);
-    let mut exchange = parts.pipeline.begin(inbound, flow, &settings, &KeyOptions::default(), None).await.map_err(
-        |(failure, flow)| {
-            flow.failed(&failure);
-            problem(&failure)
-        },
-    )?;
-    exchange.connect().await.map_err(|failure| problem(&failure))?;
+    let echo = Echo { request_id: exchange.flow().id(), model, created, ..Echo::default() };
     let echo = Echo { input_tokens: Some(exchange.input_estimate()), ..echo };
     let mut writer = SseWriter::default();
     let receipt =
@@ -86,7 +71,36 @@ pub(super) async fn ask(
     Ok(([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], body).into_response())
 }
 
-fn problem(failure: &Failure) -> Problem {
+/// Begins to answer a person's own question, by one account alone when that is named. Returns once somebody answers.
+pub(super) async fn begin(
+    gateway: &Gateway,
+    text: &str,
+    model: &str,
+    only: Option<AccountId>,
+) -> Result<Rounds, Problem> {
+    let parts = &gateway.parts;
+    let request_id = uuid::Uuid::new_v4().simple().to_string();
+    let message = Message { role: Role::User, content: vec![Block::Text { text: text.to_owned(), cache: false }] };
+    let inbound = Inbound {
+        conversation: Conversation { model: model.to_owned(), messages: vec![message], ..Conversation::default() },
+        delivery: Delivery::Stream,
+        echo: Echo { request_id: request_id.clone(), model: model.to_owned(), ..Echo::default() },
+        notices: Vec::new(),
+        keep: None,
+        forgets_signatures: false,
+    };
+    let flow = parts.flows.open(request_id, "try", None);
+    let settings = gateway.settings();
+    let begun = parts.pipeline.begin(inbound, flow, &settings, &KeyOptions::default(), only).await;
+    let mut rounds = begun.map_err(|(failure, flow)| {
+        flow.failed(&failure);
+        problem(&failure)
+    })?;
+    rounds.connect().await.map_err(|failure| problem(&failure))?;
+    Ok(rounds)
+}
+
+pub(super) fn problem(failure: &Failure) -> Problem {
     let code = match failure.class {
         FailureClass::NotFound
         | FailureClass::InvalidRequest
