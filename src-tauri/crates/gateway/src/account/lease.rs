@@ -19,7 +19,6 @@ use std::time::Duration;
 pub use table::LastFailure;
 use table::Table;
 use tokio::sync::broadcast;
-use tokio::sync::broadcast;
 
 /// How a request that held a lease ended, seen from the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +55,6 @@ pub enum Outcome {
         reason: String,
     },
 }
-
-/// Changes that a slow follower may be behind.
-const CHANGES: usize = 1024;
 
 #[derive(Debug, Default)]
 struct State {
