@@ -22,34 +22,40 @@ before=$(state)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
 build_ui
 
+# One choice of packages for every step: with another one cargo gives the dependencies other features and builds them once more.
+scope=(); $linux && scope=(--workspace)
+build() { cargo build --quiet ${scope[@]+"${scope[@]}"} --bins --tests; }
+run_tests() { cargo nextest run ${scope[@]+"${scope[@]}"} "$@"; }
+shell='(package(kiro-proxy-desktop) or package(kiro-desktop-tests))'
+
 ui() { (cd ui && npm run --silent check && npm test --silent); }
 generated() { scripts/gen.sh check; }
 lints() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
 headless_lints() { cargo clippy --quiet --all-targets -- -D warnings; }
 # keychain_real needs sessions of its own, endurance needs minutes: both have steps of their own.
 rust_tests() {
-  cargo nextest run --no-fail-fast --status-level slow -E 'not (binary(keychain_real) or binary(endurance))' && cargo nextest run -p kiro-bench --status-level slow
+  build && run_tests --no-fail-fast --status-level slow -E "not (binary(keychain_real) or binary(endurance) or $shell)" &&
+    { $linux || cargo nextest run -p kiro-bench --status-level slow; }
 }
 # One after the other: each test takes all cores. The figures they print belong into docs/reliability.md.
-endurance() { cargo nextest run -p kiro-cli --test endurance --test-threads 1 --no-capture; }
+endurance() { run_tests -E 'binary(endurance)' --test-threads 1 --no-capture; }
 desktop() {
-  cargo build --quiet -p kiro-proxy-desktop -p kiro-cli &&
-    scripts/with-desktop.sh cargo nextest run -p kiro-proxy-desktop -p kiro-desktop-tests --no-fail-fast --test-threads 1 --status-level all -E 'not binary(web)'
+  build && scripts/with-desktop.sh cargo nextest run "${scope[@]}" --no-fail-fast --test-threads 1 --status-level all -E "$shell and not binary(web)"
 }
 # A real browser and the real gateway program; no window, so it needs no display.
 web() {
-  cargo build --quiet -p kiro-cli && cargo nextest run -p kiro-desktop-tests --test web --no-fail-fast --test-threads 1 --status-level all
+  build && run_tests --no-fail-fast --test-threads 1 --status-level all -E 'binary(web)'
 }
 keychain() {
   # Three sessions: an unlocked keyring, no bus at all, and a keyring that nobody can unlock. Each runs its own tests only:
   # the others return at once in a session that is not theirs, and that must not count as passed.
-  local run=(cargo nextest run -p kiro-gateway --test keychain_real --status-level all) empty
+  local run=(cargo nextest run "${scope[@]}" --status-level all) only='binary(keychain_real)' empty
   local absent='test(without_a_bus)' locked='test(nobody_unlocked)'
   empty=$(mktemp -d)
-  KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh "${run[@]}" -E "not ($absent or $locked)" &&
-    KIRO_TEST_KEYCHAIN=absent DBUS_SESSION_BUS_ADDRESS=unix:path="$empty/none" "${run[@]}" -E "$absent" &&
+  KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh "${run[@]}" -E "$only and not ($absent or $locked)" &&
+    KIRO_TEST_KEYCHAIN=absent DBUS_SESSION_BUS_ADDRESS=unix:path="$empty/none" "${run[@]}" -E "$only and $absent" &&
     KIRO_TEST_KEYCHAIN=locked XDG_DATA_HOME="$empty" XDG_RUNTIME_DIR="$empty" \
-      env -u DISPLAY -u WAYLAND_DISPLAY -u DBUS_SESSION_BUS_ADDRESS dbus-run-session -- "${run[@]}" -E "$locked"
+      env -u DISPLAY -u WAYLAND_DISPLAY -u DBUS_SESSION_BUS_ADDRESS dbus-run-session -- "${run[@]}" -E "$only and $locked"
   local result=$?; rm -rf "$empty"; return $result
 }
 licences() { cargo fetch --quiet --locked && cargo deny --offline --log-level error check bans licenses sources && scripts/version-gate.sh; }
@@ -60,7 +66,7 @@ step "generated files are fresh" generated
 if $linux; then step "lints" lints; else step "lints (headless)" headless_lints; fi
 step "Rust tests" rust_tests
 if [ "$mode" = all ]; then
-  step "real clients" tests/clients/run.sh
+  step "real clients" env KIRO_PROXY_PROGRAM="$(target_dir)/debug/kiro-proxy" tests/clients/run.sh
   if $linux; then step "endurance" endurance; else skip "endurance" "kills and shares files as on Linux"; fi
   if $linux; then
     step "keychain" keychain

@@ -31,6 +31,8 @@ for name in node aws-sdk codex gemini-cli opencode qwen-code; do
   installed+=(--installed "$name=$folder")
 done
 venv=$(install_python) || { echo "tests/clients: the Python packages could not be installed" >&2; exit 1; }
-cargo build --quiet -p kiro-cli
+# The gate hands over the program that it has just built.
+program=${KIRO_PROXY_PROGRAM:-}
+if [ -z "$program" ]; then cargo build --quiet -p kiro-cli; program="$(target_dir)/debug/kiro-proxy"; fi
 
-exec "$venv/bin/python" tests/clients/run.py --binary "$(target_dir)/debug/kiro-proxy" --room "$cache/clients-at-work" "${installed[@]}" "$@"
+exec "$venv/bin/python" tests/clients/run.py --binary "$program" --room "$cache/clients-at-work" "${installed[@]}" "$@"
