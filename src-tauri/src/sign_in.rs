@@ -123,8 +123,8 @@ async fn look_up(gateway: &Gateway, login: &str) -> Option<Login> {
     Login::deserialize(&answer).ok()
 }
 
-/// The folder of a profile. Linux and macOS keep nothing on disk for such a window; Linux still tells webviews apart by
-/// it, and keeps something in memory for each, so there it is one for all.
+/// The folder of a profile. Linux and macOS keep nothing of such a window on disk; Linux still tells webviews apart by the
+/// folder, lays out an empty profile there, and keeps something in memory for each, so there it is one for all.
 fn profile(gateway: &Gateway, login: &str) -> PathBuf {
     let folder = PathBuf::from(gateway.status().data_dir).join("sign-in");
     if cfg!(windows) { folder.join(login) } else { folder }
