@@ -2,6 +2,7 @@
 
 use crate::demo::InProcessDemo;
 use crate::launch::{HIDDEN, Start};
+use crate::notices::Notice;
 use crate::shell::{Phase, Refusal, Shell};
 use crate::tray::accounts::{Accounts, Choice};
 use crate::tray::tauri::Tray;
@@ -9,7 +10,7 @@ use crate::tray::{self, Click, TrayAction};
 use crate::window::Change;
 use crate::{admin, bridge, sign_in, window};
 use http::{Method, StatusCode};
-use kiro_gateway::{AdminEvent, Gateway};
+use kiro_gateway::{AdminEvent, Gateway, NotificationKind};
 use serde::Deserialize as _;
 use serde_json::json;
 use std::sync::Arc;
@@ -153,12 +154,10 @@ async fn follow(app: AppHandle, gateway: Gateway, mut events: broadcast::Receive
                 }
             }
             Ok(AdminEvent::Logins { id }) => sign_in::settle(&app, &shell, &gateway, &id).await,
-            Ok(
-                AdminEvent::Status { .. }
-                | AdminEvent::Keys
-                | AdminEvent::Notification { .. }
-                | AdminEvent::Flows { .. },
-            ) => {}
+            Ok(AdminEvent::Notification { kind, label, percent, .. }) => {
+                notify(&app, &shell, kind, label.as_deref(), percent);
+            }
+            Ok(AdminEvent::Status { .. } | AdminEvent::Keys | AdminEvent::Flows { .. }) => {}
             // Some events were missed: whatever they told is looked up.
             Err(RecvError::Lagged(_)) => {
                 follow_login_setting(&app, &gateway).await;
@@ -167,6 +166,19 @@ async fn follow(app: AppHandle, gateway: Gateway, mut events: broadcast::Receive
             Err(RecvError::Closed) => return,
         }
         shell.redraw();
+    }
+}
+
+/// Shows what the gateway wants a person to know; a click opens the window.
+fn notify(app: &AppHandle, shell: &Shell, kind: NotificationKind, label: Option<&str>, percent: Option<u8>) {
+    let name = serde_json::to_value(kind).unwrap_or_default();
+    let name = name.as_str().unwrap_or_default();
+    match Notice::told(name, label.unwrap_or_default(), percent, &shell.words()) {
+        Some(notice) => {
+            let app = app.clone();
+            notice.show(move || act(&app, TrayAction::Open));
+        }
+        None => tracing::error!(name, "a notification has no words"),
     }
 }
 

@@ -192,3 +192,38 @@ async fn where_the_page_cannot_be_loaded_the_browser_takes_over_with_words() -> 
     let nobody_listens = format!("http://127.0.0.1:{}", kiro_desktop_tests::free_port()?);
     moves_to_the_browser(&nobody_listens).await
 }
+
+#[tokio::test]
+async fn a_login_that_no_longer_works_is_told_once_with_a_button_for_the_window() -> Result<()> {
+    let simulator = Simulator::start(Config::default()).await?;
+    simulator.control().set_device_interval(Some(Duration::from_millis(200)));
+    let mut notifications = Notifications::start().await?;
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let (mut app, admin) = app(&home, &simulator.url(), &[]).await?;
+    let login = admin.begin_login(json!({ "kind": "google", "form": "device", "open": "none" })).await?;
+    let ended = login.ended().await?;
+    let account = &ended["account"];
+    let (id, label) = (account["id"].as_str().context("an id")?, account["label"].as_str().context("a label")?);
+
+    for known in simulator.control().accounts() {
+        simulator.control().kill_refresh_tokens(&known.seed.id);
+    }
+    // Asked twice, and refused twice: still one piece of news.
+    for _ in 0..2 {
+        let refreshed = admin.post(&format!("/api/accounts/{id}/refresh"), json!({})).await;
+        assert!(refreshed.is_err(), "{refreshed:?}");
+    }
+    tray.wait_for("the line for attention", |entry| entry.label.contains("1 account needs attention")).await?;
+    let notice = notifications.wait_for("to sign in again", |notice| notice.title.contains(label)).await?;
+    assert!(notice.title.contains("sign in again"), "{notice:?}");
+    assert_eq!(notice.actions, ["default", "Open Kiro Proxy", "open", "Open Kiro Proxy"]);
+    notifications.click(&notice, "open").await?;
+    visible_windows(app.pid()?, "after the click on the notification").await?;
+    let about_it = notifications.all().into_iter().filter(|notice| notice.title.contains(label)).count();
+    assert_eq!(about_it, 1);
+
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    Ok(())
+}
