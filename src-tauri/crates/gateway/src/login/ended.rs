@@ -55,7 +55,8 @@ impl Ended {
             shown.user_code = None;
             shown.callback_port = None;
             shown.profiles = Vec::<OfferedProfile>::new();
-            shown.problem = problem;
+            // What could not be found out about an account that is there stays to be seen.
+            shown.problem = problem.or(shown.problem.take());
             shown.ended_at = Some(now);
         });
     }

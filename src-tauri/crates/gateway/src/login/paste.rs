@@ -7,6 +7,9 @@ use crate::error::{Problem, ProblemCode};
 
 const LONGEST: usize = 16 * 1024;
 const LONGEST_CODE: usize = 4 * 1024;
+/// Codes alone are long and random; with `code=` in front there is no doubt.
+const SHORTEST_CODE: usize = 20;
+const SHORTEST_NAMED_CODE: usize = 8;
 
 /// Reads what was pasted. The text is never repeated in an error.
 pub(super) fn read(text: &str) -> Result<Came, Problem> {
@@ -21,9 +24,14 @@ pub(super) fn read(text: &str) -> Result<Came, Problem> {
     if query.get("state").is_some() {
         return Ok(Came::Address { path: "/oauth/callback".to_owned(), query });
     }
-    let code = text.strip_prefix("code=").unwrap_or(text);
+    let (code, shortest) = match text.strip_prefix("code=") {
+        Some(code) => (code, SHORTEST_NAMED_CODE),
+        None => (text, SHORTEST_CODE),
+    };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~+/=!$*".contains(c);
-    if code.len() >= 8 && code.len() <= LONGEST_CODE && code.chars().all(plain) {
+    // A word that was typed by mistake must not end the sign-in: a code is tried once.
+    let random = shortest == SHORTEST_NAMED_CODE || code.chars().any(|c| c.is_ascii_digit());
+    if (shortest..=LONGEST_CODE).contains(&code.len()) && random && code.chars().all(plain) {
         return Ok(Came::Code(code.to_owned()));
     }
     Err(refused("notTheAddress"))
@@ -89,7 +97,17 @@ mod tests {
         assert_eq!(reason("https://app.kiro.dev/signin?state=x"), "notFinished");
         assert_eq!(reason("http://localhost.attacker.example/?code=a&state=s"), "notFinished");
         assert_eq!(reason("http://user@evil.example/?code=a&state=s"), "notFinished");
-        for junk in ["", "   ", "hello world", "short", "<script>alert(1)</script>", "a\u{0}b", "javascript:alert(1)"] {
+        for junk in [
+            "",
+            "   ",
+            "hello world",
+            "short",
+            "nonsense",
+            "a-long-word-without-any-number",
+            "<script>alert(1)</script>",
+            "a\u{0}b",
+            "javascript:alert(1)",
+        ] {
             assert_eq!(reason(junk), "notTheAddress", "{junk:?}");
         }
         assert_eq!(reason(&"x".repeat(20_000)), "notTheAddress");
