@@ -157,6 +157,11 @@ impl TrayHost {
     /// Clicks on the entry with this label.
     pub async fn click(&mut self, label: &str) -> Result<()> {
         let entry = self.wait_for(label, |entry| entry.label == label && entry.enabled).await?;
+        self.click_on(&entry).await
+    }
+
+    /// Clicks on this entry, whatever its label has become.
+    pub async fn click_on(&mut self, entry: &Entry) -> Result<()> {
         Ok(self.menu().await?.event(entry.id, "clicked", &Value::from(0i32), 0).await?)
     }
 
