@@ -24,17 +24,15 @@ use print::Output;
 
 fn main() -> ExitCode {
     kiro_gateway::tell_faults_by_place();
-    let key = match protect::take_key(
-        std::env::var_os(protect::KEY).as_deref(),
-        std::env::var_os(protect::HANDED).as_deref(),
-    ) {
+    let key = match protect::take_key(raw_variable(protect::KEY).as_deref(), raw_variable(protect::HANDED).as_deref()) {
         Ok(key) => key,
         Err(error) => {
             return failed("environment", &format!("the vault's key cannot be taken out of the environment: {error}"));
         }
     };
     if let Err(error) = protect::no_dumps() {
-        return failed("protection", &format!("memory dumps cannot be switched off: {error}"));
+        // Some sandboxes forbid it; they are no reason not to serve.
+        print::error_line(&format!("warning: memory dumps of this program cannot be switched off: {error}"));
     }
     let environment = move |name: &str| if name == protect::KEY { key.clone() } else { variable(name) };
     let cli = Cli::parse_from(args::expand_bare_port(std::env::args_os().collect()));
@@ -64,6 +62,11 @@ fn failed(code: &str, what: &str) -> ExitCode {
 #[expect(clippy::disallowed_methods, reason = "the edge where the environment is read, once, and handed in")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the same edge, before anything else runs")]
+fn raw_variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
 }
 
 async fn run(cli: Cli, environment: place::Env<'_>) -> Result<Exit, Trouble> {

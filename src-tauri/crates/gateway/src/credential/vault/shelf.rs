@@ -124,7 +124,7 @@ impl<'a> Shelf<'a> {
 
     fn open(&self, id: &SecretId, generation: u64) -> Result<Secrets, String> {
         let bytes = self.read(&self.path(id, generation))?;
-        record::decode(&*seal::open(self.key, id, generation, PURPOSE_RECORD, &bytes)?)
+        record::decode(&seal::open(self.key, id, generation, PURPOSE_RECORD, &bytes)?)
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
