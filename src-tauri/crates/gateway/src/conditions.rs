@@ -68,13 +68,17 @@ impl Conditions {
                 }
             }
             AccountState::Ready { .. } | AccountState::Probing { .. } => self.well(id),
-            AccountState::CoolingDown { .. } | AccountState::OwnerSwitched { .. } | AccountState::Disabled => {}
+            AccountState::OwnerSwitched { reason } => {
+                self.notifier.tell(NotificationKind::OwnerSwitched, Some(account), reason);
+            }
+            AccountState::CoolingDown { .. } | AccountState::Disabled => {}
         }
     }
 
     fn well(&self, id: &AccountId) {
-        self.notifier.over(NotificationKind::NeedsLogin, Some(id));
-        self.notifier.over(NotificationKind::Suspended, Some(id));
+        for kind in [NotificationKind::NeedsLogin, NotificationKind::Suspended, NotificationKind::OwnerSwitched] {
+            self.notifier.over(kind, Some(id));
+        }
     }
 
     /// Whether anybody can serve now or soon.

@@ -27,7 +27,7 @@ use crate::inspect::Inspector;
 use crate::kept::Kept;
 use crate::login::{self, Logins, Registrations};
 use crate::media::Media;
-use crate::notify::Notifier;
+use crate::notify::{NotificationKind, Notifier};
 use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
 use crate::pipeline::charges::{Charge, Charges};
@@ -470,7 +470,15 @@ impl Gateway {
                 Ok(TokenNews::Adopted(id)) => {
                     self.parts.tasks.spawn(self.clone().check_person(id));
                 }
-                Ok(TokenNews::Unsaved(_) | TokenNews::Saved(_) | TokenNews::OwnerSwitched(_)) => {}
+                Ok(TokenNews::Unsaved(id)) => {
+                    if let Some(account) = self.parts.book.roster.get(&id) {
+                        let detail = "its new refresh token is in memory only";
+                        self.parts.notifier.tell(NotificationKind::UnsavedLogin, Some(&account), detail);
+                    }
+                }
+                Ok(TokenNews::Saved(id)) => self.parts.notifier.over(NotificationKind::UnsavedLogin, Some(&id)),
+                // Told by the account's condition.
+                Ok(TokenNews::OwnerSwitched(_)) => {}
                 // The faces look at everything again anyway.
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
