@@ -208,13 +208,13 @@ async function api(request, answer, url) {
   if (call === 'GET /api/vault') return json(vault);
   if (call === 'GET /api/usage') return json({ rows: usageRows(url.searchParams.get('by')) });
   if (call === 'POST /api/accounts/refresh') return json({ refreshed: ['a1', 'a2'], failed: [{ id: 'a3', problem: { code: 'upstream_failed', message: 'no' } }] });
-  if (call === 'POST /api/accounts/check') return json({ results: accounts.map(({ id }) => ({ id, ok: true, problem: null })) });
+  if (call === 'POST /api/accounts/check') return json({ accounts: accounts.map(({ id }) => ({ id, ok: true, skipped: false, ms: 80, problem: null })) });
   const [, id, rest] = /^\/api\/accounts\/([^/]+)(\/.+)?$/.exec(url.pathname) ?? [];
   const account = accounts.find((one) => one.id === id);
   if (account && request.method !== 'DELETE') {
     if (rest === '/proxy/test') return json({ ok: true, ms: 132, problem: null });
     if (rest === '/usage') return json((account.quota = quotaOf(Date.now(), 39)));
-    if (rest === '/test') return answerQuestion('', answer);
+    if (rest === '/test') return json({ account: id, simulated: false, model: 'claude-haiku-4.5', text: 'Hello.', ms: 1200, credits: 0.05 });
     if (request.method === 'PATCH' && !rest) Object.assign(account, body);
     if (rest === '/restore') account.state = { kind: 'ready' };
     announce({ type: 'accounts' });

@@ -63,12 +63,7 @@ export class Asking {
     this.#stop?.abort();
   }
 
-  ask(question: string): Promise<void> {
-    return this.run('/api/try', { question });
-  }
-
-  /** Follows an answer of the admin API that has the shape of a test question's. */
-  async run(path: string, request: Record<string, unknown>): Promise<void> {
+  async ask(question: string): Promise<void> {
     if (this.busy) return;
     const stop = new AbortController();
     this.#stop = stop;
@@ -78,8 +73,8 @@ export class Asking {
     this.receipt = undefined;
     this.error = undefined;
     try {
-      const body = JSON.stringify(request);
-      const response = await this.#host.fetch(path, { method: 'POST', body, signal: stop.signal });
+      const body = JSON.stringify({ question });
+      const response = await this.#host.fetch('/api/try', { method: 'POST', body, signal: stop.signal });
       if (!response.ok) throw await problemOf(response);
       let complete = false;
       for await (const event of serverEvents(response)) {

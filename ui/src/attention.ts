@@ -8,7 +8,7 @@ export type Remedy = 'signIn' | 'details';
 export interface Need {
   account: AccountView;
   /** Names the words: `attention.<kind>`. */
-  kind: 'needsLogin' | 'suspended' | 'ownerSwitched' | 'stopped' | 'unsaved' | 'diverged' | 'exhausted' | 'quotaAlert' | 'quotaWarning';
+  kind: 'needsLogin' | 'suspended' | 'ownerSwitched' | 'stopped' | 'unsaved' | 'diverged' | 'signInEnds' | 'exhausted' | 'quotaAlert' | 'quotaWarning';
   tone: 'bad' | 'warn';
   remedy: Remedy;
 }
@@ -40,6 +40,7 @@ function needOf(account: AccountView, thresholds: Thresholds): Omit<Need, 'accou
       return { kind: 'stopped', tone: 'bad', remedy: 'details' };
   }
   if (account.unsaved) return { kind: 'unsaved', tone: 'bad', remedy: 'details' };
+  if (account.signInEndsSoon) return { kind: 'signInEnds', tone: 'warn', remedy: 'signIn' };
   if (account.link?.divergedAt != null) return { kind: 'diverged', tone: 'warn', remedy: 'details' };
   const used = account.quota?.percentUsed ?? 0;
   if (used >= thresholds.alert) return { kind: 'quotaAlert', tone: 'warn', remedy: 'details' };

@@ -1,8 +1,8 @@
 // Where a sign-in page opens, as the gateway takes it.
-import type { BrowserList, OpenLogin } from './api/client';
+import type { BrowserList, OpenAgain } from './api/client';
 import { valueAt } from './settings-editor.svelte';
 
-export type Opening = OpenLogin;
+export type Opening = OpenAgain;
 
 /** What the settings prefer, as far as this machine can do it. A browser that shows this page cannot open others. */
 export function preferredOpening(settings: unknown, found: BrowserList | undefined, desktop: boolean): Opening {

@@ -2,7 +2,7 @@
 import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AccountView } from '../src/api/client';
-import { account, demoAccount, FakeHost, FakeStream, json, quota } from './fake-host';
+import { account, demoAccount, FakeHost, json, quota } from './fake-host';
 import { by, choose, click, none, openApp, rows, type } from './harness';
 
 let host: FakeHost;
@@ -47,6 +47,14 @@ describe('the list', () => {
     expect(bar).toHaveTextContent('2 min. ago');
     expect(within(bar).getByRole('meter')).toHaveAttribute('aria-valuenow', '39');
     expect(bar.querySelector('.fill')).toHaveAttribute('width', '38.8');
+  });
+
+  it('says why there are no figures', async () => {
+    const none = { fetchedAt: null, ageSeconds: null, used: null, limit: null, left: null, percentUsed: null, parts: [] };
+    const problem = { code: 'upstream_failed', message: 'no' };
+    host.accounts = [account({ quota: { ...none, problem } } as never)];
+    await open();
+    expect(await by('quota-unknown')).toHaveTextContent('Kiro did not give an answer.');
   });
 
   it('colours the bar from the thresholds of the settings on', async () => {
@@ -260,20 +268,16 @@ describe('details', () => {
     expect(await by('proxy-password')).toHaveValue('');
   });
 
-  it('say that a real question costs before it is asked, and show its receipt', async () => {
-    const stream = new FakeStream();
-    host.special.set('POST /api/accounts/a1/test', () => stream.response);
+  it('say that a real question costs before it is asked, and what it was', async () => {
+    host.special.set('POST /api/accounts/a1/test', () =>
+      json({ account: 'a1', simulated: false, model: 'claude-haiku-4.5', text: 'Hi.', ms: 1200, credits: 0.05 }),
+    );
     const panel = await details();
     expect(panel).toHaveTextContent('It spends a little credit.');
     expect(host.count('POST /api/accounts/a1/test')).toBe(0);
     await click('test-account');
-    stream.event('receipt', { account: 'a1', simulated: false });
-    stream.event('content_block_delta', { delta: { type: 'text_delta', text: 'Hi.' } });
-    stream.event('message_stop', {});
-    stream.end();
-    await waitFor(async () => expect(await by('test-state')).toHaveAttribute('data-state', 'done'));
-    expect(await by('test-answer')).toHaveTextContent('Hi.');
-    expect(await by('receipt')).toHaveTextContent('alice@example.com');
+    await waitFor(async () => expect(await by('test-result')).toHaveTextContent('Hi. claude-haiku-4.5 · 1.2s · 0.05 credits'));
+    expect(host.sent('POST /api/accounts/a1/test')).toEqual({});
   });
 
   it('ask for a decision after the other program switched its login', async () => {

@@ -1,7 +1,7 @@
 // A host with a small gateway behind it: enough state that pages can be driven through whole flows.
 import { vi } from 'vitest';
 import type { AccountView, AdminEvent, BrowserList, ClientKey, FlowView, ImportResult, LoginView } from '../src/api/client';
-import type { ModelList, NameTestResult, PortView, QuotaView, ScanView, SettingsView, Status } from '../src/api/client';
+import type { ModelList, NameTestResult, PortView, QuotaView, ScanResult, SettingsView, Status } from '../src/api/client';
 import type { UsageRow, VaultView } from '../src/api/client';
 import type { Host, HostRequest } from '../src/api/host';
 
@@ -185,7 +185,7 @@ export class FakeHost implements Host {
   accounts: AccountView[] = [];
   only: string | null = null;
   logins: LoginView[] = [];
-  scan: ScanView = { found: [], problems: [] };
+  scan: ScanResult = { found: [], problems: [] };
   preview: ImportResult = { imported: [], duplicates: [], found: [], rejected: [], sealed: false };
   usage: UsageRow[] = [];
   browsers: BrowserList = { browsers: [], display: true };

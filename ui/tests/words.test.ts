@@ -119,6 +119,13 @@ describe('families of keys', () => {
       ['AuthMethod', (value) => [`method.${value}`]],
       ['AccountOrigin', (value) => [`origin.${value}`]],
       ['StoreKind', (value) => [`vault.kind.${value}`]],
+      ['KeySource', (value) => [`vault.keySource.${value}`]],
+      ['LinkOwner', (value) => [`owner.${value}`]],
+      ['Provider', (value) => [`provider.${value.toLowerCase()}`]],
+      ['AccountWarning', (value) => [`warning.${value}`]],
+      ['LoginKind', (value) => [`login.kind.${value}`, `login.kind.${value}.help`, `login.kind.${value}.next`]],
+      ['LoginState', (value) => [`login.state.${value}`]],
+      ['Awaits', (value) => [`awaits.${value}`]],
     ];
     for (const [schema, words] of families) {
       const values = schemas[schema]?.enum ?? [];

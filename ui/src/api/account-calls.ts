@@ -1,6 +1,7 @@
 // What a person can do with accounts. Each call reads the accounts again, so that no page shows what was.
-import { take, type AccountChange, type AccountView, type Api, type CheckResult, type ExportFile } from './client';
-import type { ImportInput, ImportResult, LinkChange, ManualAccount, ProxyTest, QuotaView, Refreshed, ScanView } from './client';
+import { take, type AccountChange, type AccountView, type Api, type CheckedAccount, type ExportResult } from './client';
+import type { ImportRequest, ImportResult, LinkChange, ManualAccount, ProxyTest, QuotaView, RefreshResult } from './client';
+import type { ScanResult, TestReceipt } from './client';
 
 /** How an export is protected. Plain text needs the word that the person was asked for. */
 export type ExportProtection = { passphrase: string } | { plain: true; confirm: 'plain' };
@@ -41,7 +42,7 @@ export class AccountCalls {
     return this.#then(take(this.#api.POST('/api/accounts/{id}/refresh', about(id))));
   }
 
-  refreshAll(): Promise<Refreshed> {
+  refreshAll(): Promise<RefreshResult> {
     return this.#then(take(this.#api.POST('/api/accounts/refresh')));
   }
 
@@ -51,15 +52,21 @@ export class AccountCalls {
     return this.#then(take(this.#api.GET('/api/accounts/{id}/usage', { params })));
   }
 
-  checkAll(): Promise<CheckResult[]> {
-    return this.#then(take(this.#api.POST('/api/accounts/check')).then(({ results }) => results));
+  checkAll(): Promise<CheckedAccount[]> {
+    return this.#then(take(this.#api.POST('/api/accounts/check')).then(({ accounts }) => accounts));
+  }
+
+  /** Asks a real question through this account alone, which costs credit. */
+  test(id: string, model: string | undefined): Promise<TestReceipt> {
+    const body = model === undefined ? {} : { model };
+    return this.#then(take(this.#api.POST('/api/accounts/{id}/test', { ...about(id), body })));
   }
 
   testProxy(id: string): Promise<ProxyTest> {
     return take(this.#api.POST('/api/accounts/{id}/proxy/test', about(id)));
   }
 
-  scan(): Promise<ScanView> {
+  scan(): Promise<ScanResult> {
     return take(this.#api.GET('/api/accounts/scan'));
   }
 
@@ -68,11 +75,11 @@ export class AccountCalls {
   }
 
   /** What an import would add. Nothing is kept. */
-  preview(input: ImportInput): Promise<ImportResult> {
+  preview(input: ImportRequest): Promise<ImportResult> {
     return take(this.#api.POST('/api/accounts/import', { body: { ...input, preview: true } }));
   }
 
-  import(input: ImportInput): Promise<ImportResult> {
+  import(input: ImportRequest): Promise<ImportResult> {
     return this.#then(take(this.#api.POST('/api/accounts/import', { body: input })));
   }
 
@@ -84,7 +91,7 @@ export class AccountCalls {
     return this.#then(take(this.#api.POST('/api/accounts/manual', { body })));
   }
 
-  export(ids: string[], protection: ExportProtection): Promise<ExportFile> {
+  export(ids: string[], protection: ExportProtection): Promise<ExportResult> {
     return take(this.#api.POST('/api/accounts/export', { body: { ids, ...protection } }));
   }
 

@@ -1,8 +1,7 @@
 // The typed client of the admin API. Types come from the committed OpenAPI document; nothing is described twice.
 import createClient from 'openapi-fetch';
 import type { Host } from './host';
-import type { AllPaths } from './pending';
-import type { components } from './schema';
+import type { components, paths } from './schema';
 
 type Schemas = components['schemas'];
 export type Problem = Schemas['Problem'];
@@ -15,39 +14,39 @@ export type PortView = Schemas['PortView'];
 export type ClientKey = Schemas['ClientKey'];
 export type FlowView = Schemas['FlowView'];
 export type ModelList = Schemas['ModelList'];
+export type AccountChange = Schemas['AccountChange'];
+export type ExportResult = Schemas['ExportResult'];
+export type FoundLogin = Schemas['FoundLogin'];
+export type ImportCandidate = Schemas['ImportCandidate'];
+export type ImportRequest = Schemas['ImportRequest'];
+export type ImportResult = Schemas['ImportResult'];
+export type LinkChange = Schemas['LinkChange'];
+export type LoginKind = Schemas['LoginKind'];
+export type LoginView = Schemas['LoginView'];
+export type ManualAccount = Schemas['ManualAccount'];
+export type NewLogin = Schemas['NewLogin'];
+export type OpenAgain = Schemas['OpenAgain'];
+export type ProxyTest = Schemas['ProxyTest'];
+export type RefreshResult = Schemas['RefreshResult'];
+export type RejectedRecord = Schemas['RejectedRecord'];
+export type ScanResult = Schemas['ScanResult'];
+export type VaultChange = Schemas['VaultChange'];
+export type VaultMove = Schemas['VaultMove'];
+export type VaultUnlock = Schemas['VaultUnlock'];
+export type VaultView = Schemas['VaultView'];
 export type BrowserList = Schemas['BrowserList'];
 export type ModelRule = Schemas['ModelRule'];
 export type KeyChange = Schemas['KeyChange'];
 export type NameTestResult = Schemas['NameTestResult'];
-export type RejectedRecord = Schemas['RejectedRecord'];
-export type {
-  AccountChange,
-  AccountList,
-  AccountView,
-  AdminEvent,
-  CheckResult,
-  ExportFile,
-  FoundLogin,
-  ImportInput,
-  ImportResult,
-  LinkChange,
-  LoginKind,
-  LoginView,
-  ManualAccount,
-  NewLogin,
-  NotificationEvent,
-  OpenLogin,
-  ProxyTest,
-  QuotaView,
-  Refreshed,
-  ScanView,
-  UsageBy,
-  UsageRow,
-  VaultChange,
-  VaultMove,
-  VaultUnlock,
-  VaultView,
-} from './pending';
+export type AccountList = Schemas['AccountList'];
+export type AccountView = Schemas['AccountView'];
+export type AdminEvent = Schemas['AdminEvent'];
+export type NotificationEvent = Extract<AdminEvent, { type: 'notification' }>;
+export type CheckedAccount = Schemas['CheckedAccount'];
+export type QuotaView = Schemas['QuotaView'];
+export type TestReceipt = Schemas['TestReceipt'];
+export type UsageBy = Schemas['UsageBy'];
+export type UsageRow = Schemas['UsageRow'];
 
 /** A code of the gateway, or one of the two that only a face can see. */
 export type AnyProblemCode = ProblemCode | 'unreachable' | 'unreadable';
@@ -93,7 +92,7 @@ export type Api = ReturnType<typeof createApi>;
 
 /** The client on top of a host. */
 export function createApi(host: Host) {
-  return createClient<AllPaths>({
+  return createClient<paths>({
     baseUrl: BASE,
     async fetch(request: Request) {
       const url = new URL(request.url);

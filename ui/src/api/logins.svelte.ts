@@ -1,5 +1,5 @@
 // Sign-ins on their way. Several can run at once; each is a view of the gateway's, read again whenever it says so.
-import { take, type Api, type LoginView, type NewLogin, type OpenLogin } from './client';
+import { take, type Api, type LoginView, type NewLogin, type OpenAgain } from './client';
 import { Query } from './query.svelte';
 
 /** Whether a sign-in still waits for something. */
@@ -52,7 +52,7 @@ export class Logins {
     this.#put(await take(this.#api.POST('/api/logins/{id}/profile', { ...about(id), body: { arn } })));
   }
 
-  async open(id: string, body: OpenLogin): Promise<void> {
+  async open(id: string, body: OpenAgain): Promise<void> {
     this.#put(await take(this.#api.POST('/api/logins/{id}/open', { ...about(id), body })));
   }
 
