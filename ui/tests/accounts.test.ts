@@ -217,6 +217,17 @@ describe('actions', () => {
 });
 
 describe('details', () => {
+  it('show every part of the quota, whatever currency the service names', async () => {
+    const parts = [
+      { kind: 'base', name: null, used: 388, limit: 1000, expiresAt: null, active: true },
+      { kind: 'trial', name: null, used: 500, limit: 500, expiresAt: 0, active: false },
+    ];
+    const overage = { enabled: true, used: 3, cap: null, charges: 1.5, currency: 'no currency' };
+    await details({ quota: quota({ parts, overage } as never) } as Partial<AccountView>);
+    const shown = await by('quota-parts');
+    for (const text of ['388 of 1,000', 'Free trial', 'not active', 'on, 3 used', '1.5']) expect(shown).toHaveTextContent(text);
+  });
+
   it('show what is known, and go away by Escape, back to where the keyboard was', async () => {
     host.accounts = [account({ machineId: 'm-123', learnedHost: 'q.us-east-1.amazonaws.com', lastSuccessAt: Date.now() } as Partial<AccountView>)];
     await open();

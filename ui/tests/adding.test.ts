@@ -71,7 +71,7 @@ describe('importing', () => {
   });
 
   it('asks the passphrase of a sealed export, and keeps it when it is wrong', async () => {
-    host.preview = { imported: [], duplicates: [], found: [], rejected: [], sealed: true };
+    host.preview = { imported: [], duplicates: [], notes: [], found: [], rejected: [], sealed: true };
     host.special.set('POST /api/accounts/import/sealed', () => json({ code: 'invalid_request', message: 'wrong' }, 422));
     await open('import');
     await type('import-text', '{"sealed":1}');

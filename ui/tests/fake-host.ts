@@ -186,7 +186,7 @@ export class FakeHost implements Host {
   only: string | null = null;
   logins: LoginView[] = [];
   scan: ScanResult = { found: [], problems: [] };
-  preview: ImportResult = { imported: [], duplicates: [], found: [], rejected: [], sealed: false };
+  preview: ImportResult = { imported: [], duplicates: [], notes: [], found: [], rejected: [], sealed: false };
   usage: UsageRow[] = [];
   browsers: BrowserList = { browsers: [], display: true };
   vault: VaultView = { kind: 'keychain', state: 'ready', records: 1, protectedByPermissionsOnly: false, recovery: false } as VaultView;
