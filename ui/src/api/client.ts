@@ -1,7 +1,8 @@
 // The typed client of the admin API. Types come from the committed OpenAPI document; nothing is described twice.
 import createClient from 'openapi-fetch';
 import type { Host } from './host';
-import type { components, paths } from './schema';
+import type { AllPaths } from './pending';
+import type { components } from './schema';
 
 type Schemas = components['schemas'];
 export type Problem = Schemas['Problem'];
@@ -38,15 +39,7 @@ export type BrowserList = Schemas['BrowserList'];
 export type ModelRule = Schemas['ModelRule'];
 export type KeyChange = Schemas['KeyChange'];
 export type NameTestResult = Schemas['NameTestResult'];
-export type AccountList = Schemas['AccountList'];
-export type AccountView = Schemas['AccountView'];
-export type AdminEvent = Schemas['AdminEvent'];
-export type NotificationEvent = Extract<AdminEvent, { type: 'notification' }>;
-export type CheckedAccount = Schemas['CheckedAccount'];
-export type QuotaView = Schemas['QuotaView'];
-export type TestReceipt = Schemas['TestReceipt'];
-export type UsageBy = Schemas['UsageBy'];
-export type UsageRow = Schemas['UsageRow'];
+export type { AccountList, AccountView, AdminEvent, CheckedAccount, NotificationEvent, QuotaView, TestReceipt, UsageBy, UsageRow } from './pending';
 
 /** A code of the gateway, or one of the two that only a face can see. */
 export type AnyProblemCode = ProblemCode | 'unreachable' | 'unreadable';
@@ -92,7 +85,7 @@ export type Api = ReturnType<typeof createApi>;
 
 /** The client on top of a host. */
 export function createApi(host: Host) {
-  return createClient<paths>({
+  return createClient<AllPaths>({
     baseUrl: BASE,
     async fetch(request: Request) {
       const url = new URL(request.url);
