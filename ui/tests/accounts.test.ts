@@ -309,7 +309,7 @@ describe('details', () => {
 
 describe('what needs attention', () => {
   it('is on Home, too, and its button leads to the remedy', async () => {
-    host.accounts = [account(), account({ id: 'a2', label: 'bob', provider: 'Google', state: { kind: 'needsLogin', reason: 'revoked' } } as Partial<AccountView>)];
+    host.accounts = [account(), account({ id: 'a2', label: 'bob', provider: 'google', state: { kind: 'needsLogin', reason: 'revoked' } } as Partial<AccountView>)];
     await openApp(host);
     expect(await by('need')).toHaveTextContent('bob has to sign in again.');
     await click('remedy');

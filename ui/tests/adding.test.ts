@@ -9,7 +9,7 @@ let host: FakeHost;
 beforeEach(() => (host = new FakeHost()));
 afterEach(cleanup);
 
-const found = (more = {}) => ({ label: 'x', email: 'a•••@example.com', method: 'social', provider: 'Google', region: 'us-east-1', warnings: [], known: null, expiresAt: null, ...more });
+const found = (more = {}) => ({ label: 'x', email: 'a•••@example.com', method: 'social', provider: 'google', region: 'us-east-1', warnings: [], known: null, expiresAt: null, ...more });
 async function open(way: string) {
   await openApp(host, 'accounts');
   await click(`way-${way}`);

@@ -113,6 +113,7 @@ export function status(more: Partial<Status> = {}): Status {
     store: { kind: 'keychain', state: 'ready' },
     problem: null,
     simulated: false,
+    refreshes: { unsaved: 0, cutShort: 0, loginsLost: 0 },
     ...more,
   };
 }

@@ -16,7 +16,8 @@ export class AccountCalls {
   }
 
   /** Absent fields stay as they are; null clears. */
-  change(id: string, body: AccountChange): Promise<AccountView> {
+  change(id: string, change: AccountChange): Promise<AccountView> {
+    const body = change as Required<AccountChange>;
     return this.#then(take(this.#api.PATCH('/api/accounts/{id}', { ...about(id), body })));
   }
 

@@ -15,7 +15,8 @@ export type PortView = Schemas['PortView'];
 export type ClientKey = Schemas['ClientKey'];
 export type FlowView = Schemas['FlowView'];
 export type ModelList = Schemas['ModelList'];
-export type AccountChange = Schemas['AccountChange'];
+/** Absent fields stay as they are. The document calls none of them optional, because each has a default. */
+export type AccountChange = Partial<Schemas['AccountChange']>;
 export type ExportResult = Schemas['ExportResult'];
 export type FoundLogin = Schemas['FoundLogin'];
 export type ImportCandidate = Schemas['ImportCandidate'];
