@@ -31,6 +31,7 @@ const families = [
     .flatMap((text) => [...text.matchAll(/\b(?:t|maybe)\(`([^`]+)`/g)])
     .map(([, key = '']) => new RegExp(`^${key.replaceAll(/[.*+?^()|[\]\\]/g, '\\$&').replaceAll(/\$\{.+?\}/g, '.+')}$`)),
   /^tray\./, // the desktop shell's
+  /^signIn\.(page|remote)\./, // pages that the gateway itself shows to a browser
 ];
 
 describe('catalogues', () => {
