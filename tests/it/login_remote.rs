@@ -14,14 +14,14 @@ struct Elsewhere {
 }
 
 impl Elsewhere {
-    fn new() -> reqwest::Client {
+    fn client() -> reqwest::Client {
         install_tls();
         reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client")
     }
 
     /// Presses "Continue" and remembers where that leads.
     async fn open(link: &str) -> Self {
-        let http = Self::new();
+        let http = Self::client();
         let answer = http.post(link).send().await.expect("an answer");
         assert_eq!(answer.status(), 200);
         let home = answer.url().to_string();
@@ -142,7 +142,7 @@ async fn a_directory_is_finished_by_pasting_both_addresses_on_the_page() {
 async fn the_link_belongs_to_the_first_session_and_looking_at_it_does_not_use_it_up() {
     let world = plan().start().await;
     let (login, url) = link(&world).await;
-    let http = Elsewhere::new();
+    let http = Elsewhere::client();
     for _ in 0..5 {
         assert_eq!(status(http.get(&url)).await, 200, "programs that look at links ahead do no harm");
     }
