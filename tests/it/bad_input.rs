@@ -386,9 +386,10 @@ async fn no_name_in_a_path_leads_to_a_file() {
         let (method, path) = &places[number % places.len()];
         let parts: Vec<&str> =
             path.split('/').map(|part| if part.starts_with('{') { name.as_str() } else { part }).collect();
-        let (status, answer) = world.admin(method.clone(), &parts.join("/"), Some(json!({}))).await;
-        assert!(status.is_client_error(), "{method} {path} with {name}: {status} {answer}");
-        assert!(!answer.to_string().contains("canary-in-a-file"), "{name}");
+        let (status, answer) = crate::secret_crawl::answer(&world, method, &parts.join("/"), Some(&json!({}))).await;
+        let answer = String::from_utf8_lossy(&answer);
+        assert!((400..500).contains(&status), "{method} {path} with {name}: {status} {answer}");
+        assert!(!answer.contains("canary-in-a-file"), "{name}");
         let asked = world.http.get(format!("{}/v1/models/{name}", world.url)).header("x-api-key", &world.key);
         let answer = asked.send().await.unwrap();
         assert!(answer.status().is_client_error(), "{name}: {}", answer.status());

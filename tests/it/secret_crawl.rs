@@ -105,7 +105,8 @@ fn filled(path: &str, id: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-async fn answer(world: &World, method: &Method, path: &str, body: Option<&Value>) -> (u16, Vec<u8>) {
+/// One call; the status and every byte that came back, headers included.
+pub async fn answer(world: &World, method: &Method, path: &str, body: Option<&Value>) -> (u16, Vec<u8>) {
     let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost");
     let body = match body {
         Some(body) => {
