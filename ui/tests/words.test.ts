@@ -126,6 +126,8 @@ describe('families of keys', () => {
       ['AccountWarning', (value) => [`warning.${value}`]],
       ['LoginKind', (value) => [`login.kind.${value}`, `login.kind.${value}.help`, `login.kind.${value}.next`]],
       ['LoginState', (value) => [`login.state.${value}`]],
+      ['PartKind', (value) => [`quota.part.${value}`]],
+      ['NotificationKind', (value) => [`notification.${value}`]],
       ['Awaits', (value) => [`awaits.${value}`]],
     ];
     for (const [schema, words] of families) {

@@ -1,8 +1,7 @@
 // The typed client of the admin API. Types come from the committed OpenAPI document; nothing is described twice.
 import createClient from 'openapi-fetch';
 import type { Host } from './host';
-import type { AllPaths } from './pending';
-import type { components } from './schema';
+import type { components, paths } from './schema';
 
 type Schemas = components['schemas'];
 export type Problem = Schemas['Problem'];
@@ -40,7 +39,15 @@ export type BrowserList = Schemas['BrowserList'];
 export type ModelRule = Schemas['ModelRule'];
 export type KeyChange = Schemas['KeyChange'];
 export type NameTestResult = Schemas['NameTestResult'];
-export type { AccountList, AccountView, AdminEvent, CheckedAccount, NotificationEvent, QuotaView, TestReceipt, UsageBy, UsageRow } from './pending';
+export type AccountList = Schemas['AccountList'];
+export type AccountView = Schemas['AccountView'];
+export type AdminEvent = Schemas['AdminEvent'];
+export type NotificationEvent = Extract<AdminEvent, { type: 'notification' }>;
+export type CheckedAccount = Schemas['CheckedAccount'];
+export type QuotaView = Schemas['QuotaView'];
+export type TestReceipt = Schemas['TestReceipt'];
+export type UsageBy = Schemas['UsageBy'];
+export type UsageRow = Schemas['UsageRow'];
 
 /** A code of the gateway, or one of the two that only a face can see. */
 export type AnyProblemCode = ProblemCode | 'unreachable' | 'unreadable';
@@ -86,7 +93,7 @@ export type Api = ReturnType<typeof createApi>;
 
 /** The client on top of a host. */
 export function createApi(host: Host) {
-  return createClient<AllPaths>({
+  return createClient<paths>({
     baseUrl: BASE,
     async fetch(request: Request) {
       const url = new URL(request.url);
