@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks every account a question that costs nothing. Accounts that wait for a person are left alone. */
+        post: operations["checkAccounts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/accounts/demo": {
         parameters: {
             query?: never;
@@ -255,6 +272,40 @@ export interface paths {
         put?: never;
         /** Ends a pause or a suspension, by a person's word. */
         post: operations["restoreAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the account a short, real question, whatever its condition. It costs what the service charges for it. */
+        post: operations["testAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an account may use and has used. Asks the upstream when nothing is known yet. */
+        get: operations["accountUsage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -589,6 +640,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was used, by account, model, key or day. Credits come from the service's metering alone. */
+        get: operations["usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/vault": {
         parameters: {
             query?: never;
@@ -848,10 +916,20 @@ export interface components {
             /** @enum {string} */
             kind: "disabled";
         };
+        /** @description Which model to try. */
+        AccountTest: {
+            /** @description Which model; the default one when absent. */
+            model?: string | null;
+        };
         /** @description An account as faces show it. */
         AccountView: {
             /** @description When it was added. */
             addedAt: components["schemas"]["Timestamp"];
+            /**
+             * Format: double
+             * @description Credits that the service metered today, in the local time zone.
+             */
+            creditsToday: number;
             /** @description Whether its answers are made up on this machine. */
             demo: boolean;
             /** @description The person's address, where known. */
@@ -892,6 +970,8 @@ export interface components {
             note: string;
             /** @description How it came to us. */
             origin: components["schemas"]["AccountOrigin"];
+            /** @description Title of the plan, where known. */
+            plan?: string | null;
             /**
              * Format: int32
              * @description Lower numbers are used first by the strategy `priority`.
@@ -901,6 +981,7 @@ export interface components {
             profileArn?: string | null;
             provider?: components["schemas"]["Provider"] | null;
             proxy?: components["schemas"]["ProxyChoice"] | null;
+            quota?: components["schemas"]["QuotaView"] | null;
             /**
              * Format: int32
              * @description It rests when less than this much of its quota is left, in percent; nothing is as the settings say.
@@ -923,6 +1004,8 @@ export interface components {
             tokenExpiresAt?: components["schemas"]["Timestamp"] | null;
             /** @description Whether its newest refresh token is in memory only, because the store would not take it. */
             unsaved: boolean;
+            /** @description The service's stable id of the person, where known. */
+            userId?: string | null;
         };
         /**
          * @description Nothing of it keeps the account from being added.
@@ -963,6 +1046,21 @@ export interface components {
             type: "openSignIn";
             /** @description The page. */
             url: string;
+        } | {
+            account?: components["schemas"]["AccountId"] | null;
+            /** @description The same for the same occasion. */
+            id: string;
+            /** @description What happened. */
+            kind: components["schemas"]["NotificationKind"];
+            /** @description Its name for people. */
+            label?: string | null;
+            /**
+             * Format: int32
+             * @description Used share of the quota in percent, for thresholds.
+             */
+            percent?: number | null;
+            /** @enum {string} */
+            type: "notification";
         } | {
             /** @description Id of the newest flow. */
             id: string;
@@ -1016,6 +1114,26 @@ export interface components {
             name: string;
             /** @description Whether it can be told to open a private window. */
             private: boolean;
+        };
+        /** @description What a check of all accounts found. */
+        CheckResult: {
+            /** @description In the order the accounts were added. */
+            accounts: components["schemas"]["CheckedAccount"][];
+        };
+        /** @description What a check found of one account. */
+        CheckedAccount: {
+            /** @description Its id. */
+            id: components["schemas"]["AccountId"];
+            /**
+             * Format: int64
+             * @description How long the answer took, in milliseconds.
+             */
+            ms?: number | null;
+            /** @description Whether it answered as it should. */
+            ok: boolean;
+            problem?: components["schemas"]["Problem"] | null;
+            /** @description Whether it was left alone because it waits for a person: suspended, signed out or switched off. */
+            skipped: boolean;
         };
         /** @description The profile to use. */
         ChosenProfile: {
@@ -1788,6 +1906,11 @@ export interface components {
             /** @description Start URL of the company's Identity Center. */
             startUrl?: string | null;
         };
+        /**
+         * @description What happened.
+         * @enum {string}
+         */
+        NotificationKind: "needsLogin" | "suspended" | "quotaWarning" | "quotaAlert" | "allUnavailable" | "ownerSwitched" | "unsavedLogin";
         /** @description A model that accounts are offered. */
         OfferedModel: {
             /** @description Ids of the accounts that may use it. Empty while no account's list is known. */
@@ -1863,6 +1986,28 @@ export interface components {
             /** @description The name. */
             name: string;
         };
+        /** @description Use beyond the plan, for money. */
+        Overage: {
+            /**
+             * Format: double
+             * @description Most that may be used beyond the plan.
+             */
+            cap?: number | null;
+            /**
+             * Format: double
+             * @description What it cost so far.
+             */
+            charges?: number | null;
+            /** @description Currency of `charges`, such as `USD`. */
+            currency?: string | null;
+            /** @description Whether the account's owner switched it on at the upstream, and the plan has it. */
+            enabled: boolean;
+            /**
+             * Format: double
+             * @description Used beyond the plan since the last reset.
+             */
+            used: number;
+        };
         /**
          * @description Where a one-run setting comes from.
          * @enum {string}
@@ -1877,6 +2022,11 @@ export interface components {
             /** @description The value that holds. */
             value: unknown;
         };
+        /**
+         * @description What a part of a plan is.
+         * @enum {string}
+         */
+        PartKind: "base" | "trial" | "bonus" | "overage" | "other";
         /** @description What a person copied. */
         Pasted: {
             /** @description The address of the page they ended on, or a code. */
@@ -1981,6 +2131,92 @@ export interface components {
             rows: string[];
             /** @description Modules in a row. */
             size: number;
+        };
+        /** @description One part of a plan. */
+        QuotaPart: {
+            /** @description Whether the upstream counts it now. */
+            active: boolean;
+            expiresAt?: components["schemas"]["Timestamp"] | null;
+            /** @description What it is. */
+            kind: components["schemas"]["PartKind"];
+            /**
+             * Format: double
+             * @description How much there is, in the quota's unit.
+             */
+            limit: number;
+            /** @description The upstream's name for it. */
+            name?: string | null;
+            /**
+             * Format: double
+             * @description Used so far, in the quota's unit.
+             */
+            used: number;
+        };
+        /** @description Quotas. */
+        QuotaSettings: {
+            /**
+             * Format: int32
+             * @description From this share on, in percent, a person is told again, more urgently.
+             * @default 95
+             */
+            alertPercent: number;
+            /**
+             * Format: int32
+             * @description Minutes between two health checks of an account that nobody uses; 0 switches them off.
+             * @default 10
+             */
+            healthCheckMinutes: number;
+            /**
+             * @description Never use what costs money beyond a plan, even where its owner switched that on at Kiro.
+             * @default true
+             */
+            neverOverage: boolean;
+            /**
+             * Format: int32
+             * @description From this share of an account's quota on, in percent, a person is told once per period.
+             * @default 80
+             */
+            warnPercent: number;
+        };
+        /** @description What an account may use and has used, with its age. */
+        QuotaView: {
+            /**
+             * Format: int64
+             * @description How old that is, in seconds.
+             */
+            ageSeconds?: number | null;
+            fetchedAt?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: double
+             * @description What is left of it.
+             */
+            left?: number | null;
+            /**
+             * Format: double
+             * @description How much there is: the plan, its trial and bonuses, and what may be used beyond where that is on and allowed.
+             */
+            limit?: number | null;
+            overage?: components["schemas"]["Overage"] | null;
+            /** @description True when the plan is used up and use beyond it is on at the upstream, but not wanted here. */
+            overageRefused: boolean;
+            /** @description What it consists of, as the upstream said. */
+            parts: components["schemas"]["QuotaPart"][];
+            /**
+             * Format: double
+             * @description Used share in percent.
+             */
+            percentUsed?: number | null;
+            /** @description Title of the plan. */
+            plan?: string | null;
+            problem?: components["schemas"]["Problem"] | null;
+            resetsAt?: components["schemas"]["Timestamp"] | null;
+            /** @description What is counted, such as `Credits`. */
+            unit?: string | null;
+            /**
+             * Format: double
+             * @description Used so far, with what was charged since; `None` while it is not known.
+             */
+            used?: number | null;
         };
         /**
          * @description How reasoning is written in chat completions.
@@ -2193,6 +2429,16 @@ export interface components {
              */
             openai: components["schemas"]["OpenAiSettings"];
             /**
+             * @description What is watched of the accounts' quotas.
+             * @default {
+             *       "warnPercent": 80,
+             *       "alertPercent": 95,
+             *       "neverOverage": true,
+             *       "healthCheckMinutes": 10
+             *     }
+             */
+            quota: components["schemas"]["QuotaSettings"];
+            /**
              * @description Answers that are kept for `previous_response_id`.
              * @default {
              *       "store": "memory",
@@ -2333,6 +2579,27 @@ export interface components {
             /** @description What to ask. */
             question: string;
         };
+        /** @description What a real question to one account brought. */
+        TestReceipt: {
+            /** @description Id of the account. */
+            account: string;
+            /**
+             * Format: double
+             * @description What the service charged for it.
+             */
+            credits?: number | null;
+            /** @description The model that was asked for. */
+            model: string;
+            /**
+             * Format: int64
+             * @description How long it took, in milliseconds.
+             */
+            ms: number;
+            /** @description True when the answer is made up on this machine. */
+            simulated: boolean;
+            /** @description What it said. */
+            text: string;
+        };
         /**
          * @description Colours of the user interface.
          * @enum {string}
@@ -2379,6 +2646,43 @@ export interface components {
             at: number;
             /** @description What it compares with. */
             match: string;
+        };
+        /**
+         * @description What the sums are of.
+         * @enum {string}
+         */
+        UsageBy: "account" | "model" | "key" | "day";
+        /** @description What was used. */
+        UsageReport: {
+            /** @description Days in order; everything else by credits, most first. */
+            rows: components["schemas"]["UsageRow"][];
+        };
+        /** @description What one account, model, key or day came to. */
+        UsageRow: {
+            /**
+             * Format: double
+             * @description Credits that the service metered, those of answers that were tried again included.
+             */
+            credits: number;
+            /**
+             * Format: int64
+             * @description Input tokens.
+             */
+            inputTokens: number;
+            /** @description Id of the account or key, id of the model, or the day as `2026-11-27`. `*`: what is counted without its name. */
+            key: string;
+            /** @description Its name for people. */
+            label: string;
+            /**
+             * Format: int64
+             * @description Output tokens.
+             */
+            outputTokens: number;
+            /**
+             * Format: int64
+             * @description Requests that an account has accepted.
+             */
+            requests: number;
         };
         /** @description What was done. */
         VaultChange: {
@@ -2457,6 +2761,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AccountList"];
+                };
+            };
+        };
+    };
+    checkAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckResult"];
                 };
             };
         };
@@ -3030,6 +3353,103 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestReceipt"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accountUsage: {
+        parameters: {
+            query?: {
+                /** @description Ask the upstream now instead of answering what is known. */
+                fresh?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3750,6 +4170,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage: {
+        parameters: {
+            query?: {
+                /** @description `account` (the default), `model`, `key` or `day`. */
+                by?: components["schemas"]["UsageBy"];
+                /** @description The last so many days of the local time zone, today included; 30 when absent. */
+                days?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
                 };
             };
         };

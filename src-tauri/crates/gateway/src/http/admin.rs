@@ -33,7 +33,7 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Kiro Proxy admin API", description = "What the window, the browser and the command line use."),
-    components(schemas(crate::AdminEvent, crate::Problem, try_it::Receipt))
+    components(schemas(crate::AdminEvent, crate::Problem, crate::usage::UsageBy, try_it::Receipt))
 )]
 struct Document;
 
