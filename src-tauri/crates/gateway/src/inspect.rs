@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// Where profiles live: the two regions of the data plane.
 const REGIONS: [&str; 2] = ["us-east-1", "eu-central-1"];
 
+/// Start page of every AWS Builder ID (public constant).
+const BUILDER_START: &str = "https://view.awsapps.com/start";
+
 /// What was found out about an account.
 #[derive(Debug, Clone)]
 pub(crate) struct Inspection {
@@ -136,9 +139,10 @@ impl Inspector {
                 Err(InquiryError::Upstream(error))
                     if error.kind == Kind::Forbidden && is_builder_id(&error.message) =>
                 {
-                    if account.provider.is_none() {
-                        self.keep(&account.id, |account| account.provider = Some(Provider::BuilderId));
-                    }
+                    self.keep(&account.id, |account| {
+                        account.provider = Some(Provider::BuilderId);
+                        account.start_url = Some(BUILDER_START.to_owned());
+                    });
                     return Ok(Vec::new());
                 }
                 Err(error @ InquiryError::Upstream(_)) => first_error = first_error.or(Some(error)),
@@ -151,6 +155,10 @@ impl Inspector {
             (None, Some(first)) => {
                 let (arn, region) = (first.arn.clone(), first.region().map(str::to_owned));
                 self.keep(&account.id, |account| {
+                    if account.method == AuthMethod::Idc {
+                        // A Builder ID has none.
+                        account.provider = Some(Provider::Enterprise);
+                    }
                     account.profile_arn = Some(arn);
                     account.api_region = region.or_else(|| account.api_region.take());
                 });
@@ -178,7 +186,8 @@ impl Inspector {
 fn has_own_profiles(account: &Account) -> bool {
     match account.method {
         AuthMethod::Idc => match account.provider {
-            Some(Provider::BuilderId) => false,
+            // Files guess it; only the start page or the service's own word is proof.
+            Some(Provider::BuilderId) => account.start_url.as_deref() != Some(BUILDER_START),
             None
             | Some(
                 Provider::Google | Provider::Github | Provider::Enterprise | Provider::Internal | Provider::AzureAd,
