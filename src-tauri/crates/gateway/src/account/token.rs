@@ -225,6 +225,7 @@ impl Tokens {
             }
         }
         cell.end_pause();
+        cell.set_forced();
         purchase::wait(purchase::start(&self.parts, &cell, &account.id)).await
     }
 

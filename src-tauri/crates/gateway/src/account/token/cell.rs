@@ -67,6 +67,8 @@ struct Inside {
     /// The token that the upstream refused last.
     rejected: Option<Arc<SecretString>>,
     running: Option<Waiting>,
+    /// A person wants a new token although the present one may be good.
+    forced: bool,
     failures: u32,
     pause: Option<(Instant, TokenError)>,
     unsaved: Option<Secrets>,
@@ -214,6 +216,7 @@ impl Cell {
     pub(super) fn finish(&self, answer: &Answer) {
         let mut inside = self.inside();
         inside.running = None;
+        inside.forced = false;
         match answer {
             Ok(_) => {
                 inside.failures = 0;
@@ -247,6 +250,14 @@ impl Cell {
 
     pub(super) fn is_unsaved(&self) -> bool {
         self.inside().unsaved.is_some()
+    }
+
+    pub(super) fn set_forced(&self) {
+        self.inside().forced = true;
+    }
+
+    pub(super) fn is_forced(&self) -> bool {
+        self.inside().forced
     }
 
     pub(super) fn set_aside(&self, aside: bool) {

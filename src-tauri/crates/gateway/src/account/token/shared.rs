@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::cell::{Cell, Pace};
+use super::cell::{Cell, Look, Pace};
 use super::commit::save;
 use super::{AccessToken, Parts, TokenError, TokenNews};
 use crate::account::intent::TokenMark;
@@ -68,6 +68,13 @@ pub(super) async fn look(
     if !same && account.stopped.as_ref().is_some_and(|stopped| stopped.kind == StoppedKind::NeedsLogin) {
         tracing::info!(account = %account.id, "the other program signed in again");
         signal(parts, &account.id, Signal::LoggedIn);
+    }
+    if let Look::Fresh(token) = cell.look(parts.clock.now())
+        && !cell.is_forced()
+        && login.access_token.as_ref().is_some_and(|known| cell.holds(known))
+    {
+        // Somebody was quicker while this one waited for the lock: nothing needs to be traded.
+        return Ok(Shared::Adopted(token));
     }
     match usable(parts, cell, &login) {
         Some((token, life)) => {
