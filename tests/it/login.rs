@@ -116,6 +116,14 @@ pub async fn closed(port: u16) {
     }
 }
 
+/// The ports that the portal answers to are few and the same for every program of this machine: one test at a time has them,
+/// whichever process it runs in, until the answer is dropped.
+pub fn ports() -> std::fs::File {
+    let file = std::fs::File::create(std::env::temp_dir().join("kiro-proxy-tests-portal-ports")).expect("a file");
+    file.lock().expect("the lock");
+    file
+}
+
 /// Begins a sign-in that needs a port which others may hold for the moment.
 pub async fn begin_once_free(world: &World, wish: Value) -> Value {
     let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));

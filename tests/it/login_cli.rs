@@ -47,6 +47,7 @@ async fn a_device_code_signs_in_with_and_without_a_running_gateway() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_typed_in_finishes_a_browser_sign_in() {
+    let _ports = crate::login::ports();
     let simulator = Simulator::start(Config::default()).await.expect("starts");
     let home = Home::new().upstream(&simulator.url());
     let mut command = home.command(&["login", "microsoft", "--no-browser"]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, ask};
 use crate::login::{
-    begin, begin_once_free, browse, closed, end, look, parameter, path, plan, port, pressing, until, visit,
+    begin, begin_once_free, browse, closed, end, look, parameter, path, plan, port, ports, pressing, until, visit,
 };
 
 fn social(kind: &str) -> Value {
@@ -15,6 +15,7 @@ fn social(kind: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn google_and_github_end_in_accounts_that_answer() {
+    let _ports = ports();
     for (kind, label) in [("google", "Google"), ("github", "GitHub")] {
         let mut world = plan().start().await;
         world.control.sign_in_as("social");
@@ -38,6 +39,7 @@ async fn google_and_github_end_in_accounts_that_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_form_of_the_redirect_address_that_the_service_may_want_is_found() {
+    let _ports = ports();
     let world = plan().start().await;
     for form in [ExchangeForm::Whole, ExchangeForm::Base, ExchangeForm::Path] {
         world.control.set_exchange_form(form);
@@ -50,6 +52,7 @@ async fn every_form_of_the_redirect_address_that_the_service_may_want_is_found()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_is_signed_in_to_in_two_legs_however_often_the_browser_fetches_ahead() {
+    let _ports = ports();
     let mut world = plan().start().await;
     world.control.sign_in_as("entra");
     let login = begin_once_free(&world, json!({"kind": "microsoft"})).await;
@@ -79,6 +82,7 @@ async fn a_directory_is_signed_in_to_in_two_legs_however_often_the_browser_fetch
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_is_none_of_microsofts_is_not_asked_and_ends_the_sign_in() {
+    let _ports = ports();
     let world = plan().start().await;
     for issuer in [
         "https://login.microsoftonline.com.attacker.example/t/v2.0",
@@ -110,6 +114,7 @@ async fn a_directory_that_is_none_of_microsofts_is_not_asked_and_ends_the_sign_i
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_legs_can_be_pasted() {
+    let _ports = ports();
     let world = plan().start().await;
     world.control.sign_in_as("entra");
     let login = begin_once_free(&world, json!({"kind": "microsoft"})).await;
@@ -127,6 +132,7 @@ async fn both_legs_can_be_pasted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_at_either_leg_is_told_and_one_without_the_state_is_not_believed() {
+    let _ports = ports();
     let world = plan().start().await;
     world.control.sign_in_as("entra");
     let login = begin_once_free(&world, json!({"kind": "microsoft"})).await;
@@ -158,6 +164,7 @@ async fn hold(address: &str) -> std::net::TcpListener {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_is_taken_on_either_family_is_not_used_and_said_by_its_number() {
+    let _ports = ports();
     let world = plan().start().await;
     for address in ["127.0.0.1:3128", "[::1]:3128"] {
         let _held = hold(address).await;
@@ -176,6 +183,7 @@ async fn a_port_that_is_taken_on_either_family_is_not_used_and_said_by_its_numbe
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_has_no_device_form_and_says_so() {
+    let _ports = ports();
     let world = plan().start().await;
     let body = json!({"kind": "microsoft", "form": "device", "open": "none"});
     let (status, problem) = world.admin(Method::POST, "/api/logins", Some(body)).await;

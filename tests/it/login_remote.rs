@@ -5,7 +5,7 @@ use kiro_simulator::Decision;
 use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, World, install_tls};
-use crate::login::{begin, browse, closed, end, look, path, plan, until};
+use crate::login::{begin, browse, closed, end, look, path, plan, ports, until};
 
 /// A browser on another machine: it follows redirects and keeps nothing.
 struct Elsewhere {
@@ -78,6 +78,7 @@ fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_leads_through_a_device_code_to_an_account_and_is_gone_afterwards() {
+    let _ports = ports();
     let world = plan().start().await;
     world.control.set_auto_approve(false);
     let (login, url) = link(&world).await;
@@ -107,6 +108,7 @@ async fn a_link_leads_through_a_device_code_to_an_account_and_is_gone_afterwards
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_is_finished_by_pasting_both_addresses_on_the_page() {
+    let _ports = ports();
     let world = plan().start().await;
     world.control.sign_in_as("entra");
     let (login, url) = link(&world).await;
@@ -140,6 +142,7 @@ async fn a_directory_is_finished_by_pasting_both_addresses_on_the_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_link_belongs_to_the_first_session_and_looking_at_it_does_not_use_it_up() {
+    let _ports = ports();
     let world = plan().start().await;
     let (login, url) = link(&world).await;
     let http = Elsewhere::client();
@@ -180,6 +183,7 @@ async fn the_link_belongs_to_the_first_session_and_looking_at_it_does_not_use_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_there_is_said_there_and_another_way_can_be_taken() {
+    let _ports = ports();
     let world = plan().start().await;
     world.control.set_auto_approve(false);
     world.control.set_device_interval(Some(std::time::Duration::from_millis(300)));
@@ -206,6 +210,7 @@ async fn what_goes_wrong_there_is_said_there_and_another_way_can_be_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_address_is_bound_only_when_named_and_said_to_be_plain_http() {
+    let _ports = ports();
     let world = plan().start().await;
     for bad in ["0.0.0.0", "[::]", "example.com", "224.0.0.1"] {
         let body = json!({"kind": "remote", "open": "none", "remoteAddress": bad});
