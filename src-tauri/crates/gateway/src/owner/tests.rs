@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -235,6 +235,13 @@ fn a_half_written_transaction_of_a_crashed_owner_does_not_count() {
     assert_same_picture(&before, &picture(crashed.path()));
 }
 
+/// A new connection each time: the log is folded into the database and removed in between.
+fn update(path: &Path, value: &str) -> rusqlite::Result<()> {
+    let owner = Connection::open(path)?;
+    owner.busy_timeout(std::time::Duration::from_secs(30))?;
+    owner.execute("UPDATE auth_kv SET value = ?1", [value]).map(drop)
+}
+
 struct Ends<'a>(&'a AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -255,12 +262,16 @@ fn every_read_beside_a_rotating_owner_is_one_whole_state() {
                 // Also when it fails: the reads below would never end.
                 let _ends = Ends(&done);
                 for round in 1..=200 {
-                    // A new connection each time: the log is folded into the database and removed in between.
-                    let owner = Connection::open(&path).expect("opens");
-                    owner.busy_timeout(std::time::Duration::from_secs(30)).expect("waits");
                     let value = social(&format!("token-{round}"), &format!("access-{round}"));
                     let value = value["content"]["auth_kv"][0]["value"].as_str().expect("text").to_owned();
-                    owner.execute("UPDATE auth_kv SET value = ?1", [value]).expect("updates");
+                    // Inside one process SQLite shares a database's index among all connections, also the one that the
+                    // reader opened read-only just before. A real owner is another process, with an index of its own.
+                    let mut refused = 0;
+                    while let Err(error) = update(&path, &value) {
+                        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly), "{journal}: {error}");
+                        refused += 1;
+                        assert!(refused < 10_000, "{journal}: never writable again");
+                    }
                 }
             });
             let mut last = 0;
