@@ -138,8 +138,9 @@ impl AccountState {
                 | Self::Disabled => Self::READY,
             },
             Signal::GrantRejected { reason } => match self {
-                // A login does not end a suspension, so the suspension stays in view.
-                Self::Suspended { .. } | Self::OwnerSwitched { .. } => self,
+                // A login does not end a suspension, so the suspension stays in view. So does the first reason of a lost
+                // login: it tells what happened, while later tries only find the door closed.
+                Self::Suspended { .. } | Self::OwnerSwitched { .. } | Self::NeedsLogin { .. } => self,
                 _ => Self::NeedsLogin { reason },
             },
             Signal::OwnerSwitched { reason } => match self {

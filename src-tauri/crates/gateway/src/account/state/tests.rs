@@ -167,3 +167,14 @@ fn refusals_that_arrive_together_are_one_round_with_the_latest_end() {
     let second = first.next(Signal::Throttled { retry_after: Some(Duration::from_secs(20)) }, NOW);
     assert_eq!(second, AccountState::CoolingDown { until: NOW.plus(Duration::from_secs(90)), round: 1 });
 }
+
+#[test]
+fn the_first_reason_of_a_lost_login_stays_in_view() {
+    let rejected = |reason: &str| Signal::GrantRejected { reason: reason.into() };
+    let lost = AccountState::READY.next(rejected("a refresh was cut short"), NOW);
+    assert_eq!(lost.clone().next(rejected("the door is closed"), NOW), lost);
+    assert_eq!(
+        lost.next(Signal::LoggedIn, NOW).next(rejected("again"), NOW),
+        AccountState::NeedsLogin { reason: "again".into() }
+    );
+}
