@@ -14,8 +14,9 @@ use serde_json::json as object;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// More of a client's statistics is not read.
-const STATISTICS: usize = 1024 * 1024;
+/// More of a client's statistics is not read. What is read is dropped at once and costs no memory; a client that is cut off
+/// while it still writes sees a broken connection.
+const STATISTICS: usize = 16 * 1024 * 1024;
 /// Nor is longer waited for them.
 const STATISTICS_TIME: Duration = Duration::from_secs(5);
 
