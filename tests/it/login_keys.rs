@@ -40,7 +40,7 @@ async fn a_key_that_the_service_does_not_know_is_not_kept_and_trouble_is_told_ap
     }
     let login = begin(&world, wish(KEY)).await;
     let ended = end(&world, &login).await;
-    assert_eq!(ended["problem"]["code"], "sign_in_unreachable", "{ended}");
+    assert_eq!(ended["problem"]["code"], "login_unchecked", "{ended}");
     assert_eq!(world.admin_ok(Method::GET, "/api/accounts", None).await["accounts"], json!([]));
 }
 

@@ -30,6 +30,7 @@ mod login_device;
 mod login_keys;
 mod login_portal;
 mod login_remote;
+mod login_trial;
 mod models;
 mod protocols;
 mod proxies;

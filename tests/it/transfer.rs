@@ -139,6 +139,38 @@ async fn a_scan_previews_without_secrets_adds_copies_or_links_and_changes_nothin
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scan_follows_the_list_of_the_original_program() {
+    let others = OtherPrograms::new();
+    let home = others.home.path();
+    let tokens = home.join(".kiro-proxy/tokens");
+    std::fs::create_dir_all(&tokens).unwrap();
+    let list = json!({"accounts": [
+        {"id": "a1", "name": "the IDE's", "token_path": "~/.aws/sso/cache/kiro-auth-token.json", "enabled": true},
+        {"id": "a2", "name": "second", "token_path": "~/.kiro-proxy/tokens/second.json", "enabled": true},
+        {"id": "a3", "name": "gone", "token_path": "~/nowhere.json", "enabled": true},
+    ]});
+    std::fs::write(home.join(".kiro-proxy/config.json"), list.to_string()).unwrap();
+    std::fs::write(tokens.join("second.json"), fresh_login("idc", Family::Idc).to_string()).unwrap();
+    let before = others.picture();
+    let world = others.world(now()).await;
+    let scan = world.admin_ok(Method::GET, "/api/accounts/scan", None).await;
+    assert_eq!(scan["problems"], json!([]), "{scan}");
+    let owners: Vec<_> = scan["found"].as_array().unwrap().iter().map(|found| found["owner"].clone()).collect();
+    assert_eq!(owners, [json!("kiroIde"), json!("kiroCli"), json!("kiroProxy")]);
+    let third = ids(&scan).remove(2);
+    let body = json!({"ids": [third], "link": true});
+    let added = world.admin_ok(Method::POST, "/api/accounts/scan/add", Some(body)).await;
+    assert_eq!(added["imported"][0]["link"]["owner"], "kiroProxy", "{added}");
+    assert_eq!(others.picture(), before, "what belongs to other programs was changed");
+
+    std::fs::write(home.join(".kiro-proxy/config.json"), "{\"accounts\": [{\"token_path\": \"~/half").unwrap();
+    let scan = world.admin_ok(Method::GET, "/api/accounts/scan", None).await;
+    let problem = &scan["problems"][0];
+    assert_eq!((&problem["owner"], &problem["code"]), (&json!("kiroProxy"), &json!("owner_malformed")), "{scan}");
+    assert!(!scan.to_string().contains("half"), "{scan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_seen_can_be_added_for_ten_minutes_and_only_as_it_was_seen() {
     let others = OtherPrograms::new();
     let clock = now();
@@ -237,7 +269,7 @@ async fn a_typed_account_that_is_refused_or_cannot_be_tried_is_not_saved() {
     }
     let body = json!({"refreshToken": seed.refresh_token, "method": "social"});
     let (status, problem) = world.admin(Method::POST, "/api/accounts/manual", Some(body)).await;
-    assert_eq!((status, &problem["code"]), (StatusCode::BAD_GATEWAY, &json!("upstream_failed")), "{problem}");
+    assert_eq!((status, &problem["code"]), (StatusCode::BAD_GATEWAY, &json!("login_unchecked")), "{problem}");
     for bad in
         [json!({"refreshToken": "short"}), json!({"refreshToken": ""}), json!({"refreshToken": "a b".repeat(60)})]
     {

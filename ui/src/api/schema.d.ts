@@ -115,7 +115,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Adds one account from typed text. The token is exchanged once first: what the service does not accept is not saved. */
+        /**
+         * Adds one account from typed text. The token is exchanged once first, a key is asked about: what the service does not accept is not
+         *     saved.
+         */
         post: operations["addManualAccount"];
         delete?: never;
         options?: never;
@@ -164,7 +167,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Looks for logins of Kiro IDE, kiro-cli and Amazon Q on this machine. Nothing is changed. */
+        /** Looks for logins of Kiro IDE, kiro-cli, Amazon Q and the original KiroProxy on this machine. Nothing is changed. */
         get: operations["scanAccounts"];
         put?: never;
         post?: never;
@@ -1011,7 +1014,7 @@ export interface components {
          * @description Nothing of it keeps the account from being added.
          * @enum {string}
          */
-        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "wishDropped";
+        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "notChecked" | "wishDropped";
         /** @description Something changed. */
         AdminEvent: {
             /** @description The status now. */
@@ -1525,7 +1528,7 @@ export interface components {
          * @description Programs whose logins can be shared.
          * @enum {string}
          */
-        LinkOwner: "kiroIde" | "kiroCli" | "amazonQ";
+        LinkOwner: "kiroIde" | "kiroCli" | "amazonQ" | "kiroProxy";
         /** @description The program that shares a login. */
         LinkView: {
             divergedAt?: components["schemas"]["Timestamp"] | null;
@@ -1714,6 +1717,8 @@ export interface components {
             refreshToken: string;
             /** @description Region of the identity instance, or of the key. */
             region?: string | null;
+            /** @description Save it also when the service cannot be asked about it. One that it refuses is never saved. */
+            unchecked?: boolean;
         };
         /**
          * @description How a rule compares names.
@@ -1905,6 +1910,8 @@ export interface components {
             remoteAddress?: string | null;
             /** @description Start URL of the company's Identity Center. */
             startUrl?: string | null;
+            /** @description Keep the key also when the service cannot be asked about it. One that it refuses is never kept. */
+            unchecked?: boolean;
         };
         /**
          * @description What happened.
@@ -2076,7 +2083,7 @@ export interface components {
          * @description A stable code that faces translate.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
+        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "login_unchecked" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
         /** @description What the account showed after the sign-in. */
         Proof: {
             /**

@@ -242,6 +242,8 @@ pub enum LinkOwner {
     KiroCli,
     /// The database of the Amazon Q command line.
     AmazonQ,
+    /// A token file that the original KiroProxy's list names.
+    KiroProxy,
 }
 
 /// What a person wishes for an account. None of it is secret.

@@ -39,6 +39,8 @@ pub enum ProblemCode {
     PassphraseWrong,
     /// The service does not accept the login (params: `reason`).
     LoginRefused,
+    /// The service could not be asked about a login; it is saved only if the person says so (params: `reason`).
+    LoginUnchecked,
     /// The upstream refused or failed.
     UpstreamFailed,
     /// This face has no demo account to offer.
@@ -133,7 +135,8 @@ impl Problem {
             | ProblemCode::NothingToExport
             | ProblemCode::PassphraseNeeded
             | ProblemCode::PassphraseWrong
-            | ProblemCode::LoginRefused => StatusCode::UNPROCESSABLE_ENTITY,
+            | ProblemCode::LoginRefused
+            | ProblemCode::ApiKeyRefused => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::RevisionConflict
             | ProblemCode::PortInUse
             | ProblemCode::PortUnavailable
@@ -150,7 +153,7 @@ impl Problem {
             ProblemCode::UpstreamFailed
             | ProblemCode::SignInDenied
             | ProblemCode::SignInExpired
-            | ProblemCode::ApiKeyRefused
+            | ProblemCode::LoginUnchecked
             | ProblemCode::SignInRefused
             | ProblemCode::SignInUnreachable
             | ProblemCode::SignInUnsafe => StatusCode::BAD_GATEWAY,

@@ -34,6 +34,7 @@ mod status;
 mod telemetry;
 mod tokens;
 pub mod transfer;
+mod trial;
 pub mod upstream;
 mod usage;
 mod wiring;

@@ -37,7 +37,7 @@ use crate::browser::Browsers;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Problem, ProblemCode};
 use crate::inspect::Inspector;
-use crate::upstream::Upstream;
+use crate::trial::Trial;
 use crate::upstream::identity::sign_in::SignIn;
 
 use ended::Ended;
@@ -81,7 +81,7 @@ pub(crate) struct Parts {
     /// Asks what an account can do.
     pub(crate) inspector: Arc<Inspector>,
     /// Asks whether a key is good before it is kept.
-    pub(crate) upstream: Arc<dyn Upstream>,
+    pub(crate) trial: Trial,
     /// Opens pages.
     pub(crate) browsers: Arc<Browsers>,
     /// For accounts made here.
@@ -360,7 +360,7 @@ async fn direct(
         Way::OidcBrowser(instance) => browser::oidc(parts, login, &instance, opening, inbox).await,
         Way::SocialDevice(idp) => device::social(parts, login, idp, opening).await,
         Way::Portal(ports) => portal::portal(parts, login, &ports, opening, inbox).await,
-        Way::Key { key, region } => key::key(parts, login, key, region).await,
+        Way::Key { key, region, unchecked } => key::key(parts, login, key, region, unchecked).await,
     }
 }
 

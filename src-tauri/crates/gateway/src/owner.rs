@@ -1,4 +1,4 @@
-//! Logins that belong to other programs: the Kiro IDE, kiro-cli and the Amazon Q command line.
+//! Logins that belong to other programs: the Kiro IDE, kiro-cli, the Amazon Q command line and the original KiroProxy.
 //!
 //! Promises: reading changes nothing, not even a file beside the one read; every path is a regular file of this user; sizes
 //! are bounded; an error repeats nothing of the content. A write happens only through [`write_back`], as one step, in the
@@ -11,8 +11,10 @@ mod database;
 pub(crate) mod fields;
 mod file;
 mod ide;
+mod kiro_proxy;
 pub(crate) mod moment;
 mod places;
+mod profile;
 pub(crate) mod registration;
 pub(crate) mod words;
 
@@ -154,6 +156,7 @@ pub fn read(link: &Link) -> Result<Option<OwnerLogin>, OwnerError> {
     let path = Path::new(&link.path);
     match link.owner {
         LinkOwner::KiroIde => ide::read(path),
+        LinkOwner::KiroProxy => kiro_proxy::read(path),
         LinkOwner::KiroCli | LinkOwner::AmazonQ => command_line::read(link.owner, path),
     }
 }
@@ -164,7 +167,7 @@ pub fn read(link: &Link) -> Result<Option<OwnerLogin>, OwnerError> {
 pub fn write_back(link: &Link, used: &SecretString, login: &OwnerLogin) -> Result<(), OwnerError> {
     let path = Path::new(&link.path);
     match link.owner {
-        LinkOwner::KiroIde => ide::write(path, used, login),
+        LinkOwner::KiroIde | LinkOwner::KiroProxy => ide::write(path, used, login),
         LinkOwner::KiroCli | LinkOwner::AmazonQ => command_line::write(link.owner, path, used, login),
     }
 }

@@ -38,6 +38,7 @@ use crate::status::{AccountCounts, ListenerState, RefreshStatus, Status, StoreSt
 use crate::telemetry::Telemetry;
 use crate::tokens::calibration::Calibration;
 use crate::transfer::Desk;
+use crate::trial::Trial;
 use crate::upstream::http::{Http, extra_roots};
 use crate::upstream::identity::sign_in::SignIn;
 use crate::upstream::identity::{AgentNames, HttpIdentity, Identity};
@@ -89,7 +90,7 @@ pub(crate) struct Parts {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) logins: Logins,
     pub(crate) machine_id: String,
-    pub(crate) identity: Arc<dyn Identity>,
+    pub(crate) trial: Trial,
     pub(crate) desk: Arc<Desk>,
     /// Ends everything that is not an answer.
     pub(crate) stop: CancellationToken,
@@ -179,7 +180,7 @@ impl Gateway {
             demo: Some(Arc::clone(&demo)),
             repeats: Repeats::default(),
         });
-        let upstream = Arc::clone(&dispatcher.upstream);
+        let trial = Trial::new(identity, Arc::clone(&dispatcher.upstream), Arc::clone(&clock));
         let inquiry = Inquiry::new(Arc::clone(&dispatcher));
         let notifier = Arc::new(Notifier::open(Arc::clone(&dir), Arc::clone(&clock), announcer.clone()));
         let means = quota::Means {
@@ -223,7 +224,7 @@ impl Gateway {
             stop: stop.clone(),
             announcer: announcer.clone(),
             inspector: Arc::clone(&inspector),
-            upstream,
+            trial: trial.clone(),
             browsers: Arc::clone(&browsers),
             machine_id: machine_id.clone(),
         });
@@ -250,7 +251,7 @@ impl Gateway {
                 ledger,
                 logins,
                 machine_id,
-                identity,
+                trial,
                 desk: Arc::new(Desk::new(options.home.clone())),
                 stop,
                 cut: CancellationToken::new(),

@@ -43,6 +43,10 @@ pub(crate) fn caller(call: &Call) -> Result<AccountSeed, Refusal> {
         }
     };
     check_headers(call, &seed)?;
+    // A key is bound to one region (kiro-upstream §5.6). Who asks elsewhere cannot know better, so it breaks no rule.
+    if seed.family == Family::ApiKey && call.host.api_region().is_some_and(|region| region != seed.oidc_region) {
+        return Err(Refusal::denied(INVALID_BEARER));
+    }
     if seed.suspended {
         return Err(Refusal::denied(&format!(
             "Your User ID ({}) temporarily is suspended. We detected unusual user activity and locked it as a security precaution.",

@@ -47,6 +47,9 @@ pub(crate) struct Login {
     /// Region of the Identity Center or of the key, such as us-east-1
     #[arg(long)]
     pub(crate) region: Option<String>,
+    /// For `api-key`: keep the key also when the service cannot be asked about it; one that it refuses is never kept
+    #[arg(long)]
+    pub(crate) unchecked: bool,
     /// Name for the account
     #[arg(long)]
     pub(crate) label: Option<String>,

@@ -43,7 +43,7 @@ pub(crate) struct Scan {
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The refresh token (or a ksk_ key) is asked for without showing it, then the client's second half if --client-id is given.\nPiped input: one line each. The token is exchanged once before anything is saved."
+    after_help = "The refresh token (or a ksk_ key) is asked for without showing it, then the client's second half if --client-id is given.\nPiped input: one line each. Before anything is saved the token is exchanged once, or the key asked about."
 )]
 pub(crate) struct Add {
     /// Its name
@@ -55,6 +55,9 @@ pub(crate) struct Add {
     /// Region of the identity instance, or of the key
     #[arg(long)]
     pub(crate) region: Option<String>,
+    /// Save it also when the service cannot be asked about it; what it refuses is never saved
+    #[arg(long)]
+    pub(crate) unchecked: bool,
     /// The registered client of an AWS sign-in
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,

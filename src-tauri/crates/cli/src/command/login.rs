@@ -88,6 +88,7 @@ fn body(wish: &Login) -> Result<Value, Trouble> {
     }
     if wish.kind == LoginKind::ApiKey {
         body["apiKey"] = key()?.into();
+        body["unchecked"] = wish.unchecked.into();
     }
     Ok(body)
 }

@@ -74,7 +74,7 @@ pub(crate) async fn scan(client: &AdminClient, scan: &Scan) -> Result<Exit, Trou
 
 pub(crate) async fn add(client: &AdminClient, add: &Add) -> Result<Exit, Trouble> {
     let refresh = hidden::ask("Refresh token, or a ksk_ key")?;
-    let mut body = json!({"refreshToken": *refresh});
+    let mut body = json!({"refreshToken": *refresh, "unchecked": add.unchecked});
     let members =
         [("label", &add.label), ("method", &add.method), ("region", &add.region), ("clientId", &add.client_id)];
     for (name, value) in members {
@@ -264,7 +264,7 @@ fn print_scan(answer: &Value, output: Output) {
     }
     let (found, problems) = (list(answer, "found"), list(answer, "problems"));
     if found.is_empty() {
-        print::line("No login of Kiro IDE, kiro-cli or Amazon Q on this machine.");
+        print::line("No login of Kiro IDE, kiro-cli, Amazon Q or the original KiroProxy on this machine.");
     } else {
         let rows: Vec<Vec<String>> =
             found.iter().enumerate().map(|(at, login)| row(login, (at + 1).to_string())).collect();

@@ -24,6 +24,8 @@ pub enum AccountWarning {
     NoRefreshToken,
     /// Another program keeps this login too and refreshes it: whoever refreshes first can sign the other out.
     SharedWithOwner,
+    /// The service could not be asked about it; the person saved it all the same.
+    NotChecked,
     /// A wish of the exported account cannot be taken over and was left out.
     WishDropped,
 }
@@ -45,6 +47,7 @@ impl AccountWarning {
             Self::SharedWithOwner => {
                 "another program keeps this login too; whoever renews it first can sign the other out"
             }
+            Self::NotChecked => "the service could not be asked about it; its first use will show whether it works",
             Self::WishDropped => "a wish of the exported account was left out because it is not valid here",
         }
     }

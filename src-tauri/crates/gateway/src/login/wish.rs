@@ -59,6 +59,8 @@ pub(crate) struct LoginWish {
     pub(crate) start_url: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) api_key: Option<SecretString>,
+    /// Keep a key also when the service cannot be asked about it.
+    pub(crate) unchecked: bool,
     pub(crate) remote_address: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) opening: Opening,
@@ -68,7 +70,7 @@ impl LoginWish {
     /// A wish for this and nothing else.
     pub(crate) fn new(kind: LoginKind, form: FormWish, opening: Opening) -> Self {
         let (start_url, region, api_key, remote_address, label) = (None, None, None, None, None);
-        Self { kind, form, start_url, region, api_key, remote_address, label, opening }
+        Self { kind, form, start_url, region, api_key, unchecked: false, remote_address, label, opening }
     }
 }
 
@@ -96,7 +98,7 @@ pub(super) enum Way {
     OidcBrowser(Instance),
     SocialDevice(SocialIdp),
     Portal(PortalPorts),
-    Key { key: SecretString, region: String },
+    Key { key: SecretString, region: String, unchecked: bool },
 }
 
 /// What a sign-in does.
@@ -192,7 +194,7 @@ fn task(wish: &LoginWish, has_browser: bool, fields: &mut Fields) -> Option<Task
         LoginKind::ApiKey => {
             let key = fields.key(wish.api_key.as_ref());
             let region = fields.key_region(region);
-            Way::Key { key: key?, region: region? }
+            Way::Key { key: key?, region: region?, unchecked: wish.unchecked }
         }
         LoginKind::Remote => {
             let at = remote::address(wish.remote_address.as_deref());

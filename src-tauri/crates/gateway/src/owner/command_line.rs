@@ -42,7 +42,7 @@ fn slots(owner: LinkOwner) -> Vec<&'static Slot> {
     match owner {
         LinkOwner::KiroCli => KIRO.iter().chain([&AMAZON_Q]).collect(),
         LinkOwner::AmazonQ => vec![&AMAZON_Q],
-        LinkOwner::KiroIde => Vec::new(),
+        LinkOwner::KiroIde | LinkOwner::KiroProxy => Vec::new(),
     }
 }
 

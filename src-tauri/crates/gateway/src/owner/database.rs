@@ -7,6 +7,10 @@
 //! - WAL mode without a log: `immutable`, which takes no lock and looks for no other file; read again if it changed meanwhile;
 //! - WAL mode with log and index: `readonly_shm`, which respects a running owner and never writes the index;
 //! - a log without its index, or a journal to be rolled back, after a crash: a private copy is repaired and read.
+//!
+//! When the owner goes between the look and the reading, SQLite makes an empty log all the same; that one is removed again.
+
+mod failed;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -15,10 +19,11 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 use url::Url;
 
 use super::{OwnerError, file};
+use failed::Failed;
 
 /// As the owners' own programs wait for each other.
 const BUSY: Duration = Duration::from_secs(5);
@@ -49,8 +54,7 @@ pub(super) fn read(path: &Path, wanted: Wanted<'_>) -> Result<Option<(Values, Va
     for read in 1..=READS {
         let before = Stamp::of(&path);
         let Some(way) = Way::into(&path)? else { return Ok(None) };
-        let result = way.open(&path).and_then(|(connection, _copy)| select(&connection, wanted));
-        let result = match result {
+        let result = match look(&path, &way, wanted) {
             Err(Failed::NeedsRepair) => copied(&path).and_then(|(connection, _copy)| select(&connection, wanted)),
             // Its log or index went away after we looked: the owner has just closed it.
             Err(Failed::CannotOpen) if read < READS => continue,
@@ -61,6 +65,34 @@ pub(super) fn read(path: &Path, wanted: Wanted<'_>) -> Result<Option<(Values, Va
         }
     }
     Err(OwnerError::Busy(path))
+}
+
+/// One look by one way. The connection is closed when it is over.
+fn look(path: &Path, way: &Way, wanted: Wanted<'_>) -> Result<Option<(Values, Values)>, Failed> {
+    let result = way.open(path).and_then(|(connection, _copy)| select(&connection, wanted));
+    if result.is_err() && way.may_make_a_log() && is_bare_log(path) {
+        remove_log(path);
+    }
+    result
+}
+
+/// An empty log without an index: no owner that runs has that, and none that crashed had it when we looked.
+fn is_bare_log(path: &Path) -> bool {
+    size(&beside(path, "-wal")) == Some(0) && size(&beside(path, "-shm")).is_none()
+}
+
+/// Closes the database as every last connection closes it, which removes an empty log. SQLite does so under the owner's own locks: an
+/// owner who comes back in this moment keeps it.
+fn remove_log(path: &Path) {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let closed = Connection::open_with_flags(path, flags).map_err(Failed::from).and_then(|mut connection| {
+        guard(&mut connection)?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(())
+    });
+    if let Err(failed) = closed {
+        tracing::debug!(reason = %failed.at(path), "an empty log beside another program's database stays");
+    }
 }
 
 /// Changes one value of `auth_kv` under the owner's own locks. `change` sees the values of the wanted keys and answers a key
@@ -124,11 +156,19 @@ impl Way {
         }
     }
 
+    /// Whether SQLite makes a log where the owner has just removed its own.
+    fn may_make_a_log(&self) -> bool {
+        match self {
+            Self::Locked | Self::Index => true,
+            Self::Immutable | Self::Copy => false,
+        }
+    }
+
     fn open(&self, path: &Path) -> Result<(Connection, Option<tempfile::TempDir>), Failed> {
         let query: &[(&str, &str)] = match self {
-            Self::Locked => &[("mode", "ro")],
+            // The owner may change to WAL mode in this moment; then the index is not ours to make.
+            Self::Locked | Self::Index => &[("mode", "ro"), ("readonly_shm", "1")],
             Self::Immutable => &[("mode", "ro"), ("immutable", "1")],
-            Self::Index => &[("mode", "ro"), ("readonly_shm", "1")],
             Self::Copy => return copied(path).map(|(connection, copy)| (connection, Some(copy))),
         };
         let mut url = Url::from_file_path(path).map_err(|()| Failed::Because("its path cannot be written as a URI"))?;
@@ -203,61 +243,6 @@ fn table(connection: &Connection, name: &'static str, keys: &[&str]) -> Result<O
     Ok(Some(found))
 }
 
-/// What went wrong, before it has a path.
-enum Failed {
-    Owner(OwnerError),
-    Io(std::io::Error),
-    Because(&'static str),
-    Busy,
-    TooLarge,
-    NeedsRepair,
-    CannotOpen,
-    Refused(String),
-}
-
-impl Failed {
-    fn at(self, path: &Path) -> OwnerError {
-        let path = path.to_path_buf();
-        match self {
-            Self::Owner(error) => error,
-            Self::Io(error) => file::unreadable(&path, &error),
-            Self::Because(detail) => OwnerError::Malformed { path, detail },
-            Self::Busy => OwnerError::Busy(path),
-            Self::TooLarge => OwnerError::TooLarge(path),
-            Self::NeedsRepair => {
-                OwnerError::Malformed { path, detail: "its owner crashed while writing and it cannot be repaired" }
-            }
-            Self::CannotOpen => OwnerError::Unreadable { path, reason: "SQLite cannot open it".to_owned() },
-            Self::Refused(reason) => OwnerError::Unreadable { path, reason },
-        }
-    }
-}
-
-impl From<std::io::Error> for Failed {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<rusqlite::Error> for Failed {
-    fn from(error: rusqlite::Error) -> Self {
-        // SQLite's message can quote the schema: only its code is used.
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
-            Some(ErrorCode::DatabaseCorrupt) => Self::Because("the database is damaged"),
-            Some(ErrorCode::NotADatabase) => Self::Because("it is not an SQLite database"),
-            Some(ErrorCode::TooBig) => Self::TooLarge,
-            Some(ErrorCode::OperationInterrupted) => Self::Because("reading it took too long"),
-            Some(ErrorCode::ReadOnly) => Self::NeedsRepair,
-            Some(ErrorCode::CannotOpen) => Self::CannotOpen,
-            Some(code @ (ErrorCode::PermissionDenied | ErrorCode::DiskFull | ErrorCode::SystemIoFailure)) => {
-                Self::Refused(format!("SQLite says {code:?}"))
-            }
-            Some(_) | None => Self::Because("its tables are not those of the program"),
-        }
-    }
-}
-
 /// What changes when somebody writes.
 #[derive(PartialEq, Eq)]
 struct Stamp([Option<(u64, Option<std::time::SystemTime>)>; 3]);
@@ -293,3 +278,6 @@ fn real(path: &Path) -> Result<Option<PathBuf>, OwnerError> {
         Err(error) => Err(file::unreadable(path, &error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

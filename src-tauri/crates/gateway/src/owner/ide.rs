@@ -1,4 +1,4 @@
-//! The token file of the Kiro IDE and the client registration beside it.
+//! The token file of the Kiro IDE, the client registration beside it, and its active profile.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::fields::{self, Object};
 use super::registration::{self, Registration};
 use super::words::{self, Clues};
-use super::{OwnerError, OwnerLogin, OwnerNote, file};
+use super::{OwnerError, OwnerLogin, OwnerNote, file, profile};
 use crate::account::AuthMethod;
 
 /// Token files have a few kilobytes.
@@ -52,6 +52,9 @@ pub(super) fn read(path: &Path) -> Result<Option<OwnerLogin>, OwnerError> {
                 login.notes.push(OwnerNote::RegistrationByScope);
             }
         }
+    }
+    if login.profile_arn.is_none() && (method == AuthMethod::Idc || method == AuthMethod::ExternalIdp) {
+        login.profile_arn = profile::active(path);
     }
     Ok(Some(login))
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::kiro_proxy;
 use crate::account::{Link, LinkOwner};
 
 /// A family of operating systems, as far as places differ.
@@ -62,19 +63,47 @@ impl Bases {
     }
 }
 
-/// Every place where a login may be kept on this machine, whether it is there or not. `home` replaces this user's own.
+/// Every place where a login may be kept on this machine, whether it is there or not; the original KiroProxy's own list says where
+/// its logins are. `home` replaces this user's own. Blocks on the file system.
 pub fn places(home: Option<&Path>) -> Vec<Link> {
     let bases = match home {
         Some(home) => Some(Bases::below(home, System::here())),
         None => Bases::of_this_user(),
     };
-    bases.map(|bases| places_of(&bases)).unwrap_or_default()
+    bases.map(|bases| places_of(&bases).into_iter().chain(listed(&bases)).collect()).unwrap_or_default()
 }
 
-/// Every place below these folders.
+/// What the original KiroProxy's list names and no other program has. A list that cannot be read stands for itself, so that whoever
+/// reads the places meets the reason.
+fn listed(bases: &Bases) -> Vec<Link> {
+    let list = kiro_proxy::list_of(&bases.home);
+    let files = kiro_proxy::token_files(&list, &bases.home).unwrap_or_else(|_| vec![list]);
+    let ide = token_of_the_ide(&bases.home);
+    let own = files.into_iter().filter(|path| *path != ide);
+    own.map(|path| Link::new(LinkOwner::KiroProxy, path.to_string_lossy())).collect()
+}
+
+fn token_of_the_ide(home: &Path) -> PathBuf {
+    home.join(".aws").join("sso").join("cache").join("kiro-auth-token.json")
+}
+
+/// Where the IDE notes its active profile, when `token_file` is the IDE's own: the id of its extension is written in two ways.
+pub(super) fn ide_profiles(token_file: &Path, system: System) -> Vec<PathBuf> {
+    let Some(home) = token_file.ancestors().nth(4).filter(|home| token_of_the_ide(home) == token_file) else {
+        return Vec::new();
+    };
+    let data = match system {
+        System::Linux => home.join(".config").join("Kiro"),
+        System::Mac => home.join("Library").join("Application Support").join("Kiro"),
+        System::Windows => home.join("AppData").join("Roaming").join("Kiro"),
+    };
+    let storage = data.join("User").join("globalStorage");
+    ["kiro.kiroagent", "kiro.kiro-agent"].iter().map(|folder| storage.join(folder).join("profile.json")).collect()
+}
+
+/// Every place below these folders that is always the same.
 pub fn places_of(bases: &Bases) -> Vec<Link> {
-    let token = bases.home.join(".aws").join("sso").join("cache").join("kiro-auth-token.json");
-    let mut places = vec![(LinkOwner::KiroIde, token)];
+    let mut places = vec![(LinkOwner::KiroIde, token_of_the_ide(&bases.home))];
     for (owner, folder) in [(LinkOwner::KiroCli, "kiro-cli"), (LinkOwner::AmazonQ, "amazon-q")] {
         for base in [&bases.local, &bases.roaming] {
             let place = (owner, base.join(folder).join("data.sqlite3"));

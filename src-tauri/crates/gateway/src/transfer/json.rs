@@ -1,5 +1,7 @@
 //! Structure of JSON files: which objects are accounts, and under which names their fields go.
 
+mod nine_router;
+
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -35,10 +37,11 @@ pub(super) fn records(content: &str, companions: &[Companion]) -> Vec<Result<Raw
     };
     let list = match value {
         Value::Array(list) => list,
-        Value::Object(object) => match object.get("accounts") {
-            Some(Value::Array(list)) => list.clone(),
-            Some(_) => return vec![Err(not_recognised())],
-            None => vec![Value::Object(object)],
+        Value::Object(object) => match (object.get("accounts"), nine_router::connections(&object)) {
+            (Some(Value::Array(list)), _) => list.clone(),
+            (Some(_), _) => return vec![Err(not_recognised())],
+            (None, Some(connections)) => connections,
+            (None, None) => vec![Value::Object(object)],
         },
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return vec![Err(not_recognised())],
     };
@@ -61,6 +64,9 @@ fn record(object: &Object, companions: &[Companion]) -> Result<Raw, Reject> {
     }
     if let Some(path) = text(object, &["token_path", "tokenPath"])? {
         return pointed(object, &path, companions);
+    }
+    if nine_router::is_one(object) {
+        return nine_router::record(object);
     }
     if has(object, &NAMES_REFRESH) || has(object, &NAMES_API_KEY) {
         return flat(object);

@@ -12,6 +12,7 @@ use crate::owner::LONGEST_SECRET;
 use crate::owner::registration::{self, Registration, is_hash};
 use crate::owner::words::{self, Clues};
 use crate::upstream::identity::hosts;
+use crate::upstream::profiles;
 
 /// Shorter ones were cut by whoever copied them.
 const SHORTEST_REFRESH_TOKEN: usize = 100;
@@ -21,12 +22,8 @@ const LONGEST_CLIENT_ID: usize = 1024;
 const LONGEST_SCOPES: usize = 4096;
 /// Start page of AWS Builder ID.
 const BUILDER_START: &str = "https://view.awsapps.com/start";
-/// Profiles that some programs fill in for an account whose own profile they do not know: the shared one of Google and
-/// GitHub accounts, and a placeholder for Builder ID.
-const SHARED_ARNS: [&str; 2] = [
-    "arn:aws:codewhisperer:us-east-1:699475941385:profile/EHGA3GRVQMUK",
-    "arn:aws:codewhisperer:us-east-1:638616132270:profile/AAAACCCCXXXX",
-];
+/// The profile that all Google and GitHub accounts share.
+const SOCIAL_ARN: &str = "arn:aws:codewhisperer:us-east-1:699475941385:profile/EHGA3GRVQMUK";
 
 pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportContext) -> Result<NewAccount, Reject> {
     // People paste a key wherever a token is asked for.
@@ -116,17 +113,18 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
 
 /// Kiro IDE keeps the client of an AWS account in a file of its own.
 fn find_registration(raw: &mut Raw, companions: &[Companion]) -> Result<(), Reject> {
-    let Some(hash) = raw.client_id_hash.as_deref() else { return Ok(()) };
-    if !is_hash(hash) {
+    let hash = raw.client_id_hash.as_deref();
+    if hash.is_some_and(|hash| !is_hash(hash)) {
         return Err(Reject::new("client_id_hash_invalid", "clientIdHash is not 40 hex digits"));
     }
-    if raw.client_id.is_some() && raw.client_secret.is_some() {
+    let has_client = raw.client_id.is_some() && raw.client_secret.is_some();
+    if has_client || (hash.is_none() && method(raw)? != AuthMethod::Idc) {
         return Ok(());
     }
-    let name = format!("{hash}.json");
+    let name = hash.map(|hash| format!("{hash}.json"));
     let named = companions
         .iter()
-        .find(|companion| base_name(&companion.name).eq_ignore_ascii_case(&name))
+        .find(|companion| name.as_ref().is_some_and(|name| base_name(&companion.name).eq_ignore_ascii_case(name)))
         .and_then(|companion| registration::parse(&companion.content));
     let found: Registration = match named {
         Some(found) => found,
@@ -190,7 +188,7 @@ fn provider(method: AuthMethod, raw: &Raw) -> Option<Provider> {
             let said_builder = raw.auth_method.as_deref().map(words::plain).as_deref() == Some("builderid");
             // Without a start page, a profile or another region only Builder ID is left.
             let elsewhere = raw.start_url.as_deref().is_some_and(|url| url.trim_end_matches('/') != BUILDER_START)
-                || raw.profile_arn.as_deref().is_some_and(|arn| !SHARED_ARNS.contains(&arn))
+                || raw.profile_arn.as_deref().is_some_and(|arn| !is_shared(arn))
                 || raw.oidc_region.as_deref().is_some_and(|region| region != "us-east-1");
             named.or((said_builder || !elsewhere).then_some(Provider::BuilderId))
         }
@@ -257,29 +255,21 @@ fn check_directory(raw: &Raw) -> Result<(), Reject> {
 /// the right one can be asked for.
 fn profile_arn(method: AuthMethod, raw: &Raw) -> Result<Option<String>, Reject> {
     let Some(arn) = raw.profile_arn.clone() else { return Ok(None) };
-    let fields: Vec<&str> = arn.split(':').collect();
-    let well_formed = match fields.as_slice() {
-        ["arn", partition, "codewhisperer", region, account, resource] => {
-            ["aws", "aws-us-gov", "aws-cn"].contains(partition)
-                && hosts::is_region(region)
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
-                && resource.strip_prefix("profile/").is_some_and(|id| {
-                    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-                })
-        }
-        _ => false,
-    };
-    if !well_formed {
+    if !profiles::is_name(&arn) {
         return Err(Reject::new("profile_arn_malformed", "profileArn is not the name of a Kiro profile"));
     }
     let keep = match method {
         AuthMethod::Social => true,
-        AuthMethod::Idc | AuthMethod::ExternalIdp => !SHARED_ARNS.contains(&arn.as_str()),
+        AuthMethod::Idc | AuthMethod::ExternalIdp => !is_shared(&arn),
         // A key with a profile is refused by the upstream.
         AuthMethod::ApiKey => false,
     };
     Ok(keep.then_some(arn))
+}
+
+/// Some programs fill in a profile for an account whose own they do not know.
+fn is_shared(arn: &str) -> bool {
+    arn == SOCIAL_ARN || profiles::is_nobodys(arn)
 }
 
 fn label(raw: &Raw, method: AuthMethod, provider: Option<Provider>) -> String {

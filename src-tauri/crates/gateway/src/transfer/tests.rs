@@ -93,10 +93,18 @@ fn compare(case: &str, new: &NewAccount, expected: &Value) {
     assert_eq!(warning, expected.get("warning").and_then(Value::as_str), "{case}: warning");
 }
 
+/// The samples and the forms of further programs.
+fn text_cases() -> Vec<Value> {
+    let others: Value =
+        serde_json::from_str(include_str!("../../../../../tests/fixtures/imports/other-programs.json")).expect("JSON");
+    let list = |document: &Value| document["cases"].as_array().expect("a list").clone();
+    [list(&samples()), list(&others)].concat()
+}
+
 #[test]
-fn every_text_format_of_the_fixture_is_read_as_it_says() {
+fn every_text_format_of_the_fixtures_is_read_as_they_say() {
     let mut read_cases = 0;
-    for (number, case) in samples()["cases"].as_array().expect("a list").iter().enumerate() {
+    for (number, case) in text_cases().iter().enumerate() {
         let name = format!("case {number}, {} ({})", case["format"], case["source_path"]);
         let expected = &case["expected"];
         let (content, companions) = match case["kind"].as_str().expect("a kind") {
@@ -131,7 +139,7 @@ fn every_text_format_of_the_fixture_is_read_as_it_says() {
             compare(&name, new, expected);
         }
     }
-    assert!(read_cases >= 14, "only {read_cases} cases were read");
+    assert!(read_cases >= 18, "only {read_cases} cases were read");
 }
 
 #[test]

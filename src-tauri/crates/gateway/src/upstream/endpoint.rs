@@ -76,6 +76,8 @@ fn hosts(account: &Account) -> Vec<String> {
         AuthMethod::Idc | AuthMethod::ExternalIdp => {
             [Some(runtime(region)), Some(q(region)), oldest, elsewhere].into_iter().flatten().collect()
         }
+        // A key is bound to one region: a host of another one comes behind.
+        AuthMethod::ApiKey if region != "us-east-1" => vec![q(region), OLDEST.to_owned()],
         AuthMethod::ApiKey => [Some(OLDEST.to_owned()), Some(q(region)), elsewhere].into_iter().flatten().collect(),
     }
 }

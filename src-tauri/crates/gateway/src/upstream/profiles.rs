@@ -1,6 +1,7 @@
 //! What ListAvailableProfiles says (kiro-upstream §1.6), and what may be kept of it.
 
 use super::classify::{Kind, UpstreamError};
+use super::identity::hosts;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -23,6 +24,19 @@ impl Profile {
     pub(crate) fn region(&self) -> Option<&str> {
         crate::account::arn_region(&self.arn)
     }
+}
+
+/// True for a text that can be the name of a profile: `arn:aws:codewhisperer:<region>:<12 digits>:profile/<id>`.
+pub(crate) fn is_name(arn: &str) -> bool {
+    let fields: Vec<&str> = arn.split(':').collect();
+    let ["arn", partition, "codewhisperer", region, account, resource] = fields.as_slice() else { return false };
+    ["aws", "aws-us-gov", "aws-cn"].contains(partition)
+        && hosts::is_region(region)
+        && account.len() == 12
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && resource.strip_prefix("profile/").is_some_and(|id| {
+            (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        })
 }
 
 /// True for the ARNs that must not be kept as an account's own.

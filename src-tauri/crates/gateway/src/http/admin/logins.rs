@@ -93,6 +93,9 @@ pub(super) struct NewLogin {
     /// The key, for that kind. It goes to the store of secrets and is never shown again.
     #[serde(default)]
     api_key: Option<String>,
+    /// Keep the key also when the service cannot be asked about it. One that it refuses is never kept.
+    #[serde(default)]
+    unchecked: bool,
     /// For a link: the address of this machine to serve it on, with or without a port; loopback when absent. It is plain HTTP.
     #[serde(default)]
     remote_address: Option<String>,
@@ -198,6 +201,7 @@ pub(super) async fn start(
         start_url: new.start_url,
         region: new.region,
         api_key: new.api_key.map(SecretString::from),
+        unchecked: new.unchecked,
         remote_address: new.remote_address,
         label: new.label,
         opening: opening(&gateway, new.open, new.browser, new.private),

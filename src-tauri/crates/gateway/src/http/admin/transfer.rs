@@ -229,7 +229,7 @@ pub(super) struct ScanResult {
     problems: Vec<ScanTrouble>,
 }
 
-/// Looks for logins of Kiro IDE, kiro-cli and Amazon Q on this machine. Nothing is changed.
+/// Looks for logins of Kiro IDE, kiro-cli, Amazon Q and the original KiroProxy on this machine. Nothing is changed.
 #[utoipa::path(get, path = "/api/accounts/scan", operation_id = "scanAccounts",
     responses((status = 200, body = ScanResult)))]
 pub(super) async fn scan(State(gateway): State<Gateway>) -> Result<Json<ScanResult>, Problem> {

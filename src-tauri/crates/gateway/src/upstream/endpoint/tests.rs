@@ -31,7 +31,7 @@ fn every_kind_of_credential_has_its_own_ladder() {
     assert_eq!(shown(&enterprise), expected(&[("runtime.eu-central-1.kiro.dev", own), (q_eu, own)]));
 
     let key = of(AuthMethod::ApiKey, None, Some(IDC_ARN));
-    assert_eq!(shown(&key), expected(&[(OLDEST, None), (q_eu, None)]), "a key never names a profile");
+    assert_eq!(shown(&key), expected(&[(q_eu, None), (OLDEST, None)]), "a key never names a profile");
     let key = of(AuthMethod::ApiKey, None, None);
     assert_eq!(shown(&key), expected(&[(OLDEST, None), (q, None), (q_eu, None)]), "its region is a guess");
 }

@@ -2,7 +2,7 @@
 //! (kiro-upstream §1.2, §8), so both have a short list of places to ask; the one that answered is asked first the next time.
 
 use super::{Kiro, LIST_DEADLINE, MAX_LIST, MAX_PAGES, capped, checked, not_sent, plain, refused};
-use crate::account::{AccessToken, Account, AccountId};
+use crate::account::{AccessToken, Account, AccountId, AuthMethod};
 use crate::upstream::classify::{Kind, UpstreamError};
 use crate::upstream::endpoint;
 use crate::upstream::host::API_REGIONS;
@@ -183,8 +183,12 @@ fn places(account: &Account) -> Vec<Place> {
     if own.profile_arn.is_some() {
         places.push(Place { host: own.host.clone(), arn: None });
     }
-    // A profile belongs to one region: the other one is asked only while none is known.
-    if account.profile_arn.is_none() {
+    // A profile belongs to one region, and so does a key: the other one is asked only while none is known.
+    let bound = match account.method {
+        AuthMethod::ApiKey => account.api_region.is_some(),
+        AuthMethod::Social | AuthMethod::Idc | AuthMethod::ExternalIdp => account.profile_arn.is_some(),
+    };
+    if !bound {
         let others = API_REGIONS.iter().filter(|other| **other != region);
         places.extend(others.map(|other| Place { host: format!("q.{other}.amazonaws.com"), arn: None }));
     }
@@ -238,7 +242,7 @@ fn next(error: &UpstreamError) -> Next {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{AuthMethod, test_account};
+    use crate::account::test_account;
 
     fn hosts(account: &Account) -> Vec<(String, bool)> {
         places(account).into_iter().map(|place| (place.host, place.arn.is_some())).collect()
@@ -252,6 +256,16 @@ mod tests {
         let own = "q.eu-central-1.amazonaws.com".to_owned();
         let newer = "management.eu-central-1.kiro.dev".to_owned();
         assert_eq!(hosts(&account), [(own.clone(), true), (own, false), (newer, true)]);
+    }
+
+    #[test]
+    fn a_key_of_a_region_never_asks_the_other_one() {
+        let mut account = test_account("a");
+        account.method = AuthMethod::ApiKey;
+        account.profile_arn = None;
+        account.api_region = Some("eu-central-1".into());
+        let asked: Vec<String> = hosts(&account).into_iter().map(|(host, _)| host).collect();
+        assert_eq!(asked, ["q.eu-central-1.amazonaws.com", "management.eu-central-1.kiro.dev"]);
     }
 
     #[test]
