@@ -146,3 +146,25 @@ async fn refreshing_all_names_those_that_could_not_be_refreshed_and_leaves_keys_
     let (status, problem) = world.admin(Method::POST, &path, None).await;
     assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_knows_no_list_of_models_gives_way_to_the_newer_one_which_is_remembered() {
+    for family in [Family::Social, Family::Idc, Family::ExternalIdp, Family::ApiKey] {
+        let seed = AccountSeed::new("somebody", family);
+        let simulator = Config { accounts: vec![seed.clone()], ..Config::default() };
+        let world =
+            Plan { simulator, listen: false, ..Plan::default() }.accounts(vec![login(&seed, FAR)]).start().await;
+        let gone = Answer::Http { status: 404, headers: Vec::new(), body: r#"{"message":"no such thing"}"#.to_owned() };
+        let script = Script { operation: "ListAvailableModels".to_owned(), answer: gone, ..Script::default() };
+        world.control.enqueue(Target::Any, script);
+        for _ in 0..2 {
+            let checked = world.admin_ok(Method::POST, "/api/accounts/check", None).await;
+            assert_eq!(checked["accounts"][0]["ok"], true, "{family:?}: {checked}");
+        }
+        let journal = world.control.journal();
+        let asked = journal.iter().filter(|entry| entry.operation == "ListAvailableModels");
+        let hosts: Vec<&str> = asked.map(|entry| entry.host.split('.').next().unwrap_or_default()).collect();
+        assert_eq!(hosts, ["q", "management", "management"], "{family:?}");
+        world.assert_no_violations();
+    }
+}

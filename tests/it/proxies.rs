@@ -1,15 +1,17 @@
 //! An account's own proxy: every call of the account goes through it, whatever the call, or it is not made at all.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use http::{Method, StatusCode};
-use kiro_simulator::Family;
+use kiro_simulator::{AccountSeed, Family};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{Plan, World, ask, expired_login, fresh_login};
+use crate::login::{begin, end};
 
 /// A proxy on this machine that notes what passes, and asks for a login when it is given one.
 struct Recorder {
@@ -176,20 +178,107 @@ async fn use_everything(world: &mut World) {
     assert_eq!(status, StatusCode::OK, "{reply}");
 }
 
+/// Every family, and what buys its tokens.
+const FAMILIES: [(&str, Family, Option<&str>); 5] = [
+    ("social", Family::Social, Some("RefreshToken")),
+    ("builderid", Family::BuilderId, Some("CreateToken")),
+    ("idc", Family::Idc, Some("CreateToken")),
+    ("entra", Family::ExternalIdp, Some("ExternalToken")),
+    ("apikey", Family::ApiKey, None),
+];
+
+/// Everything that is ever asked for an account, by a client, by a person and by the gateway itself.
+async fn ask_everything(world: &mut World, refreshes: bool) {
+    use_everything(world).await;
+    let id = id(world).await;
+    // By hand and as the sign-in does it: a token, then profiles, quota and models.
+    if refreshes {
+        world.admin_ok(Method::POST, &format!("/api/accounts/{id}/refresh"), None).await;
+    }
+    world.admin_ok(Method::GET, &format!("/api/accounts/{id}/usage?fresh=true"), None).await;
+    world.admin_ok(Method::POST, "/api/models/refresh", None).await;
+    let checked = world.admin_ok(Method::POST, "/api/accounts/check", None).await;
+    assert_eq!(checked["accounts"][0]["ok"], true, "{checked}");
+    let tried = world.admin_ok(Method::POST, &format!("/api/accounts/{id}/test"), Some(json!({}))).await;
+    assert!(tried["text"].as_str().is_some_and(|text| !text.is_empty()), "{tried}");
+    // A token that the service forgot is bought anew in the middle of a request.
+    world.control.expire_tokens();
+    let (status, reply) = world.send(&ask("SAY: renewed")).await;
+    assert_eq!(status, StatusCode::OK, "{reply}");
+    world.assert_no_violations();
+    // Knocks at the door with nothing to ask, which the service calls a mistake.
+    let test = world.admin_ok(Method::POST, &format!("/api/accounts/{id}/proxy/test"), None).await;
+    assert_eq!(test["ok"], true, "{test}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_of_an_account_goes_through_its_proxy() {
-    for (name, family) in [("social", Family::Social), ("idc", Family::Idc), ("entra", Family::ExternalIdp)] {
+async fn every_call_of_an_account_of_every_kind_goes_through_its_proxy() {
+    for (name, family, buys) in FAMILIES {
         let mut world = quiet(expired_login(name, family)).await;
         let proxy = Recorder::http(None).await;
         through(&world, &format!("http://{}", proxy.address)).await;
-        use_everything(&mut world).await;
+        ask_everything(&mut world, buys.is_some()).await;
         world.gateway.stop().await;
-        let passed = proxy.passed();
-        let journal = world.control.journal();
+        let (passed, journal) = (proxy.passed(), world.control.journal());
         assert_eq!(passed.len(), journal.len(), "{name}: what the service saw: {journal:#?}, what passed: {passed:#?}");
-        for path in ["oken", "/ListAvailableModels", "/generateAssistantResponse", "/mcp"] {
-            assert!(passed.iter().any(|line| line.contains(path)), "{name}: {path} in {passed:?}");
+        assert_eq!(world.control.counters().connections, passed.len() as u64, "{name}: nobody came another way");
+        let asked: BTreeSet<&str> = journal.iter().map(|entry| entry.operation.as_str()).collect();
+        let profiles = matches!(family, Family::BuilderId | Family::Idc | Family::ExternalIdp);
+        let wanted = ["GenerateAssistantResponse", "InvokeMCP", "GetUsageLimits", "ListAvailableModels"];
+        for wanted in wanted.into_iter().chain(buys).chain(profiles.then_some("ListAvailableProfiles")) {
+            assert!(asked.contains(wanted), "{name}: {wanted} was never asked: {asked:?}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_sign_in_of_an_account_with_a_proxy_is_tried_and_looked_at_through_it() {
+    // A key, whose account is known before anybody is asked.
+    let mut world = quiet(fresh_login("apikey", Family::ApiKey)).await;
+    let proxy = Recorder::http(None).await;
+    through(&world, &format!("http://{}", proxy.address)).await;
+    let key = fresh_login("apikey", Family::ApiKey)["kiroApiKey"].clone();
+    let login = begin(&world, json!({"kind": "apiKey", "apiKey": key, "region": "us-east-1"})).await;
+    assert_eq!(end(&world, &login).await["state"], "done");
+    assert!(proxy.passed().iter().filter(|line| line.contains("/getUsageLimits")).count() >= 2, "{:?}", proxy.passed());
+    assert_eq!(world.control.counters().connections, proxy.passed().len() as u64);
+
+    // Typed tokens of an account that waits for a new sign-in.
+    world = quiet(expired_login("social", Family::Social)).await;
+    let proxy = Recorder::http(None).await;
+    through(&world, &format!("http://{}", proxy.address)).await;
+    world.control.kill_refresh_tokens("social");
+    let id = id(&world).await;
+    let (status, _) = world.admin(Method::POST, &format!("/api/accounts/{id}/refresh"), None).await;
+    assert!(!status.is_success());
+    world.control.add_account(AccountSeed::new("social", Family::Social));
+    let typed = json!({"refreshToken": AccountSeed::new("social", Family::Social).refresh_token, "method": "social"});
+    let added = world.admin_ok(Method::POST, "/api/accounts/manual", Some(typed)).await;
+    assert_eq!(added["imported"][0]["id"], id, "{added}");
+    assert!(proxy.passed().iter().filter(|line| line.contains("/refreshToken")).count() >= 2, "{:?}", proxy.passed());
+    assert_eq!(world.control.counters().connections, proxy.passed().len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_is_down_is_told_as_such_by_every_question() {
+    for (name, family, buys) in FAMILIES {
+        let mut world = quiet(fresh_login(name, family)).await;
+        through(&world, &format!("http://{}", nobody().await)).await;
+        world.listen().await;
+        let id = id(&world).await;
+        let usage = format!("/api/accounts/{id}/usage?fresh=true");
+        let mut told = vec![world.admin(Method::GET, &usage, None).await.1];
+        if buys.is_some() {
+            told.push(world.admin(Method::POST, &format!("/api/accounts/{id}/refresh"), None).await.1);
+        }
+        told.push(world.admin_ok(Method::POST, "/api/accounts/check", None).await["accounts"][0]["problem"].clone());
+        told.push(world.send(&ask("SAY: hello")).await.1["error"].clone());
+        for problem in told {
+            let words = problem["message"].as_str().unwrap_or_default();
+            assert!(words.contains("proxy of this account") && words.contains("nothing was sent"), "{name}: {problem}");
+        }
+        world.gateway.stop().await;
+        assert_eq!(world.control.counters().connections, 0, "{name}");
     }
 }
 
@@ -305,4 +394,22 @@ async fn what_is_no_proxy_is_refused_in_plain_words_and_nothing_changes() {
     let account = world.admin_ok(Method::GET, &format!("/api/accounts/{id}"), None).await;
     assert_ne!(account["label"], "other");
     assert_eq!(account["proxy"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_login_at_a_proxy_travels_in_an_export_and_is_used_where_it_arrives() {
+    let login = "planted-user:planted pass/word";
+    let proxy = Recorder::http(Some(login)).await;
+    let world = quiet(fresh_login("social", Family::Social)).await;
+    through(&world, &format!("http://planted-user:planted%20pass%2Fword@{}", proxy.address)).await;
+    let body = json!({"plain": true, "confirm": "plain"});
+    let export = world.admin_ok(Method::POST, "/api/accounts/export", Some(body)).await["content"].clone();
+    let elsewhere = Plan { listen: false, ..Plan::default() }.accounts(Vec::new()).start().await;
+    let body = json!({"content": export});
+    let imported = elsewhere.admin_ok(Method::POST, "/api/accounts/import", Some(body)).await;
+    assert_eq!(imported["imported"].as_array().map(Vec::len), Some(1), "{imported}");
+    let id = id(&elsewhere).await;
+    let test = elsewhere.admin_ok(Method::POST, &format!("/api/accounts/{id}/proxy/test"), None).await;
+    assert_eq!(test["ok"], true, "{test}");
+    assert_eq!(proxy.passed(), ["GET /"]);
 }

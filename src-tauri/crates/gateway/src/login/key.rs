@@ -19,6 +19,10 @@ pub(super) async fn key(
     login.exchanging();
     let granted = Granted::key(key.clone(), region);
     let mut account = granted.described(None, &parts.machine_id, parts.clock.now());
+    if let Some(known) = parts.book.known(&account) {
+        // A key that is here already takes its account's own way to the service.
+        account.keep_from(&known);
+    }
     match parts.trial.key(&mut account, &key).await {
         Ok(answer) => Ok(granted.of(answer.email)),
         Err(doubt) if unchecked && doubt.is_open() => Ok(granted),

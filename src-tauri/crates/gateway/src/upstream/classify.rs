@@ -482,6 +482,8 @@ fn by_status(status: u16, server: Option<&str>, body: &[u8]) -> Kind {
         403 if body.is_empty() => Kind::TokenRejected,
         403 => Kind::Forbidden,
         404 => Kind::NoSuchPath,
+        // Never the service's own word.
+        407 => Kind::ProxyDown,
         408 => Kind::ServerError,
         413 => Kind::ContextTooLong,
         423 => Kind::Suspended,

@@ -11,6 +11,9 @@ const SOCIAL_ARN: &str = "arn:aws:codewhisperer:us-east-1:699475941385:profile/E
 /// The oldest name of the service; it exists in one region only.
 const OLDEST: &str = "codewhisperer.us-east-1.amazonaws.com";
 
+/// How the hosts of the newer control plane begin.
+const MANAGEMENT: &str = "management.";
+
 /// One rung: a host and the profile to name there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rung {
@@ -43,6 +46,19 @@ pub(crate) fn control_plane(account: &Account) -> Rung {
         AuthMethod::ApiKey => None,
     };
     Rung { host: format!("q.{region}.amazonaws.com"), profile_arn }
+}
+
+/// Where an account's models are listed, best first: the regional host, then the newer control plane.
+pub(crate) fn control_planes(account: &Account) -> [Rung; 2] {
+    let own = control_plane(account);
+    let region = region_of(&own.host).unwrap_or(API_REGIONS[0]);
+    let newer = Rung { host: format!("{MANAGEMENT}{region}.kiro.dev"), profile_arn: own.profile_arn.clone() };
+    [own, newer]
+}
+
+/// True for the newer control plane, which names the operation in a header.
+pub(crate) fn is_management(host: &str) -> bool {
+    host.starts_with(MANAGEMENT)
 }
 
 /// True for a host that answers conversations; the only ones a person may choose.

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::Method;
 use http::header::{ACCEPT, RETRY_AFTER, USER_AGENT};
+use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -24,6 +24,9 @@ use crate::credential::Secrets;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Token answers are a few kilobytes; more is not one.
 const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// The way is closed before the token endpoint; nothing was sent to it.
+const PROXY_DOWN: &str = "the proxy of this account cannot be used; nothing was sent past it";
 
 /// What a refresh brought.
 #[derive(Debug, Clone)]
@@ -138,11 +141,19 @@ impl HttpIdentity {
     }
 
     async fn call(&self, account: &Account, secrets: &Secrets) -> Result<Refreshed, IdentityError> {
+        let own_proxy = Route::of(account).has_own_proxy();
         let response = self.request(account, secrets).await?.timeout(DEADLINE).send().await.map_err(|error| {
             let words = format!("the token endpoint cannot be reached: {}", plain(&error));
-            if error.is_connect() { IdentityError::transient(words) } else { IdentityError::Unanswered(words) }
+            match error.is_connect() {
+                true if own_proxy => IdentityError::transient(PROXY_DOWN),
+                true => IdentityError::transient(words),
+                false => IdentityError::Unanswered(words),
+            }
         })?;
         let status = response.status();
+        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(IdentityError::transient(PROXY_DOWN));
+        }
         let retry_after = response
             .headers()
             .get(RETRY_AFTER)

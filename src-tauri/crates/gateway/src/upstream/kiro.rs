@@ -1,21 +1,20 @@
 //! Kiro over HTTP. How we introduce ourselves (kiro-upstream 1.5) is written down here and nowhere else.
 
 mod control;
+mod models;
 
 use super::classify::{self, Kind, MAX_ERROR_BODY, UpstreamError};
-use super::endpoint;
 use super::http::{Http, Refused, Route};
 use super::identity::AgentNames;
 use super::profiles::Profile;
 use super::usage::UsageAnswer;
-use super::{ByteStream, Caching, Call, SearchCall, Upstream, UpstreamModel, search};
+use super::{ByteStream, Call, SearchCall, Upstream, UpstreamModel, search};
 use crate::account::{AccessToken, Account, AuthMethod};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
 use kiro_protocol::event::SearchHit;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
-use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,10 +29,6 @@ const ERROR_BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Larger catalogues are not believed.
 const MAX_LIST: usize = 4 * 1024 * 1024;
 const MAX_PAGES: usize = 10;
-/// Cache marks that a model takes when the list does not say.
-const USUAL_POINTS: usize = 4;
-/// Tokens before a cache mark when the list does not say.
-const USUAL_MINIMUM: u64 = 1024;
 
 /// Kiro over HTTP.
 pub(crate) struct Kiro {
@@ -42,11 +37,13 @@ pub(crate) struct Kiro {
     /// No answer's head may take longer.
     patience: Duration,
     learned: control::Learned,
+    /// Which host listed an account's models last.
+    lists: models::Learned,
 }
 
 impl Kiro {
     pub(crate) fn new(http: Arc<Http>, names: AgentNames, patience: Duration) -> Self {
-        Self { http, names, patience, learned: control::Learned::default() }
+        Self { http, names, patience, learned: control::Learned::default(), lists: models::Learned::default() }
     }
 
     async fn ask(&self, call: Call) -> Result<ByteStream, UpstreamError> {
@@ -119,40 +116,6 @@ impl Kiro {
         credential(&mut headers, account, token)?;
         Ok(headers)
     }
-
-    async fn list(&self, account: &Account, token: &AccessToken) -> Result<Vec<UpstreamModel>, UpstreamError> {
-        let rung = endpoint::control_plane(account);
-        let mut models: Vec<UpstreamModel> = Vec::new();
-        let mut page: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let path = list_path(rung.profile_arn.as_deref(), page.as_deref());
-            let response = self
-                .http
-                .request(&Route::of(account), Method::GET, &rung.host, &path)
-                .await
-                .map_err(not_sent)?
-                .headers(self.plain_headers(account, token, 1)?)
-                .timeout(LIST_DEADLINE)
-                .send()
-                .await
-                .map_err(|error| unreachable(account, &error))?;
-            if !response.status().is_success() {
-                return Err(refused(response).await);
-            }
-            let body = capped(response, MAX_LIST).await;
-            let list: ModelPage = serde_json::from_slice(&body).map_err(|error| {
-                UpstreamError::local(Kind::Corrupt, format!("the list of models cannot be read: {error}"))
-            })?;
-            models.extend(list.models.into_iter().map(ListedModel::into_model));
-            // A token that comes again would loop for ever.
-            if list.next_token.is_none() || list.next_token == page {
-                break;
-            }
-            page = list.next_token;
-        }
-        models.dedup_by(|a, b| a.id == b.id);
-        Ok(models)
-    }
 }
 
 impl Kiro {
@@ -191,7 +154,7 @@ impl Upstream for Kiro {
         account: &'a Account,
         token: &'a AccessToken,
     ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>> {
-        self.list(account, token).boxed()
+        self.list_models(account, token).boxed()
     }
 
     fn search<'a>(&'a self, call: SearchCall<'a>) -> BoxFuture<'a, Result<Vec<SearchHit>, UpstreamError>> {
@@ -214,98 +177,6 @@ impl Upstream for Kiro {
     ) -> BoxFuture<'a, Result<Vec<Profile>, UpstreamError>> {
         self.ask_profiles(account, token, region).boxed()
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ModelPage {
-    #[serde(default)]
-    models: Vec<ListedModel>,
-    #[serde(default)]
-    next_token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListedModel {
-    model_id: String,
-    #[serde(default)]
-    model_name: Option<String>,
-    #[serde(default)]
-    description: Option<String>,
-    #[serde(default)]
-    rate_multiplier: Option<f64>,
-    #[serde(default)]
-    token_limits: Option<TokenLimits>,
-    #[serde(default)]
-    supported_input_types: Option<Vec<String>>,
-    #[serde(default)]
-    prompt_caching: Option<PromptCaching>,
-    #[serde(default)]
-    additional_model_request_fields_schema: Option<serde_json::Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TokenLimits {
-    #[serde(default)]
-    max_input_tokens: Option<u64>,
-    #[serde(default)]
-    max_output_tokens: Option<u64>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct PromptCaching {
-    supports_prompt_caching: bool,
-    minimum_tokens_per_cache_checkpoint: Option<u64>,
-    maximum_cache_checkpoints_per_request: Option<usize>,
-}
-
-impl PromptCaching {
-    fn rules(self) -> Caching {
-        if !self.supports_prompt_caching {
-            return Caching::default();
-        }
-        Caching {
-            points: self.maximum_cache_checkpoints_per_request.unwrap_or(USUAL_POINTS),
-            minimum: self.minimum_tokens_per_cache_checkpoint.unwrap_or(USUAL_MINIMUM),
-        }
-    }
-}
-
-impl ListedModel {
-    fn into_model(self) -> UpstreamModel {
-        let limits = self.token_limits;
-        let inputs = self.supported_input_types;
-        let takes =
-            |kind: &str| inputs.as_ref().map(|kinds| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)));
-        UpstreamModel {
-            name: self.model_name.unwrap_or_else(|| self.model_id.clone()),
-            id: self.model_id,
-            window: limits.as_ref().and_then(|limits| limits.max_input_tokens),
-            max_output: limits.and_then(|limits| limits.max_output_tokens),
-            // Without a word on it, images are tried rather than dropped.
-            images: takes("IMAGE").unwrap_or(true),
-            // Documents have another way: their text.
-            documents: takes("DOCUMENT").unwrap_or(false),
-            caching: self.prompt_caching.unwrap_or_default().rules(),
-            description: self.description.filter(|text| !text.is_empty()),
-            multiplier: self.rate_multiplier,
-            fields_schema: self.additional_model_request_fields_schema.filter(|schema| !schema.is_null()),
-        }
-    }
-}
-
-fn list_path(profile_arn: Option<&str>, page: Option<&str>) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("origin", "AI_EDITOR").append_pair("maxResults", "50");
-    for (name, value) in [("profileArn", profile_arn), ("nextToken", page)] {
-        if let Some(value) = value {
-            query.append_pair(name, value);
-        }
-    }
-    format!("/ListAvailableModels?{}", query.finish())
 }
 
 fn credential(headers: &mut HeaderMap, account: &Account, token: &AccessToken) -> Result<(), UpstreamError> {
@@ -334,6 +205,13 @@ fn not_sent(refused: Refused) -> UpstreamError {
         Refused::UnknownHost(_) | Refused::NoDemo | Refused::NoTls(_) => Kind::NotSent,
     };
     UpstreamError::local(kind, refused.to_string())
+}
+
+/// The answer to a question that is no conversation, when it is a good one.
+async fn answered(account: &Account, request: reqwest::RequestBuilder) -> Result<Response, UpstreamError> {
+    let sent = request.timeout(LIST_DEADLINE).send().await;
+    let response = sent.map_err(|error| unreachable(account, &error))?;
+    if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
 }
 
 /// No answer: who is to blame decides what to try next.

@@ -73,9 +73,13 @@ pub(super) async fn add_manual(
         }
     };
     // Exchanging the token of an account that is here already would take it away from where it is in use.
-    if let Some(known) = parts.book.known(&new.account).filter(|known| known.stopped.is_none()) {
-        result.duplicates.push(known.id.clone());
-        return Ok(Json(result));
+    if let Some(known) = parts.book.known(&new.account) {
+        if known.stopped.is_none() {
+            result.duplicates.push(known.id.clone());
+            return Ok(Json(result));
+        }
+        // The token is tried on the account's own way to the service.
+        new.account.keep_from(&known);
     }
     // The exchange can use the token up: what comes back must find a place.
     parts.book.credentials.probe().await.map_err(|error| {

@@ -1,7 +1,7 @@
 //! Questions about an account itself: its quota and its profiles. Hosts, forms of the question and families disagree
 //! (kiro-upstream §1.2, §8), so both have a short list of places to ask; the one that answered is asked first the next time.
 
-use super::{Kiro, LIST_DEADLINE, MAX_LIST, MAX_PAGES, capped, checked, not_sent, plain, refused};
+use super::{Kiro, MAX_LIST, MAX_PAGES, answered, capped, checked, not_sent};
 use crate::account::{AccessToken, Account, AccountId, AuthMethod};
 use crate::upstream::classify::{Kind, UpstreamError};
 use crate::upstream::endpoint;
@@ -9,7 +9,7 @@ use crate::upstream::host::API_REGIONS;
 use crate::upstream::http::Route;
 use crate::upstream::profiles::{self, Profile};
 use crate::upstream::usage::{self, UsageAnswer};
-use reqwest::{Method, Response};
+use reqwest::Method;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -98,7 +98,7 @@ impl Kiro {
             .await
             .map_err(not_sent)?
             .headers(self.plain_headers(account, token, 1)?);
-        usage::read(&capped(answered(request).await?, MAX_LIST).await)
+        usage::read(&capped(answered(account, request).await?, MAX_LIST).await)
     }
 
     /// The profiles of one region, over all pages.
@@ -142,7 +142,7 @@ impl Kiro {
                 .map_err(not_sent)?
                 .headers(headers)
                 .body(profiles::question(page.as_deref()));
-            let (found, next) = profiles::read(&capped(answered(request).await?, MAX_LIST).await)?;
+            let (found, next) = profiles::read(&capped(answered(account, request).await?, MAX_LIST).await)?;
             for profile in found {
                 if !listed.iter().any(|known| known.arn == profile.arn) {
                     listed.push(profile);
@@ -165,14 +165,6 @@ fn usage_path(place: &Place, form: usize) -> String {
         query.append_pair("profileArn", arn);
     }
     format!("/getUsageLimits?{}", query.finish())
-}
-
-async fn answered(request: reqwest::RequestBuilder) -> Result<Response, UpstreamError> {
-    let response = request.timeout(LIST_DEADLINE).send().await.map_err(|error| {
-        let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Transport };
-        UpstreamError::local(kind, plain(&error))
-    })?;
-    if response.status().is_success() { Ok(response) } else { Err(refused(response).await) }
 }
 
 /// The account's own host with and without its profile, the other region, and last the newer control plane.
