@@ -51,8 +51,14 @@ impl SecretId {
         Self(format!("registration/{name}"))
     }
 
-    /// The key that seals kept answers on disk.
-    pub(crate) fn kept_answers() -> Self {
+    /// The key that seals kept answers on disk, of the data directory with this mark: a keychain may serve several.
+    pub(crate) fn kept_answers(mark: &str) -> Self {
+        Self(format!("responses/{mark}"))
+    }
+
+    /// The same as it was named before data directories were told apart. Several may have used it, so that it is read and
+    /// never removed.
+    pub(crate) fn shared_kept_answers() -> Self {
         Self("responses/key".to_owned())
     }
 
@@ -338,3 +344,5 @@ mod contract;
 mod contract_tests;
 #[cfg(test)]
 mod power;
+#[cfg(test)]
+pub(crate) use keychain::tests::FakeKeychain;

@@ -11,7 +11,7 @@ mod shelf;
 use crate::account::hex;
 use crate::client_key::KeyId;
 use crate::clock::Clock;
-use crate::credential::Credentials;
+use crate::credential::{Credentials, SecretId};
 use crate::data_dir::DataDir;
 use crate::pipeline::heavy;
 use crate::settings::{AnswerStore, ResponseSettings};
@@ -51,11 +51,12 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Nothing is read before [`Kept::follow`] says where answers are kept.
-    pub(crate) fn new(dir: Arc<DataDir>, credentials: Credentials, clock: Arc<dyn Clock>) -> Self {
+    /// Nothing is read before [`Kept::follow`] says where answers are kept. `installation`: what tells this data directory from
+    /// others, such as its machine id; only its digest names anything.
+    pub(crate) fn new(dir: Arc<DataDir>, credentials: Credentials, clock: Arc<dyn Clock>, installation: &str) -> Self {
         Self {
             shelf: Mutex::new(Shelf::new(&ResponseSettings { store: AnswerStore::Off, ..ResponseSettings::default() })),
-            disk: Disk::new(dir, credentials),
+            disk: Disk::new(dir, credentials, &hex(&Sha256::digest(installation.as_bytes())[..16])),
             clock,
             following: tokio::sync::Mutex::new(()),
         }
@@ -82,6 +83,18 @@ impl Kept {
             self.shelf().bound(settings);
         }
         self.sweep().await;
+    }
+
+    /// The record of the key that seals answers on disk.
+    pub(crate) fn secret_id(&self) -> SecretId {
+        self.disk.key().clone()
+    }
+
+    /// Makes sure that the key is named as [`Self::secret_id`] says, before all secrets move.
+    pub(crate) async fn own_key(&self) {
+        if let Err(error) = self.disk.own_key().await {
+            tracing::warn!(error, "the key of kept answers could not be looked at");
+        }
     }
 
     /// Removes what is too old, and what is too much.

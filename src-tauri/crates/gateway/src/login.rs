@@ -35,6 +35,7 @@ use crate::account::Book;
 use crate::admin_event::{AdminEvent, Announcer};
 use crate::browser::Browsers;
 use crate::clock::{Clock, Timestamp};
+use crate::credential::SecretId;
 use crate::error::{Problem, ProblemCode};
 use crate::inspect::Inspector;
 use crate::trial::Trial;
@@ -123,6 +124,11 @@ impl Logins {
         let parts = Arc::new(parts);
         parts.tasks.spawn(ending::watch(Arc::clone(&parts)));
         Self { parts, all: Mutex::default() }
+    }
+
+    /// The records of secrets that sign-ins keep.
+    pub(crate) fn registrations(&self) -> Vec<SecretId> {
+        self.parts.registrations.secret_ids()
     }
 
     /// Begins a sign-in and answers once there is something to show: an address, a code, or an end.

@@ -78,7 +78,7 @@ impl Book {
     /// Adds an account: secrets first, then the list, so that the list never names an account without secrets. A new
     /// sign-in of a known account, or the import of one that waits for a new sign-in, replaces its secrets in place.
     pub async fn add(&self, new: NewAccount) -> Result<Added, BookError> {
-        let NewAccount { mut account, secrets, access, warnings: _ } = new;
+        let NewAccount { mut account, mut secrets, access, warnings: _ } = new;
         let known = self.known(&account);
         if let Some(known) = &known {
             // A new sign-in always counts: it is what the person just did. A file counts only for an account that waits for
@@ -96,6 +96,10 @@ impl Book {
             }
             account.keep_from(known);
         }
+        if let Some(login) = secrets.proxy_credentials.take() {
+            let secrets = Secrets { proxy_credentials: Some(login), ..Secrets::default() };
+            self.credentials.save(&SecretId::proxy(&account.id), &secrets).await?;
+        }
         self.tokens.install(&account.id, &secrets).await?;
         let account = self.roster.add(account)?;
         self.leases.forget(&account.id);
@@ -112,8 +116,13 @@ impl Book {
         let Some(account) = self.roster.remove(id)? else { return Ok(false) };
         self.leases.forget(id);
         self.tokens.remove(id);
-        self.credentials.delete(&SecretId::account(id)).await?;
-        self.credentials.drop_aside(&SecretId::account(id)).await?;
+        // Each is tried, whatever became of the others.
+        let gone = [
+            self.credentials.delete(&SecretId::account(id)).await,
+            self.credentials.drop_aside(&SecretId::account(id)).await,
+            self.credentials.delete(&SecretId::proxy(id)).await,
+        ];
+        gone.into_iter().collect::<Result<(), _>>()?;
         tracing::info!(account = %account.id, "account removed");
         Ok(true)
     }

@@ -10,7 +10,7 @@ use super::files::Files;
 
 /// Shared by everything that hangs on the same cable.
 #[derive(Clone, Default)]
-pub(super) struct Power(Arc<Mutex<Option<Cut>>>);
+pub(crate) struct Power(Arc<Mutex<Option<Cut>>>);
 
 #[derive(Clone, Copy)]
 struct Cut {
@@ -28,12 +28,12 @@ pub(super) enum Fate {
 
 impl Power {
     /// After `left` more changes.
-    pub(super) fn cut_after(&self, left: usize, late: bool) {
+    pub(crate) fn cut_after(&self, left: usize, late: bool) {
         *self.0.lock().expect("lock") = Some(Cut { left, late });
     }
 
     /// Back on; whether it was ever off.
-    pub(super) fn mend(&self) -> bool {
+    pub(crate) fn mend(&self) -> bool {
         self.0.lock().expect("lock").take().is_some_and(|cut| cut.left == 0)
     }
 

@@ -12,6 +12,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
+use crate::account::AccountId;
+
 use super::choice::Places;
 use super::migrate::{self, MoveTo};
 use super::vault::{Argon2id, acceptable};
@@ -130,6 +132,17 @@ impl Credentials {
         .await
     }
 
+    /// The user name and password at an account's own proxy, as `user:password`. They have a record of their own; those of
+    /// accounts that were imported before it lie in the account's.
+    pub async fn proxy_login(&self, id: &AccountId) -> Result<Option<SecretString>, StoreError> {
+        let own = self.load(&SecretId::proxy(id)).await?;
+        let found = match own {
+            Some(own) => Some(own),
+            None => self.load(&SecretId::account(id)).await?,
+        };
+        Ok(found.and_then(|secrets| secrets.proxy_credentials))
+    }
+
     /// Removes the record; fine when there is none.
     pub async fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
         let id = id.clone();
@@ -217,6 +230,8 @@ impl Credentials {
             let mut ids: BTreeSet<SecretId> = ids.into_iter().collect();
             ids.extend(saved.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
             ids.extend(store.vault().map(VaultStore::ids).transpose()?.into_iter().flatten());
+            // Another data directory may use it in the same keychain; ours has a name of its own by now.
+            ids.remove(&SecretId::shared_kept_answers());
             migrate::run(store, &places, &to, &ids)
         })
         .await
@@ -227,6 +242,12 @@ impl Credentials {
         let Some(places) = self.places.clone() else { return Ok(()) };
         let ids: BTreeSet<SecretId> = ids.into_iter().collect();
         self.quietly(WHOLE_DEADLINE, move |_| migrate::finish(&places, &ids)).await
+    }
+
+    /// Records saved since the start.
+    #[cfg(test)]
+    pub(crate) fn saved(&self) -> BTreeSet<SecretId> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A call whose result shows the state of the store.

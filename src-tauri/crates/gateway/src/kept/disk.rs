@@ -2,7 +2,7 @@
 //!
 //! A file is `KPKEPT1\n`, a nonce of 24 bytes and XChaCha20-Poly1305 over the text; magic, slot and time are the associated
 //! data, so that a file under another name does not open. The key is random, made at the first use, and lies in the store of
-//! secrets. Files that do not open are not answers of this key; they go when they are too old.
+//! secrets under the mark of this data directory. Files that do not open are not answers of this key; they go when they are too old.
 
 use super::Slot;
 use crate::clock::Timestamp;
@@ -34,12 +34,49 @@ pub(super) struct Found {
 pub(super) struct Disk {
     dir: Arc<DataDir>,
     credentials: Credentials,
+    /// The record of the key.
+    key: SecretId,
     cipher: OnceCell<XChaCha20Poly1305>,
 }
 
 impl Disk {
-    pub(super) fn new(dir: Arc<DataDir>, credentials: Credentials) -> Self {
-        Self { dir, credentials, cipher: OnceCell::new() }
+    /// `mark` tells this data directory from others.
+    pub(super) fn new(dir: Arc<DataDir>, credentials: Credentials, mark: &str) -> Self {
+        Self { dir, credentials, key: SecretId::kept_answers(mark), cipher: OnceCell::new() }
+    }
+
+    /// The record of the key.
+    pub(super) fn key(&self) -> &SecretId {
+        &self.key
+    }
+
+    /// Gives a key that still lies under the name which all data directories shared the name of this one.
+    pub(super) async fn own_key(&self) -> Result<(), String> {
+        if self.cipher.initialized() {
+            return Ok(());
+        }
+        self.known_key().await.map(|_| ())
+    }
+
+    /// The key that there is. One from before data directories were told apart counts while there are answers that it seals.
+    async fn known_key(&self) -> Result<Option<SecretString>, String> {
+        let load = async |id: &SecretId| self.credentials.load(id).await.map_err(|error| error.to_string());
+        if let Some(key) = load(&self.key).await?.and_then(|secrets| secrets.data_key) {
+            return Ok(Some(key));
+        }
+        if self.list().await.is_empty() {
+            return Ok(None);
+        }
+        let shared = load(&SecretId::shared_kept_answers()).await?.and_then(|secrets| secrets.data_key);
+        if let Some(key) = &shared {
+            self.save_key(key).await?;
+        }
+        Ok(shared)
+    }
+
+    async fn save_key(&self, key: &SecretString) -> Result<(), String> {
+        let secrets = Secrets { data_key: Some(key.clone()), ..Secrets::default() };
+        self.credentials.save(&self.key, &secrets).await.map_err(|error| error.to_string())
     }
 
     pub(super) async fn write(&self, slot: &Slot, at: Timestamp, text: Bytes) -> Result<(), String> {
@@ -104,16 +141,13 @@ impl Disk {
     async fn cipher(&self) -> Result<&XChaCha20Poly1305, String> {
         self.cipher
             .get_or_try_init(|| async {
-                let id = SecretId::kept_answers();
-                let known = self.credentials.load(&id).await.map_err(|error| error.to_string())?;
-                let text = match known.and_then(|secrets| secrets.data_key) {
+                let text = match self.known_key().await? {
                     Some(text) => text,
                     None => {
                         let mut random = Zeroizing::new([0_u8; 32]);
                         rand::fill(&mut random[..]);
                         let text = SecretString::from(STANDARD.encode(*random));
-                        let secrets = Secrets { data_key: Some(text.clone()), ..Secrets::default() };
-                        self.credentials.save(&id, &secrets).await.map_err(|error| error.to_string())?;
+                        self.save_key(&text).await?;
                         text
                     }
                 };

@@ -20,7 +20,7 @@ impl House {
     async fn open(&self, settings: &ResponseSettings) -> (Arc<DataDir>, Kept) {
         let dir = Arc::new(DataDir::open(Some(self.folder.path().join("data"))).expect("opened"));
         let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
-        let kept = Kept::new(Arc::clone(&dir), self.credentials.clone(), clock);
+        let kept = Kept::new(Arc::clone(&dir), self.credentials.clone(), clock, "this installation");
         kept.follow(settings).await;
         (dir, kept)
     }
@@ -160,4 +160,46 @@ async fn the_same_id_again_replaces_what_was_kept() {
         assert_eq!(kept.get(&key("a"), "resp_1").await.as_deref(), Some(&json!(2)));
         assert_eq!(house.files().len(), usize::from(store == AnswerStore::Disk));
     }
+}
+
+#[tokio::test]
+async fn two_data_directories_on_one_keychain_have_keys_of_their_own_and_an_old_key_is_still_found() {
+    let (one, two) = (House::new(), House::new());
+    let clock = || -> Arc<dyn Clock> { Arc::<ManualClock>::clone(&one.clock) };
+    let open = async |house: &House, installation: &str| {
+        let dir = Arc::new(DataDir::open(Some(house.folder.path().join("data"))).expect("opened"));
+        // One store of secrets for both.
+        let kept = Kept::new(dir, one.credentials.clone(), clock(), installation);
+        kept.follow(&settings(AnswerStore::Disk)).await;
+        kept
+    };
+    let value = json!({"response": {"id": "resp_1"}});
+    let first = open(&one, "first").await;
+    first.put(&key("a"), "resp_1", &value).await;
+    let secrets = one.credentials.load(&first.secret_id()).await.expect("loads").expect("a key of its own");
+    let second = open(&two, "second").await;
+    second.put(&key("a"), "resp_1", &value).await;
+    assert_ne!(first.secret_id(), second.secret_id());
+    one.credentials.delete(&second.secret_id()).await.expect("deleted");
+    drop(first);
+    let first = open(&one, "first").await;
+    assert_eq!(first.get(&key("a"), "resp_1").await.as_deref(), Some(&value), "whatever the other one does");
+    // As it was before: the key under the name that everybody shared.
+    one.credentials.delete(&first.secret_id()).await.expect("deleted");
+    one.credentials.save(&SecretId::shared_kept_answers(), &secrets).await.expect("saved");
+    drop(first);
+    let first = open(&one, "first").await;
+    first.own_key().await;
+    assert!(one.credentials.load(&first.secret_id()).await.expect("loads").is_some(), "under its own name now");
+    assert_eq!(first.get(&key("a"), "resp_1").await.as_deref(), Some(&value));
+    let shared = one.credentials.load(&SecretId::shared_kept_answers()).await.expect("loads");
+    assert!(shared.is_some(), "another directory may still need it");
+    // A directory without old answers does not take the shared key over.
+    let third = House::new();
+    let fresh = open(&third, "third").await;
+    fresh.put(&key("a"), "resp_1", &value).await;
+    let own = one.credentials.load(&fresh.secret_id()).await.expect("loads").and_then(|secrets| secrets.data_key);
+    let text =
+        |key: Option<secrecy::SecretString>| key.map(|key| secrecy::ExposeSecret::expose_secret(&key).to_owned());
+    assert_ne!(text(own), text(secrets.data_key));
 }

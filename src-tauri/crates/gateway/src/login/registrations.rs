@@ -54,6 +54,11 @@ impl Registrations {
         Self { dir, credentials, clock, kept: Mutex::new(kept), making: tokio::sync::Mutex::default() }
     }
 
+    /// The records of their secrets.
+    pub(super) fn secret_ids(&self) -> Vec<SecretId> {
+        self.kept().iter().map(|kept| secret_id(&kept.client_id)).collect()
+    }
+
     /// The kept registration for this purpose, else a new one.
     pub(super) async fn get(
         &self,

@@ -66,7 +66,8 @@ pub async fn export(
             }
         }
         match secrets {
-            Some(secrets) if secrets.refresh_token.is_some() || secrets.api_key.is_some() => {
+            Some(mut secrets) if secrets.refresh_token.is_some() || secrets.api_key.is_some() => {
+                secrets.proxy_credentials = credentials.proxy_login(&account.id).await?;
                 with_secrets.push((Arc::clone(account), secrets));
             }
             Some(_) | None => {

@@ -121,3 +121,26 @@ async fn without_a_place_for_its_secrets_no_account_is_added() {
     assert_eq!(book.add(offer("first")).await.expect_err("refused").code(), "store_locked");
     assert!(book.roster.list().is_empty());
 }
+
+#[tokio::test]
+async fn the_login_at_a_proxy_has_a_record_of_its_own_that_goes_with_the_account() {
+    let store = Arc::new(MemoryStore::default());
+    let (_root, book) = book(store);
+    let mut new = offer("one");
+    let login = || Some(SecretString::from("me:secret"));
+    new.secrets.proxy_credentials = login();
+    let Added::New(account) = book.add(new).await.expect("adds") else { panic!("it is new") };
+    let shown = |login: Option<SecretString>| login.map(|login| login.expose_secret().to_owned());
+    let found = book.credentials.proxy_login(&account.id).await.expect("loads");
+    assert_eq!(shown(found).as_deref(), Some("me:secret"));
+    let own = book.credentials.load(&SecretId::account(&account.id)).await.expect("loads").expect("there");
+    assert!(own.proxy_credentials.is_none(), "not in the record that rotations write");
+    assert!(book.remove(&account.id).await.expect("removes"));
+    assert!(book.credentials.load(&SecretId::proxy(&account.id)).await.expect("loads").is_none());
+
+    // As earlier imports kept it.
+    let old = Secrets { proxy_credentials: login(), ..Secrets::default() };
+    book.credentials.save(&SecretId::account(&account.id), &old).await.expect("saves");
+    let found = book.credentials.proxy_login(&account.id).await.expect("loads");
+    assert_eq!(shown(found).as_deref(), Some("me:secret"), "still found");
+}

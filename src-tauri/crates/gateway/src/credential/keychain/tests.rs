@@ -5,7 +5,7 @@ use super::super::contract_tests::{refresh, shown};
 use super::super::power::{Fate, Power};
 use super::*;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Inside {
     items: BTreeMap<String, Vec<u8>>,
     longest: usize,
@@ -23,6 +23,11 @@ impl FakeKeychain {
     /// On the same cable as something else.
     pub(crate) fn on(power: Power) -> Self {
         Self { power, ..Self::default() }
+    }
+
+    /// What a process that starts after a kill finds: the same items, and nobody who still writes.
+    pub(crate) fn copy(&self) -> Self {
+        Self { inside: Arc::new(Mutex::new(self.lock().clone())), power: Power::default() }
     }
 
     pub(crate) fn longest(&self) -> usize {

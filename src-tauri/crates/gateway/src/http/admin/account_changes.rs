@@ -169,14 +169,6 @@ async fn reach(gateway: &Gateway, account: &Account) -> Result<(), Problem> {
     }
 }
 
-/// Removes what is known of the proxy of an account that is gone. What cannot be removed names no account any more.
-pub(super) async fn forget_proxy(gateway: &Gateway, id: &AccountId) {
-    gateway.parts.http.forget(id);
-    if let Err(error) = gateway.parts.book.credentials.delete(&SecretId::proxy(id)).await {
-        tracing::warn!(account = %id, %error, "the password of the account's proxy could not be removed");
-    }
-}
-
 async fn save_login(gateway: &Gateway, id: &AccountId, login: Option<&SecretString>) -> Result<(), Problem> {
     let credentials = &gateway.parts.book.credentials;
     let record = SecretId::proxy(id);
@@ -187,6 +179,10 @@ async fn save_login(gateway: &Gateway, id: &AccountId, login: Option<&SecretStri
             Some(login) => {
                 let secrets = Secrets { proxy_credentials: Some(login.clone()), ..Secrets::default() };
                 credentials.save(&record, &secrets).await
+            }
+            // An empty record hides a login in the account's own, where earlier imports kept it.
+            None if credentials.proxy_login(id).await?.is_some() => {
+                credentials.save(&record, &Secrets::default()).await
             }
             None => Ok(()),
         }

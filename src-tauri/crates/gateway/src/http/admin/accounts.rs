@@ -1,6 +1,5 @@
 //! Accounts: list, add the demo account, remove. What comes in from elsewhere is in `transfer`.
 
-use super::account_changes;
 use super::links::LinkView;
 use crate::account::{
     Account, AccountId, AccountOrigin, AccountState, AuthMethod, BookError, LastFailure, ModelPause, Provider,
@@ -182,7 +181,7 @@ pub(super) async fn remove(State(gateway): State<Gateway>, Path(id): Path<String
     gateway.parts.quotas.forget(&id);
     gateway.parts.health.forget(&id);
     gateway.parts.notifier.forget(&id);
-    account_changes::forget_proxy(&gateway, &id).await;
+    gateway.parts.http.forget(&id);
     changed(&gateway);
     match removed {
         Ok(true) => Ok(StatusCode::NO_CONTENT),

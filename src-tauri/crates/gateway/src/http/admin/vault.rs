@@ -214,6 +214,7 @@ pub(super) async fn migrate(
         return Err(invalid("a recovery passphrase is set by a change of the key, after the move"));
     }
     let done = gateway.clone();
+    gateway.parts.kept.own_key().await;
     let ids = gateway.secret_ids();
     let work = async move { done.parts.book.credentials.move_to(to, ids).await };
     finished(&gateway, gateway.parts.tasks.spawn(work).await).await
