@@ -2,6 +2,9 @@
 //!
 //! Leaves out: formatting for people (the faces do that) and time zones (everything here is UTC).
 
+mod jump;
+
+pub(crate) use jump::JumpWatch;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod charges;
 mod exchange;
+pub(crate) mod listing;
 pub(crate) mod recall;
 pub(crate) mod rounds;
 mod usage;
@@ -24,15 +25,13 @@ use kiro_protocol::codec::{Inbound, Notice};
 use kiro_protocol::conversation::Conversation;
 use kiro_protocol::failure::Failure;
 use kiro_protocol::kiro::request::{BuildContext, build};
+use listing::Listing;
 use recall::Recall;
 use rounds::{Remembering, Rounds};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Namespace of conversation ids that are derived from a client's session.
 const SESSIONS: uuid::Uuid = uuid::uuid!("6f3f5a52-3c1b-4a39-9c6e-0d7a1f0e6b54");
-/// How long the first request waits for the first list of models.
-const FIRST_LIST: Duration = Duration::from_secs(3);
 /// A larger body is worth a notice; the service's own limit depends on model and host.
 const BODY_NOTICE: usize = 2 * 1024 * 1024;
 
@@ -41,8 +40,8 @@ pub(crate) struct Pipeline {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) roster: Arc<Roster>,
-    /// One list is asked for at a time.
-    pub(crate) listing: tokio::sync::Mutex<()>,
+    /// Lists of models that are being asked for.
+    pub(crate) listing: Listing,
     pub(crate) media: Media,
     pub(crate) calibration: Arc<Calibration>,
     pub(crate) tokenizer: Arc<Tokenizer>,
@@ -143,7 +142,7 @@ impl Pipeline {
 
     /// An estimate of a conversation's input tokens.
     pub(crate) async fn count(
-        &self,
+        self: &Arc<Self>,
         inbound: Inbound,
         settings: &Settings,
         options: &KeyOptions,
@@ -168,42 +167,6 @@ impl Pipeline {
     /// The accounts whose models count: real ones, or the demo account while there is no real one.
     pub(crate) fn pool(&self) -> Arc<Vec<Arc<Account>>> {
         self.roster.pool()
-    }
-
-    /// Asks for the lists that are missing or old. One account after the other; failures are logged and tried again later.
-    pub(crate) async fn learn_models(&self) {
-        let _one = self.listing.lock().await;
-        for account in self.pool().iter() {
-            if account.stopped.is_some() || !self.catalog.wants(&account.id) {
-                continue;
-            }
-            let listed = match self.dispatcher.token(account).await {
-                Ok(token) => self.dispatcher.upstream.models(account, &token).await.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            match listed {
-                Ok(models) if !models.is_empty() => self.catalog.learned(&account.id, models),
-                Ok(_) => self.catalog.missed(&account.id),
-                Err(error) => {
-                    tracing::warn!(account = %account.id, error, "the list of models could not be loaded");
-                    self.catalog.missed(&account.id);
-                }
-            }
-        }
-    }
-
-    /// A request that comes before the first list of an account waits a little, so that it is built from what the upstream
-    /// really offers and goes to an account that may use the model.
-    pub(crate) async fn first_list(&self) {
-        let missing = |account: &Arc<Account>| {
-            account.stopped.is_none() && !self.catalog.knows(&account.id) && self.catalog.wants(&account.id)
-        };
-        if !self.pool().iter().any(missing) {
-            return;
-        }
-        if tokio::time::timeout(FIRST_LIST, self.learn_models()).await.is_err() {
-            tracing::warn!("the list of models takes long; going on without it");
-        }
     }
 }
 

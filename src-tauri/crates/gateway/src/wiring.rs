@@ -31,6 +31,7 @@ use crate::notify::{NotificationKind, Notifier};
 use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
 use crate::pipeline::charges::{Charge, Charges};
+use crate::pipeline::listing::Listing;
 use crate::quota::{self, Quotas};
 use crate::settings::store::SettingsStore;
 use crate::settings::{NetworkSettings, Settings};
@@ -139,7 +140,8 @@ impl Gateway {
         leases.follow(now.accounts.rules());
         let internal = |error: &dyn std::fmt::Display| OpenError::Internal(error.to_string());
         let http = Http::new(options.endpoints.clone()).map_err(|error| internal(&error))?;
-        let http = Arc::new(http.with_credentials(credentials.clone()).with_login(options.proxy_login.clone()));
+        let http = http.with_credentials(credentials.clone()).with_login(options.proxy_login.clone());
+        let http = Arc::new(http.with_clock(Arc::clone(&clock)));
         follow_network(&http, &now.network).await;
         let names = AgentNames::default();
         let tasks = TaskTracker::new();
@@ -157,11 +159,12 @@ impl Gateway {
             dir: Arc::clone(&dir),
         }));
         let book = Book { roster, leases, tokens, credentials: credentials.clone() };
-        let kept = Arc::new(Kept::new(Arc::clone(&dir), credentials.clone(), Arc::clone(&clock)));
+        let machine_id = installation_machine_id(&dir).map_err(|error| internal(&error))?;
+        let kept = Kept::new(Arc::clone(&dir), credentials.clone(), Arc::clone(&clock), &machine_id);
+        let kept = Arc::new(kept);
         kept.follow(&now.responses).await;
         let keys = Keys::open(Arc::clone(&dir), credentials, Arc::clone(&clock))
             .map_err(|error| saved(&error, error.action()))?;
-        let machine_id = installation_machine_id(&dir).map_err(|error| internal(&error))?;
         let sign_in = SignIn::new(Arc::clone(&http), names.clone(), &machine_id, options.endpoints.clone());
         let demo = Arc::new(Demo::new(
             options.demo.clone(),
@@ -207,7 +210,7 @@ impl Gateway {
             dispatcher,
             catalog,
             roster: Arc::clone(&book.roster),
-            listing: tokio::sync::Mutex::new(()),
+            listing: Listing::new(tasks.clone(), stop.clone()),
             media: Media::default(),
             calibration: Arc::new(Calibration::open(&dir)),
             tokenizer: Arc::default(),
@@ -602,12 +605,14 @@ impl Gateway {
         parts.dir.release();
     }
 
-    /// Every record of secrets that the lists name.
+    /// Every record of secrets that there may be.
     pub(crate) fn secret_ids(&self) -> Vec<SecretId> {
         let (accounts, keys) = (self.parts.book.roster.list(), self.parts.keys.list());
-        let accounts = accounts.iter().map(|account| SecretId::account(&account.id));
+        let accounts =
+            accounts.iter().flat_map(|account| [SecretId::account(&account.id), SecretId::proxy(&account.id)]);
         let keys = keys.iter().map(|key| SecretId::client_key(key.id.as_str()));
-        accounts.chain(keys).chain([SecretId::kept_answers()]).collect()
+        let registrations = self.parts.logins.registrations();
+        accounts.chain(keys).chain(registrations).chain([self.parts.kept.secret_id()]).collect()
     }
 
     /// Tells everybody the status as it is now.

@@ -22,12 +22,14 @@ use kiro_protocol::event::{Event, StopReason};
 use kiro_protocol::failure::FailureClass;
 use kiro_protocol::sse::SseWriter;
 use secrecy::SecretString;
+use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod any_cut;
 mod failover;
+mod listing;
 mod recall;
 mod rounds;
 
@@ -103,7 +105,7 @@ impl House {
             demo: None,
             repeats: Default::default(),
         });
-        let listing = tokio::sync::Mutex::new(());
+        let listing = Listing::new(TaskTracker::new(), CancellationToken::new());
         let pipeline = Arc::new(Pipeline {
             dispatcher,
             catalog,

@@ -2,20 +2,21 @@
 //!
 //! Promises: a request goes only to a host of the compiled table (or to loopback, when traffic is redirected); an account with
 //! a proxy of its own is never sent past it, whatever the call; redirects are never followed; certificates are always
-//! checked; the answer is never decompressed. Leaves out: what a request says (`upstream/kiro`, `upstream/identity`).
+//! checked; the answer is never decompressed; a connection that was idle while the machine slept is never used again. Leaves out: what a request says (`upstream/kiro`, `upstream/identity`).
 
 mod clients;
 
 use super::host::is_known_host;
 use crate::account::{Account, AccountId, ProxyChoice};
-use crate::credential::{Credentials, SecretId};
+use crate::clock::{Clock, JumpWatch, SystemClock};
+use crate::credential::Credentials;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use clients::Clients;
 pub(crate) use clients::{Common, extra_roots};
 use reqwest::header::{HOST, HeaderValue};
 use reqwest::{Certificate, Client, Method, RequestBuilder};
 use secrecy::SecretString;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 
 /// How a request reaches the network.
@@ -87,6 +88,8 @@ pub struct Http {
     credentials: Option<Credentials>,
     /// The login at the proxy of the settings.
     login: Option<SecretString>,
+    clock: Arc<dyn Clock>,
+    awake: Mutex<JumpWatch>,
 }
 
 impl std::fmt::Debug for Http {
@@ -107,7 +110,15 @@ impl Http {
             demo: ArcSwapOption::empty(),
             credentials: None,
             login: None,
+            awake: Mutex::new(JumpWatch::new(SystemClock.now())),
+            clock: Arc::new(SystemClock),
         })
+    }
+
+    /// Names the clock whose jumps are noticed.
+    #[must_use]
+    pub(crate) fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { awake: Mutex::new(JumpWatch::new(clock.now())), clock, ..self }
     }
 
     /// Names the store that knows the user names and passwords of proxies.
@@ -147,6 +158,7 @@ impl Http {
         if !is_known_host(host) {
             return Err(Refused::UnknownHost(host.to_owned()));
         }
+        self.wake();
         let demo = self.demo.load_full();
         let (client, base) = match &route.0 {
             Way::Demo => (self.loopback.clone(), Some(demo.as_deref().ok_or(Refused::NoDemo)?)),
@@ -165,6 +177,17 @@ impl Http {
         }
     }
 
+    /// After a sleep the other ends of idle connections are gone without a word: all of them are let go, and requests under
+    /// way keep theirs. Whoever comes at the same moment waits here, so that nobody goes on with a dead one.
+    fn wake(&self) {
+        let mut awake = self.awake.lock().unwrap_or_else(PoisonError::into_inner);
+        if awake.jumped(self.clock.now()) {
+            tracing::info!("the clock jumped or the machine slept; connections that were idle are let go");
+            let login = self.login.as_ref();
+            self.clients.rcu(|clients| Arc::new(clients.fresh(login)));
+        }
+    }
+
     /// The client of an account's own proxy. Kept once made; a changed address makes another one.
     async fn through(&self, account: &AccountId, proxy: &str) -> Result<Client, Refused> {
         let clients = self.clients.load_full();
@@ -173,10 +196,9 @@ impl Http {
         }
         let login = match &self.credentials {
             Some(credentials) => credentials
-                .load(&SecretId::proxy(account))
+                .proxy_login(account)
                 .await
-                .map_err(|error| Refused::NoProxy(format!("its user name and password cannot be read: {error}")))?
-                .and_then(|secrets| secrets.proxy_credentials),
+                .map_err(|error| Refused::NoProxy(format!("its user name and password cannot be read: {error}")))?,
             None => None,
         };
         clients.make(account, proxy, login.as_ref())

@@ -102,7 +102,7 @@ impl Scripted {
         self.usages.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
     }
 
-    /// What the next questions for models are answered; afterwards an empty list.
+    /// What the next questions for models are answered: `{"models": ["an id"]}`, or a refusal; afterwards an empty list.
     pub(crate) fn lists(&self, answers: impl IntoIterator<Item = (u16, String)>) {
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).extend(answers);
     }
@@ -208,7 +208,7 @@ impl Upstream for Scripted {
         account: &'a Account,
         token: &'a AccessToken,
     ) -> BoxFuture<'a, Result<Vec<UpstreamModel>, UpstreamError>> {
-        std::future::ready(self.ask("models", account, token, &self.lists).map(|_| Vec::new())).boxed()
+        std::future::ready(self.ask("models", account, token, &self.lists).map(|body| named(&body))).boxed()
     }
 
     fn usage<'a>(
@@ -254,6 +254,24 @@ impl Upstream for Scripted {
         }
         .boxed()
     }
+}
+
+fn named(body: &str) -> Vec<UpstreamModel> {
+    let body: serde_json::Value = serde_json::from_str(body).expect("a list is JSON");
+    let ids = body["models"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let model = |id: &str| UpstreamModel {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        window: None,
+        max_output: None,
+        images: true,
+        caching: super::Caching::default(),
+        multiplier: None,
+        fields_schema: None,
+        documents: false,
+        description: None,
+    };
+    ids.map(model).collect()
 }
 
 /// One frame of the event stream.

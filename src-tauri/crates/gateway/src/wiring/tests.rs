@@ -244,3 +244,36 @@ async fn the_host_setting_chooses_the_addresses() {
         gateway.stop().await;
     }
 }
+
+#[tokio::test]
+async fn every_record_that_was_saved_is_known_to_a_move_of_all_secrets() {
+    let root = tempfile::tempdir().expect("a folder");
+    let gateway = Gateway::open(options(root.path(), &[("responses.store", "disk")])).await.expect("opened");
+    let login = json!({
+        "authMethod": "social", "email": "a@example.com", "accessToken": "EXAMPLE-access", "refreshToken": "EXAMPLE-refresh-".repeat(8),
+        "expiresAt": "2099-01-01T00:00:00.000Z",
+    });
+    let body = json!({ "content": login.to_string() });
+    let (_, imported) = call(&gateway, "POST", "/api/accounts/import", Some(body)).await;
+    let id = imported["imported"][0]["id"].as_str().expect("imported").to_owned();
+    let change = json!({ "proxy": { "kind": "through", "url": "http://me:secret@127.0.0.1:9" } });
+    let (status, changed) = call(&gateway, "PATCH", &format!("/api/accounts/{id}"), Some(change)).await;
+    assert_eq!(status, StatusCode::OK, "{changed}");
+    let keeping = crate::kept::Keeping::new(
+        Arc::clone(&gateway.parts.kept),
+        crate::client_key::KeyId::from_text("k"),
+        json!("a question"),
+    );
+    keeping.keep(&json!({ "id": "resp_1" })).await;
+    let known = gateway.secret_ids();
+    let saved = gateway.parts.book.credentials.saved();
+    for (what, mark) in
+        [("account", "account/"), ("proxy", "proxy/"), ("client key", "client-key/"), ("answers", "responses/")]
+    {
+        assert!(saved.iter().any(|id| id.as_str().starts_with(mark)), "{what} was saved: {saved:?}");
+    }
+    for id in saved {
+        assert!(known.contains(&id), "{id} would be left behind");
+    }
+    gateway.stop().await;
+}

@@ -12,37 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Tokens, purchase};
 use crate::account::{Account, AccountId, AuthMethod};
-use crate::clock::Timestamp;
+use crate::clock::{JumpWatch, Timestamp};
 
 /// Longest sleep: a machine that wakes up, or a clock that is set, is noticed this soon. Timers stand still while it sleeps.
 const LOOK: Duration = Duration::from_secs(10);
-/// Wall time and elapsed time that differ by more than this mean sleep or a clock that was set.
-const JUMP: Duration = Duration::from_secs(30);
 /// Distance between two accounts that would otherwise refresh together.
 const APART: Duration = Duration::from_millis(700);
 /// All accounts have had their turn after this, however many there are.
 const SPREAD: Duration = Duration::from_secs(120);
-
-/// Tells how far wall time and elapsed time have drifted apart since the last look.
-struct JumpWatch {
-    wall: Timestamp,
-    elapsed: Instant,
-}
-
-impl JumpWatch {
-    fn new(wall: Timestamp) -> Self {
-        Self { wall, elapsed: Instant::now() }
-    }
-
-    /// Whether the clock jumped since the last call, in either direction.
-    fn jumped(&mut self, wall: Timestamp) -> bool {
-        let elapsed = self.elapsed.elapsed();
-        let (forward, back) = (wall.since(self.wall), self.wall.since(wall));
-        let drift = if back.is_zero() { forward.abs_diff(elapsed) } else { back.saturating_add(elapsed) };
-        *self = Self::new(wall);
-        drift > JUMP
-    }
-}
 
 impl Tokens {
     /// Buys tokens ahead of their expiry until it is cancelled.

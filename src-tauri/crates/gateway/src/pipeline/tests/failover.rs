@@ -136,7 +136,7 @@ impl House {
         self.flow().attempts.iter().map(|one| (label(&one.account), host(&one.host), one.reason)).collect()
     }
 
-    async fn save_login(&self) {
+    pub(super) async fn save_login(&self) {
         for account in self.roster.list().iter() {
             let secrets = Secrets { refresh_token: Some(SecretString::from("r")), ..Secrets::default() };
             self.credentials.save(&SecretId::account(&account.id), &secrets).await.expect("saved");

@@ -36,6 +36,8 @@ pub(crate) enum Common {
 /// The clients of one state of the settings.
 pub(super) struct Clients {
     redirected: bool,
+    /// The way of everything, as it was asked for.
+    wish: Common,
     roots: Result<Vec<Certificate>, String>,
     common: Result<Client, Refused>,
     direct: Result<Client, Refused>,
@@ -51,6 +53,7 @@ impl Clients {
         login: Option<&SecretString>,
         roots: Result<Vec<Certificate>, String>,
     ) -> Self {
+        let wish = common.clone();
         let build = |builder: ClientBuilder| finish(builder, redirected, &roots);
         let common = match common {
             // The environment's proxies are meant for the internet, not for a stand-in on this machine.
@@ -61,7 +64,12 @@ impl Clients {
             Common::Unusable => Err(Refused::NoProxy("its address cannot be understood".to_owned())),
         };
         let direct = build(base().no_proxy());
-        Self { redirected, common, direct, roots, own: Mutex::default() }
+        Self { redirected, wish, common, direct, roots, own: Mutex::default() }
+    }
+
+    /// The same without any connection.
+    pub(super) fn fresh(&self, login: Option<&SecretString>) -> Self {
+        Self::new(self.redirected, self.wish.clone(), login, self.roots.clone())
     }
 
     pub(super) fn common(&self) -> Result<Client, Refused> {

@@ -1,6 +1,7 @@
 //! Certificates are always checked. A file of extra ones adds trust and takes none of the checks away.
 
 use super::*;
+use crate::credential::SecretId;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
