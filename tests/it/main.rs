@@ -22,6 +22,7 @@ mod harness;
 mod hostile_accounts;
 mod inspect;
 mod kept;
+mod kill_points;
 mod kills;
 mod login;
 mod login_browser;

@@ -30,8 +30,11 @@ pub fn operations(document: &Value) -> Vec<Operation> {
             found.push(Operation { method, path: path.clone(), body });
         }
     }
-    // What locks or moves the store comes last: the others should find it open.
-    found.sort_by_key(|call| (call.method != Method::GET, call.path.contains("vault"), call.path.clone()));
+    // What removes comes late, and what locks or moves the store last: the others should find everything there and open.
+    found.sort_by_key(|call| {
+        let removes = call.method == Method::DELETE;
+        (call.method != Method::GET, call.path.contains("vault"), removes, call.path.clone())
+    });
     found
 }
 
@@ -75,10 +78,6 @@ fn sample(schema: &Value, document: &Value, depth: usize) -> Value {
 pub async fn crawl(world: &World, calls: &[Operation], ids: &[String]) -> Vec<(String, u16, Vec<u8>)> {
     let mut answers = Vec::new();
     for call in calls {
-        // Removing would end the crawl early; that it answers nothing is seen elsewhere.
-        if call.method == Method::DELETE {
-            continue;
-        }
         let paths: Vec<String> = if call.path.contains('{') {
             ids.iter().map(|id| filled(&call.path, id)).collect()
         } else {

@@ -252,15 +252,20 @@ async fn no_planted_secret_is_found_in_any_answer_log_or_file_and_files_are_for_
     ids.extend(list(&world.admin_ok(Method::GET, "/api/flows?limit=2", None).await, "flows"));
     ids.push("none".to_owned());
     let secrets_before = planted.all(&world);
-    let mut good = 0;
+    let (mut good, mut removed, mut unknown) = (0, 0, 0);
     for (name, status, bytes) in crawl(&world, &calls, &ids).await {
         good += usize::from(status < 300);
+        if name.starts_with("DELETE") {
+            removed += usize::from(status < 300);
+            unknown += usize::from(status == 404 && name.ends_with("/none"));
+        }
         // The one call that is there to show a client's key.
         if !name.ends_with("/reveal") {
             places.push((name, bytes));
         }
     }
     assert!(good >= 15, "only {good} of the crawl's calls were answered well: it saw little");
+    assert!(removed >= 3 && unknown >= 3, "accounts and keys that exist and that do not: {removed}, {unknown}");
     let mut secrets = planted.all(&world);
     secrets.extend(secrets_before);
     secrets.sort();
@@ -327,6 +332,27 @@ async fn the_process_shows_no_secret_in_its_arguments_and_environment() {
     secrets.push(String::from_utf8(key_file).unwrap().trim().to_owned());
     secrets.retain(|secret| secret.len() > 40);
     assert_clean(&secrets, &places);
+}
+
+/// The runtime's own check of its settings is the one place where a value from outside makes this program panic, and it quotes
+/// the value.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_of_the_real_program_tells_its_place_and_no_secret() {
+    let secret = canary("panic", 140);
+    for backtrace in ["0", "1"] {
+        let home = crate::cli::Home::new();
+        let mut command = home.command(&["serve", "--port", "0", "--log-level", "trace"]);
+        command.env("TOKIO_WORKER_THREADS", &secret).env("RUST_BACKTRACE", backtrace);
+        let output = crate::cli::finish(command).await;
+        let said = crate::cli::text(&output.stderr);
+        assert_eq!(output.status.code(), Some(101), "it panics: {said}");
+        assert!(said.contains("a fault of ours at "), "{said}");
+        let mut places = vec![("standard error".to_owned(), output.stderr), ("its output".to_owned(), output.stdout)];
+        if home.data().exists() {
+            files(&home.data(), &mut places);
+        }
+        assert_clean(std::slice::from_ref(&secret), &places);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

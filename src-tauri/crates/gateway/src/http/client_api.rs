@@ -199,3 +199,6 @@ fn refusal_class(refusal: Refusal) -> FailureClass {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

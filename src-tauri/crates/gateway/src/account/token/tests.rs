@@ -9,6 +9,7 @@ use crate::upstream::identity::IdentityError;
 use house::{Trouble, house};
 
 pub(super) mod house;
+mod keychain;
 mod safety;
 mod shared;
 

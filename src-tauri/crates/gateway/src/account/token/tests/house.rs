@@ -199,6 +199,11 @@ impl House {
         account
     }
 
+    /// The same house with its secrets elsewhere.
+    pub(in crate::account::token) fn with(self, credentials: Credentials) -> Self {
+        Self { credentials, ..self }
+    }
+
     /// The same house after its process was killed: only what is on disk and in the store is left.
     pub(in crate::account::token) fn killed(self) -> Self {
         let tracker = TaskTracker::new();
