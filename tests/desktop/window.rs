@@ -152,3 +152,24 @@ async fn a_data_directory_in_use_is_explained_in_the_window() -> Result<()> {
     owner.kill().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_key_from_the_environment_is_neither_left_there_nor_dumped() -> Result<()> {
+    let _tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let key = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    let mut app = home.launch_with(&["--hidden"], &[("KIRO_PROXY_VAULT_KEY", key)])?;
+    until("the gateway answers", async || is_healthy(home.port).await.then_some(())).await?;
+    assert!(home.data_dir().join("vault").is_dir(), "the key was used");
+    let process = std::path::PathBuf::from(format!("/proc/{}", app.pid()?));
+    for file in ["environ", "cmdline"] {
+        let content = String::from_utf8_lossy(&std::fs::read(process.join(file))?).into_owned();
+        assert!(!content.is_empty() && !content.contains(key) && !content.contains("KIRO_PROXY_VAULT_KEY="), "{file}");
+    }
+    let limits = std::fs::read_to_string(process.join("limits"))?;
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    app.terminate()?;
+    app.ended().await?;
+    Ok(())
+}

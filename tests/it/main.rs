@@ -37,6 +37,7 @@ mod protocols;
 mod proxies;
 mod quota;
 mod refresh;
+mod removal;
 mod retries;
 mod scenarios;
 mod search;

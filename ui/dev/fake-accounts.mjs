@@ -103,5 +103,6 @@ export const browsers = {
   browsers: [['firefox', 'Firefox', true], ['chrome', 'Google Chrome', false], ['edge', 'Microsoft Edge', false], ['brave', 'Brave', false]]
     .map(([id, name, standard]) => ({ id, name, private: true, default: standard })),
   display: true,
+  supportPage: 'https://app.kiro.dev/settings/account#support',
 };
 export const vault = { kind: 'keychain', state: 'ready', keySource: null, keyId: null, records: 6, protectedByPermissionsOnly: false };

@@ -27,6 +27,11 @@ export function toneOf(condition: Condition): Tone {
   }
 }
 
+/** Whether the account does not answer before a person did something. The tray counts by the same rule. */
+export function waits(account: AccountView): boolean {
+  return toneOf(conditionOf(account)) === 'bad';
+}
+
 export const FILTERS = ['all', 'ready', 'pausing', 'attention', 'off'] as const;
 export type Filter = (typeof FILTERS)[number];
 

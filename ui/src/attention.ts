@@ -1,15 +1,19 @@
-// What waits for a person. Pure, so that each case is one test.
-import { conditionOf } from './account-list';
+// What waits for a person, and what is only worth knowing. Pure, so that each case is one test.
+import { conditionOf, waits } from './account-list';
 import type { AccountView } from './api/client';
 
 /** What could help, as one button. */
-export type Remedy = 'signIn' | 'details';
+export type Remedy = 'signIn' | 'newKey' | 'details';
+
+/** The account does not answer before a person did something. */
+export type NeedKind = 'needsLogin' | 'keyRefused' | 'suspended' | 'ownerSwitched' | 'stopped';
+/** It answers, or will by itself, and there is something a person may want to do. */
+export type HintKind = 'unsaved' | 'diverged' | 'signInEnds' | 'exhausted' | 'quotaAlert' | 'quotaWarning';
 
 export interface Need {
   account: AccountView;
   /** Names the words: `attention.<kind>`. */
-  kind: 'needsLogin' | 'suspended' | 'ownerSwitched' | 'stopped' | 'unsaved' | 'diverged' | 'signInEnds' | 'exhausted' | 'quotaAlert' | 'quotaWarning';
-  tone: 'bad' | 'warn';
+  kind: NeedKind | HintKind;
   remedy: Remedy;
 }
 
@@ -19,40 +23,41 @@ export interface Thresholds {
   alert: number;
 }
 
-function needOf(account: AccountView, thresholds: Thresholds): Omit<Need, 'account'> | undefined {
-  if (!account.enabled || account.demo) return undefined;
-  const condition = conditionOf(account);
-  if (account.link?.switchedAt != null) return { kind: 'ownerSwitched', tone: 'bad', remedy: 'details' };
-  switch (condition) {
+function needOf(account: AccountView): Omit<Need, 'account'> {
+  switch (conditionOf(account)) {
     case 'needsLogin':
-      return { kind: 'needsLogin', tone: 'bad', remedy: account.method === 'apiKey' ? 'details' : 'signIn' };
+      return account.method === 'apiKey' ? { kind: 'keyRefused', remedy: 'newKey' } : { kind: 'needsLogin', remedy: 'signIn' };
     case 'suspended':
-      return { kind: 'suspended', tone: 'bad', remedy: 'details' };
-    case 'exhausted':
-      return { kind: 'exhausted', tone: 'warn', remedy: 'details' };
-    case 'disabled':
-      return undefined;
-    case 'ready':
-    case 'probing':
-    case 'coolingDown':
-      break;
+      return { kind: 'suspended', remedy: 'details' };
+    case 'ownerSwitched':
+      return { kind: 'ownerSwitched', remedy: 'details' };
     default:
-      return { kind: 'stopped', tone: 'bad', remedy: 'details' };
+      return { kind: 'stopped', remedy: 'details' };
   }
-  if (account.unsaved) return { kind: 'unsaved', tone: 'bad', remedy: 'details' };
-  if (account.signInEndsSoon) return { kind: 'signInEnds', tone: 'warn', remedy: 'signIn' };
-  if (account.link?.divergedAt != null) return { kind: 'diverged', tone: 'warn', remedy: 'details' };
+}
+
+function hintOf(account: AccountView, thresholds: Thresholds): Omit<Need, 'account'> | undefined {
+  if (!account.enabled || account.demo) return undefined;
+  if (account.unsaved) return { kind: 'unsaved', remedy: 'details' };
+  if (conditionOf(account) === 'exhausted') return { kind: 'exhausted', remedy: 'details' };
+  if (account.signInEndsSoon) return { kind: 'signInEnds', remedy: 'signIn' };
+  if (account.link?.divergedAt != null) return { kind: 'diverged', remedy: 'details' };
   const used = account.quota?.percentUsed ?? 0;
-  if (used >= thresholds.alert) return { kind: 'quotaAlert', tone: 'warn', remedy: 'details' };
-  if (used >= thresholds.warn) return { kind: 'quotaWarning', tone: 'warn', remedy: 'details' };
+  if (used >= thresholds.alert) return { kind: 'quotaAlert', remedy: 'details' };
+  if (used >= thresholds.warn) return { kind: 'quotaWarning', remedy: 'details' };
   return undefined;
 }
 
-/** One line for each account that waits, the worst first. */
-export function needs(accounts: readonly AccountView[], thresholds: Thresholds): Need[] {
+/** One line for each account that waits for a person: as many as the filter finds and the tray counts. */
+export function needs(accounts: readonly AccountView[]): Need[] {
+  return accounts.filter(waits).map((account) => ({ account, ...needOf(account) }));
+}
+
+/** At most one line for each of the others, the most urgent first. */
+export function hints(accounts: readonly AccountView[], thresholds: Thresholds): Need[] {
   const all = accounts.flatMap((account) => {
-    const need = needOf(account, thresholds);
-    return need ? [{ account, ...need }] : [];
+    const hint = waits(account) ? undefined : hintOf(account, thresholds);
+    return hint ? [{ account, ...hint }] : [];
   });
-  return all.sort((a, b) => Number(b.tone === 'bad') - Number(a.tone === 'bad'));
+  return all.sort((a, b) => Number(b.kind === 'unsaved') - Number(a.kind === 'unsaved'));
 }

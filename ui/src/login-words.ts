@@ -4,6 +4,14 @@ import type { AccountView, LoginKind } from './api/client';
 /** In the order in which they are offered. */
 export const KINDS = ['google', 'github', 'builderId', 'idc', 'microsoft', 'apiKey', 'remote'] as const satisfies LoginKind[];
 
+/** Regions to pick from where a company's directory may be anywhere; others can be typed. */
+export const REGIONS = [
+  'us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'ca-central-1', 'sa-east-1', 'eu-central-1', 'eu-central-2', 'eu-north-1', 'eu-south-1',
+  'eu-west-1', 'eu-west-2', 'eu-west-3', 'ap-northeast-1', 'ap-northeast-2', 'ap-northeast-3', 'ap-south-1', 'ap-southeast-1', 'ap-southeast-2',
+] as const;
+/** Where the service answers keys. */
+export const KEY_REGIONS = ['us-east-1', 'eu-central-1'] as const;
+
 /** Kinds that have both forms: a page that comes back by itself, and a code typed on any device. */
 export function hasForms(kind: LoginKind): boolean {
   return kind === 'google' || kind === 'github' || kind === 'builderId' || kind === 'idc';

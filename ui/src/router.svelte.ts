@@ -10,6 +10,8 @@ function pageOf(hash: string): Page {
 
 export class Router {
   page: Page = $state(pageOf(location.hash));
+  /** What the page should bring into view, such as a setting's path. The page takes it. */
+  target: string | undefined = $state();
 
   /** Follows the address until the returned function is called. */
   start(): () => void {
@@ -18,7 +20,8 @@ export class Router {
     return () => removeEventListener('hashchange', follow);
   }
 
-  go(page: Page): void {
+  go(page: Page, target?: string): void {
+    this.target = target;
     location.hash = `#/${page}`;
     this.page = page;
   }

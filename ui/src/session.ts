@@ -7,6 +7,7 @@ import { Queries } from './api/queries';
 import { AccountsView } from './accounts-view.svelte';
 import { Clock } from './clock.svelte';
 import { I18n } from './i18n.svelte';
+import { Overlay } from './overlay.svelte';
 import { Router } from './router.svelte';
 import { Toasts } from './toasts.svelte';
 
@@ -15,6 +16,7 @@ export class Session {
   readonly router = new Router();
   readonly toasts = new Toasts();
   readonly clock = new Clock();
+  readonly overlay = new Overlay();
   readonly accountsView = new AccountsView();
   readonly queries: Queries;
   readonly events: EventFollower;

@@ -62,7 +62,8 @@ describe('the list', () => {
     host.accounts = [account({ quota: quota() } as Partial<AccountView>)];
     await open();
     await waitFor(async () => expect(await by('quota')).toHaveAttribute('data-tone', 'warn'));
-    expect(await by('need')).toHaveTextContent('has used 39% of its quota.');
+    expect(await by('hint')).toHaveTextContent('has used 39% of its quota.');
+    expect(none('need')).toBe(true);
   });
 
   it('finds accounts by words, filters and orders them, and offers the way back', async () => {
@@ -148,6 +149,50 @@ describe('the list', () => {
     await fireEvent.click(screen.getAllByTestId('remove-account')[0] as HTMLElement);
     await click('confirm-remove');
     await waitFor(() => expect(rows()).toEqual(['a2']));
+    expect(host.query('DELETE /api/accounts/a1').get('undoSeconds')).toBe('10');
+  });
+
+  it('takes a removed account back to its place, on whatever page the person is by then', async () => {
+    host.accounts = [account(), account({ id: 'a2', label: 'bob' })];
+    await open();
+    await fireEvent.click((await screen.findAllByTestId('remove-account'))[0] as HTMLElement);
+    await click('confirm-remove');
+    expect(await by('removed')).toHaveTextContent('alice@example.com was removed');
+    await click('nav-models');
+    await click('undo-removal');
+    await waitFor(() => expect(none('removed')).toBe(true));
+    await click('nav-accounts');
+    await waitFor(() => expect(rows()).toEqual(['a1', 'a2']));
+  });
+
+  it('offers no undo when the time for it is over', async () => {
+    host.accounts = [account()];
+    host.removed = [{ account: account({ id: 'gone', label: 'gone' }), place: 0, undoUntil: Date.now() - 1 }];
+    await open();
+    await by('account-row');
+    expect(none('removed')).toBe(true);
+  });
+
+  it('reads the accounts again when a pause is over, and never says that nothing is left of it', async () => {
+    host.accounts = [account({ state: { kind: 'coolingDown', until: Date.now() + 400 } })];
+    await open();
+    expect(await by('condition')).toHaveTextContent('Pausing');
+    host.accounts = [account()];
+    await waitFor(async () => expect(await by('condition')).toHaveAttribute('data-condition', 'ready'));
+    host.accounts = [account({ state: { kind: 'coolingDown', until: Date.now() - 60_000 } })];
+    host.announce({ type: 'accounts' });
+    await waitFor(async () => expect((await by('condition')).textContent?.trim()).toBe('Pausing'));
+  });
+
+  it('chooses how accounts are chosen, and puts the choice back when it was not taken', async () => {
+    host.accounts = [account(), account({ id: 'a2', label: 'bob' })];
+    host.set('accounts', { strategy: 'mostQuota' });
+    await open();
+    await choose('strategy', 'roundRobin');
+    await waitFor(() => expect(host.sent('PATCH /api/settings')).toMatchObject({ patch: { accounts: { strategy: 'roundRobin' } } }));
+    host.special.set('PATCH /api/settings', () => json({ code: 'storage', message: 'disk full' }, 500));
+    await choose('strategy', 'priority');
+    await waitFor(async () => expect(await by('strategy')).toHaveValue('roundRobin'));
   });
 
   it('says that another program keeps a shared login', async () => {
@@ -204,6 +249,31 @@ describe('actions', () => {
     await click('account-enabled');
     await waitFor(async () => expect(await by('problem')).toHaveAttribute('data-code', 'storage'));
     expect(await by('account-enabled')).toBeChecked();
+  });
+
+  it('say in words what each of them does', async () => {
+    host.accounts = [account()];
+    await open();
+    const row = await by('account-row');
+    const words = within(row).getAllByRole('button').map((button) => button.textContent?.trim());
+    expect(words).toEqual(['Usage', 'New token', 'Remove', 'Details']);
+    expect((await by('look-table')).textContent?.trim()).toBe('Table');
+  });
+
+  it('tell how fast each account answered a check', async () => {
+    host.accounts = [account()];
+    host.special.set('POST /api/accounts/check', () => json({ accounts: [{ id: 'a1', ok: true, skipped: false, ms: 320, problem: null }] }));
+    await open();
+    await click('check-all');
+    expect(await by('check-times')).toHaveTextContent('alice@example.com: answers in 320ms');
+  });
+
+  it('offer a new key for an API key that is refused', async () => {
+    host.accounts = [account({ method: 'apiKey', state: { kind: 'needsLogin', reason: 'revoked' } })];
+    await open();
+    expect(await by('remedy')).toHaveTextContent('Enter a new key');
+    await click('sign-in-again');
+    expect(await by('api-key')).toBeInTheDocument();
   });
 
   it('refresh and check all, and name those where it failed', async () => {
@@ -308,6 +378,33 @@ describe('details', () => {
 });
 
 describe('what needs attention', () => {
+  it('is counted once: by the list, by the filter, and what is only worth knowing by neither', async () => {
+    host.accounts = [
+      account({ id: 'a', label: 'a', state: { kind: 'needsLogin', reason: 'x' } }),
+      account({ id: 'b', label: 'b', state: { kind: 'suspended', reason: 'x' } }),
+      account({ id: 'c', label: 'c', state: { kind: 'aLaterOne' } as never }),
+      account({ id: 'd', label: 'd', state: { kind: 'exhausted', until: Date.now() + 86_400_000 } }),
+      account({ id: 'e', label: 'e', quota: quota({ percentUsed: 97 }) } as Partial<AccountView>),
+      account({ id: 'f', label: 'f', unsaved: true }),
+      account({ id: 'g', label: 'g', enabled: false, state: { kind: 'needsLogin', reason: 'x' } }),
+    ];
+    await open();
+    const kinds = (id: string) => screen.getAllByTestId(id).map((one) => one.dataset['kind']);
+    await screen.findAllByTestId('need');
+    expect(kinds('need')).toEqual(['needsLogin', 'suspended', 'stopped']);
+    expect(kinds('hint')).toEqual(['unsaved', 'exhausted', 'quotaAlert']);
+    expect(screen.getByText('Needs attention (3)')).toBeInTheDocument();
+    expect((await by('filter')).textContent).toContain('Need you3');
+  });
+
+  it('leads to the provider\'s support when an account is suspended', async () => {
+    host.kind = 'desktop';
+    const panel = await details({ state: { kind: 'suspended', reason: 'locked' } });
+    await click('open-support');
+    await waitFor(() => expect(host.count('POST /api/support/open')).toBe(1));
+    expect(panel).toHaveTextContent('Ask the provider\'s support');
+  });
+
   it('is on Home, too, and its button leads to the remedy', async () => {
     host.accounts = [account(), account({ id: 'a2', label: 'bob', provider: 'google', state: { kind: 'needsLogin', reason: 'revoked' } } as Partial<AccountView>)];
     await openApp(host);

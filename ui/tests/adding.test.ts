@@ -1,5 +1,5 @@
 // Adding accounts without a sign-in, taking them along, and where their secrets are.
-import { cleanup, fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AccountView, ImportResult } from '../src/api/client';
 import { account, FakeHost, json } from './fake-host';
@@ -194,15 +194,90 @@ describe('the place for secrets', () => {
     expect(none('vault-key')).toBe(true);
   });
 
+  it('asks first for what the vault is usually opened with', async () => {
+    host.vault = { ...host.vault, kind: 'vault', state: 'locked', keySource: 'environment' };
+    await openApp(host, 'settings');
+    await type('vault-key', 'AQID');
+    await click('vault-unlock');
+    await waitFor(() => expect(host.sent('POST /api/vault/unlock')).toEqual({ key: 'AQID' }));
+    cleanup();
+    host.vault = { ...host.vault, state: 'keyMissing', keySource: 'autoKeyFile' };
+    await openApp(host, 'settings');
+    await by('vault-unlock');
+    expect(none('vault-key')).toBe(true);
+    await click('vault-unlock');
+    await waitFor(() => expect(host.sent('POST /api/vault/unlock')).toEqual({}));
+  });
+
+  it('is locked by a button, and says so', async () => {
+    host.vault = { ...host.vault, kind: 'vault', keySource: 'passphrase' };
+    await openApp(host, 'settings');
+    await click('vault-lock');
+    await waitFor(async () => expect(await by('vault')).toHaveAttribute('data-state', 'locked'));
+    expect(host.count('POST /api/vault/lock')).toBe(1);
+    expect(await by('vault-unlock')).toBeInTheDocument();
+    expect(none('vault-lock')).toBe(true);
+  });
+
+  it('stays open when locking failed, and says why', async () => {
+    host.vault = { ...host.vault, kind: 'vault' };
+    host.special.set('POST /api/vault/lock', () => json({ code: 'store_unavailable', message: 'no' }, 503));
+    await openApp(host, 'settings');
+    await click('vault-lock');
+    expect(await within(await by('vault')).findByTestId('problem')).toHaveAttribute('data-code', 'store_unavailable');
+  });
+
   it('moves to a sealed file with a passphrase typed twice', async () => {
-    host.special.set('POST /api/vault/migrate', () => json({ changed: 3, vault: host.vault }));
     await openApp(host, 'settings');
     await type('vault-passphrase', 'one long word');
     expect(await by('vault-move')).toBeDisabled();
-    await type('vault-again', 'one long word');
+    await type('vault-passphrase-again', 'one long word');
     await click('vault-move');
     await waitFor(() => expect(host.sent('POST /api/vault/migrate')).toEqual({ to: 'vault', key: { source: 'passphrase', passphrase: 'one long word' } }));
-    await waitFor(async () => expect(await by('vault-passphrase')).toHaveValue(''));
+    await waitFor(async () => expect(await by('vault')).toHaveTextContent('in a sealed file'));
+  });
+
+  it.each([
+    ['keyFile', 'vault-file', ' /keys/one.key ', { source: 'keyFile', keyFile: '/keys/one.key' }],
+    ['systemdCredential', 'vault-file', '/keys/one.key', { source: 'systemdCredential', keyFile: '/keys/one.key' }],
+    ['environment', 'vault-key', 'AQID', { source: 'environment', key: 'AQID' }],
+    ['autoKeyFile', undefined, '', { source: 'autoKeyFile' }],
+  ] as const)('moves to a sealed file with a key from %s', async (source, field, value, key) => {
+    await openApp(host, 'settings');
+    await click(`vault-source-${source}`);
+    if (field) {
+      expect(await by('vault-move')).toBeDisabled();
+      await type(field, value);
+    }
+    await click('vault-move');
+    await waitFor(() => expect(host.sent('POST /api/vault/migrate')).toEqual({ to: 'vault', key }));
+  });
+
+  it('gets another key, with a recovery passphrase when the person wants one', async () => {
+    host.vault = { ...host.vault, kind: 'vault', keySource: 'autoKeyFile', protectedByPermissionsOnly: true };
+    await openApp(host, 'settings');
+    await click('rekey-source-keyFile');
+    await type('rekey-file', '/keys/two.key');
+    await click('rekey-recovers');
+    expect(await by('rekey')).toBeDisabled();
+    await type('rekey-recovery', 'for a bad day');
+    await type('rekey-recovery-again', 'for a bad day');
+    await click('rekey');
+    const sent = { source: 'keyFile', keyFile: '/keys/two.key', recoveryPassphrase: 'for a bad day' };
+    await waitFor(() => expect(host.sent('POST /api/vault/rekey')).toEqual(sent));
+    await waitFor(async () => expect(await by('vault')).toHaveTextContent('A recovery passphrase opens it, too.'));
+    expect(await by('rekey-recovery')).toHaveValue('');
+  });
+
+  it('keeps what was typed when a change of the key failed', async () => {
+    host.vault = { ...host.vault, kind: 'vault' };
+    host.special.set('POST /api/vault/rekey', () => json({ code: 'store_unavailable', message: 'no' }, 503));
+    await openApp(host, 'settings');
+    await click('rekey-source-keyFile');
+    await type('rekey-file', '/keys/two.key');
+    await click('rekey');
+    expect(await within(await by('vault')).findByTestId('problem')).toBeInTheDocument();
+    expect(await by('rekey-file')).toHaveValue('/keys/two.key');
   });
 });
 

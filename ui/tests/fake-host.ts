@@ -1,6 +1,6 @@
 // A host with a small gateway behind it: enough state that pages can be driven through whole flows.
 import { vi } from 'vitest';
-import type { AccountView, AdminEvent, BrowserList, ClientKey, FlowView, ImportResult, LoginView } from '../src/api/client';
+import type { AccountList, AccountView, AdminEvent, BrowserList, ClientKey, FlowView, ImportResult, LoginView } from '../src/api/client';
 import type { ModelList, NameTestResult, PortView, QuotaView, ScanResult, SettingsView, Status } from '../src/api/client';
 import type { UsageRow, VaultView } from '../src/api/client';
 import type { Host, HostRequest } from '../src/api/host';
@@ -181,15 +181,18 @@ export class FakeHost implements Host {
   readonly saved: { fileName: string; content: string }[] = [];
   saves: 'saved' | 'cancelled' | 'unsupported' = 'saved';
   readonly calls: { call: string; body: unknown }[] = [];
+  readonly #queries = new Map<string, string>();
   status = status();
   settings = settings();
   accounts: AccountView[] = [];
   only: string | null = null;
+  /** What can be taken back, with its place in the list. */
+  removed: { account: AccountView; place: number; undoUntil: number }[] = [];
   logins: LoginView[] = [];
   scan: ScanResult = { found: [], problems: [] };
   preview: ImportResult = { imported: [], duplicates: [], notes: [], found: [], rejected: [], sealed: false };
   usage: UsageRow[] = [];
-  browsers: BrowserList = { browsers: [], display: true };
+  browsers: Omit<BrowserList, 'supportPage'> = { browsers: [], display: true };
   vault: VaultView = { kind: 'keychain', state: 'ready', records: 1, protectedByPermissionsOnly: false, recovery: false } as VaultView;
   flows: FlowView[] = [];
   keys: ClientKey[] = [key()];
@@ -217,6 +220,11 @@ export class FakeHost implements Host {
     return this.calls.filter((one) => one.call === call).at(-1)?.body;
   }
 
+  /** What the latest call had behind its path. */
+  query(call: string): URLSearchParams {
+    return new URLSearchParams(this.#queries.get(call));
+  }
+
   count(call: string): number {
     return this.calls.filter((one) => one.call === call).length;
   }
@@ -225,6 +233,7 @@ export class FakeHost implements Host {
     const call = `${request.method ?? 'GET'} ${path.split('?')[0]}`;
     const body = request.body === undefined ? undefined : (JSON.parse(request.body) as Record<string, never>);
     this.calls.push({ call, body });
+    this.#queries.set(call, path.split('?')[1] ?? '');
     const special = this.special.get(call);
     if (special) return special(request);
     return this.#answer(call, body ?? {});
@@ -233,11 +242,11 @@ export class FakeHost implements Host {
   #answer(call: string, body: Record<string, never>): Response {
     if (call === 'GET /api/status') return json(this.status);
     if (call === 'GET /api/settings') return json(this.settings);
-    if (call === 'GET /api/accounts') return json({ accounts: this.accounts, only: this.only });
+    if (call === 'GET /api/accounts') return json(this.#accountList());
     const answer = this.#accountAnswer(call, body) ?? this.#loginAnswer(call, body);
     if (answer) return answer;
     if (call === 'GET /api/usage') return json({ rows: this.usage });
-    if (call === 'GET /api/browsers') return json(this.browsers);
+    if (call === 'GET /api/browsers') return json({ ...this.browsers, supportPage: 'https://app.kiro.dev/settings/account#support' });
     if (call === 'GET /api/vault') return json(this.vault);
     if (call === 'GET /api/flows') return json({ flows: this.flows });
     if (call === 'GET /api/keys') return json({ keys: this.keys });
@@ -259,9 +268,23 @@ export class FakeHost implements Host {
       return json(demoAccount);
     }
     if (call.startsWith('DELETE /api/accounts/')) {
-      this.accounts = this.accounts.filter((one) => !call.endsWith(`/${one.id}`));
-      return json(null, 204);
+      const place = this.accounts.findIndex((one) => call.endsWith(`/${one.id}`));
+      const [account] = this.accounts.splice(place, 1) as [AccountView];
+      this.accounts = [...this.accounts];
+      const undoUntil = Date.now() + 10_000;
+      this.removed = [...this.removed, { account, place, undoUntil }];
+      return json({ id: account.id, label: account.label, undoUntil });
     }
+    const undone = /^POST \/api\/accounts\/([^/]+)\/undo-removal$/.exec(call)?.[1];
+    if (undone) {
+      const found = this.removed.find(({ account }) => account.id === undone);
+      if (!found) return json({ code: 'not_found', message: 'too late' }, 404);
+      this.removed = this.removed.filter((one) => one !== found);
+      this.accounts = [...this.accounts.slice(0, found.place), found.account, ...this.accounts.slice(found.place)];
+      return json(found.account);
+    }
+    if (call.startsWith('POST /api/vault/')) return this.#vaultAnswer(call, body);
+    if (call === 'POST /api/support/open') return json(null, 204);
     if (call.startsWith('GET /api/ports/')) {
       const port = Number(call.split('/').at(-1));
       return json({ port, free: true, ours: false, holder: null, ...this.ports.get(port) });
@@ -272,6 +295,23 @@ export class FakeHost implements Host {
       return stream.response;
     }
     return json({ code: 'not_found', message: call }, 404);
+  }
+
+  #accountList(): AccountList {
+    const removed = this.removed.map(({ account: { id, label }, undoUntil }) => ({ id, label, undoUntil }));
+    return { accounts: this.accounts, only: this.only, removed };
+  }
+
+  #vaultAnswer(call: string, body: Record<string, unknown>): Response {
+    const change = (more: Partial<VaultView>) => {
+      this.vault = { ...this.vault, ...more };
+      return { changed: this.vault.records ?? 1, vault: this.vault };
+    };
+    if (call === 'POST /api/vault/lock') return json(change({ state: 'locked' }).vault);
+    if (call === 'POST /api/vault/unlock') return json(change({ state: 'ready' }).vault);
+    const key = (call === 'POST /api/vault/rekey' ? body : (body['key'] ?? {})) as { source?: VaultView['keySource']; recoveryPassphrase?: string };
+    const kind = (body['to'] ?? 'vault') as VaultView['kind'];
+    return json(change({ kind, keySource: key.source ?? null, recovery: key.recoveryPassphrase !== undefined }));
   }
 
   #accountAnswer(call: string, body: Record<string, unknown>): Response | undefined {

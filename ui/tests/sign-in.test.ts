@@ -25,6 +25,7 @@ describe('starting', () => {
     await choose('idc');
     expect(await by('login-start')).toBeDisabled();
     await type('start-url', ' https://d-1.awsapps.com/start ');
+    expect(await by('login-start')).toBeDisabled(); // the gateway takes no empty region here
     await type('region', 'eu-central-1');
     await click('form-device');
     await click('login-start');
@@ -39,6 +40,7 @@ describe('starting', () => {
     host.special.set('POST /api/logins', () => json({ code: 'invalid_fields', message: 'no', fields }, 422));
     await choose('idc');
     await type('start-url', 'javascript:alert(1)');
+    await type('region', 'us-east-1');
     await click('login-start');
     await waitFor(async () => expect(await by('start-url')).toHaveAttribute('aria-invalid', 'true'));
   });
@@ -48,8 +50,23 @@ describe('starting', () => {
     expect(await by('api-key')).toHaveAttribute('type', 'password');
     await type('api-key', 'ksk_abc');
     await click('login-start');
-    await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'apiKey', apiKey: 'ksk_abc', open: 'none' }));
+    await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'apiKey', apiKey: 'ksk_abc', region: 'us-east-1', open: 'none' }));
     expect(document.body.innerHTML).not.toContain('ksk_abc');
+  });
+
+  it('makes a link for this computer, or on an address that other devices reach, after saying what that means', async () => {
+    await choose('remote');
+    await click('login-start');
+    await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'remote', open: 'none' }));
+    cleanup();
+    host = new FakeHost();
+    await choose('remote');
+    await click('reach-network');
+    expect(await by('sign-in-form')).toHaveTextContent('The link is plain HTTP');
+    expect(await by('login-start')).toBeDisabled();
+    await type('remote-address', ' 192.168.1.20 ');
+    await click('login-start');
+    await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'remote', remoteAddress: '192.168.1.20', open: 'none' }));
   });
 
   it('lets the person choose browser and private window in the desktop app only', async () => {

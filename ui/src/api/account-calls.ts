@@ -6,6 +6,9 @@ import type { ScanResult, TestReceipt } from './client';
 /** How an export is protected. Plain text needs the word that the person was asked for. */
 export type ExportProtection = { passphrase: string } | { plain: true; confirm: 'plain' };
 
+/** For how long a removal can be undone. */
+const UNDO_SECONDS = 10;
+
 export class AccountCalls {
   readonly #api: Api;
   readonly #again: () => Promise<void>;
@@ -17,12 +20,17 @@ export class AccountCalls {
 
   /** Absent fields stay as they are; null clears. */
   change(id: string, change: AccountChange): Promise<AccountView> {
-    const body = change as Required<AccountChange>;
-    return this.#then(take(this.#api.PATCH('/api/accounts/{id}', { ...about(id), body })));
+    return this.#then(take(this.#api.PATCH('/api/accounts/{id}', { ...about(id), body: change })));
   }
 
+  /** It serves no more from now on; for a moment it can be taken back. */
   async remove(id: string): Promise<void> {
-    await this.#then(take(this.#api.DELETE('/api/accounts/{id}', about(id))));
+    const params = { path: { id }, query: { undoSeconds: UNDO_SECONDS } };
+    await this.#then(take(this.#api.DELETE('/api/accounts/{id}', { params })));
+  }
+
+  undoRemoval(id: string): Promise<AccountView> {
+    return this.#then(take(this.#api.POST('/api/accounts/{id}/undo-removal', about(id))));
   }
 
   /** What becomes of a login that is shared with another program. */

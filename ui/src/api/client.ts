@@ -14,8 +14,7 @@ export type PortView = Schemas['PortView'];
 export type ClientKey = Schemas['ClientKey'];
 export type FlowView = Schemas['FlowView'];
 export type ModelList = Schemas['ModelList'];
-/** Absent fields stay as they are. The document calls none of them optional, because each has a default. */
-export type AccountChange = Partial<Schemas['AccountChange']>;
+export type AccountChange = Schemas['AccountChange'];
 export type ExportResult = Schemas['ExportResult'];
 export type FoundLogin = Schemas['FoundLogin'];
 export type ImportCandidate = Schemas['ImportCandidate'];
@@ -32,6 +31,7 @@ export type RefreshResult = Schemas['RefreshResult'];
 export type RejectedRecord = Schemas['RejectedRecord'];
 export type ScanResult = Schemas['ScanResult'];
 export type VaultChange = Schemas['VaultChange'];
+export type VaultNewKey = Schemas['VaultNewKey'];
 export type VaultMove = Schemas['VaultMove'];
 export type VaultUnlock = Schemas['VaultUnlock'];
 export type VaultView = Schemas['VaultView'];

@@ -4,7 +4,7 @@ import { AccountCalls } from './account-calls';
 import { take, type AccountList, type AccountView, type Api, type ClientKey, type FlowView } from './client';
 import { Logins } from './logins.svelte';
 import type { KeyChange, ModelList, NameTestResult, PortView, SettingsView, Status } from './client';
-import type { BrowserList, UsageBy, UsageRow, VaultChange, VaultMove, VaultUnlock, VaultView } from './client';
+import type { BrowserList, UsageBy, UsageRow, VaultChange, VaultMove, VaultNewKey, VaultUnlock, VaultView } from './client';
 
 /** How many recent requests the window keeps in view. */
 const RECENT = 20;
@@ -71,6 +71,10 @@ export class Queries {
     await this.#vaultThen(take(this.#api.POST('/api/vault/unlock', { body })));
   }
 
+  rekeyVault(body: VaultNewKey): Promise<VaultChange> {
+    return this.#vaultThen(take(this.#api.POST('/api/vault/rekey', { body })));
+  }
+
   moveSecrets(body: VaultMove): Promise<VaultChange> {
     return this.#vaultThen(take(this.#api.POST('/api/vault/migrate', { body })));
   }
@@ -82,6 +86,12 @@ export class Queries {
     } finally {
       await Promise.all([this.vault.refresh(), this.accountsAgain()]);
     }
+  }
+
+  /** Opens the provider's support page in the person's browser. */
+  async openSupport(): Promise<true> {
+    await take(this.#api.POST('/api/support/open'));
+    return true;
   }
 
   async usage(by: UsageBy, days: number): Promise<UsageRow[]> {

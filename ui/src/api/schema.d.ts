@@ -205,7 +205,7 @@ export interface paths {
         get: operations["getAccount"];
         put?: never;
         post?: never;
-        /** Removes an account and its secrets. */
+        /** Removes an account and its secrets. No request uses it from now on, whether the removal can be undone or not. */
         delete: operations["removeAccount"];
         options?: never;
         head?: never;
@@ -292,6 +292,23 @@ export interface paths {
         put?: never;
         /** Asks the account a short, real question, whatever its condition. It costs what the service charges for it. */
         post: operations["testAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}/undo-removal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a removed account back, with everything that belonged to it. */
+        post: operations["undoRemoval"];
         delete?: never;
         options?: never;
         head?: never;
@@ -626,6 +643,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/support/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Opens the provider's support page in the person's browser. */
+        post: operations["openSupport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/try": {
         parameters: {
             query?: never;
@@ -751,65 +785,35 @@ export interface components {
     schemas: {
         /** @description A change of an account: only what changes. `null` goes back to the default. */
         AccountChange: {
-            /**
-             * @description Whether it serves.
-             * @default null
-             */
-            enabled: boolean | null;
-            /**
-             * @description The only host to ask, from the service's own hosts.
-             * @default null
-             */
-            host: string | null;
-            /**
-             * @description Its name for people.
-             * @default null
-             */
-            label: string | null;
-            /**
-             * @description Rest rather than pay extra.
-             * @default null
-             */
-            neverOverage: boolean | null;
-            /**
-             * @description A person's own words.
-             * @default null
-             */
-            note: string | null;
+            /** @description Whether it serves. */
+            enabled?: boolean | null;
+            /** @description The only host to ask, from the service's own hosts. */
+            host?: string | null;
+            /** @description Its name for people. */
+            label?: string | null;
+            /** @description Rest rather than pay extra. */
+            neverOverage?: boolean | null;
+            /** @description A person's own words. */
+            note?: string | null;
             /**
              * Format: int32
              * @description Lower numbers are used first by the strategy `priority`.
-             * @default null
              */
-            priority: number | null;
-            /**
-             * @description The profile that requests name.
-             * @default null
-             */
-            profileArn: string | null;
-            /** @default null */
-            proxy: components["schemas"]["ProxyChoice"] | null;
-            /**
-             * @description Password at the proxy; write-only.
-             * @default null
-             */
-            proxyPassword: string | null;
-            /**
-             * @description User name at the proxy; write-only.
-             * @default null
-             */
-            proxyUser: string | null;
+            priority?: number | null;
+            /** @description The profile that requests name. */
+            profileArn?: string | null;
+            proxy?: components["schemas"]["ProxyChoice"] | null;
+            /** @description Password at the proxy; write-only. */
+            proxyPassword?: string | null;
+            /** @description User name at the proxy; write-only. */
+            proxyUser?: string | null;
             /**
              * Format: int32
              * @description It rests when less than this much of its quota is left, in percent.
-             * @default null
              */
-            quotaFloorPercent: number | null;
-            /**
-             * @description Groups it belongs to.
-             * @default null
-             */
-            tags: string[] | null;
+            quotaFloorPercent?: number | null;
+            /** @description Groups it belongs to. */
+            tags?: string[] | null;
         };
         /** @description How many accounts there are. */
         AccountCounts: {
@@ -827,6 +831,8 @@ export interface components {
             /** @description In the order they were added. */
             accounts: components["schemas"]["AccountView"][];
             only?: components["schemas"]["AccountId"] | null;
+            /** @description Removed a moment ago: can still be taken back. */
+            removed: components["schemas"]["RemovedAccount"][];
         };
         /** @description What a person should know about an account that was added. */
         AccountNotes: {
@@ -1106,6 +1112,8 @@ export interface components {
             browsers: components["schemas"]["BrowserView"][];
             /** @description Whether a window can appear on this machine's screen. Without one no browser is ever opened here. */
             display: boolean;
+            /** @description The provider's own support, for an account that it stopped. */
+            supportPage: string;
         };
         /** @description One browser. */
         BrowserView: {
@@ -2268,6 +2276,15 @@ export interface components {
             /** @description Plain words. */
             message: string;
         };
+        /** @description An account that was removed and can be taken back. */
+        RemovedAccount: {
+            /** @description Its id. */
+            id: components["schemas"]["AccountId"];
+            /** @description Its name for people. */
+            label: string;
+            /** @description Until when. */
+            undoUntil: components["schemas"]["Timestamp"];
+        };
         /** @description Answers that are kept for `previous_response_id`. */
         ResponseSettings: {
             /**
@@ -3135,7 +3152,10 @@ export interface operations {
     };
     removeAccount: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description For how many seconds the removal can be undone; without it the account is gone for good at once. */
+                undoSeconds?: number;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3144,13 +3164,39 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Removed; can be undone */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedAccount"];
+                };
+            };
+            /** @description Removed for good */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3409,6 +3455,35 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoRemoval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4138,6 +4213,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    openSupport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

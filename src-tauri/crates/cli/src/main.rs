@@ -10,13 +10,13 @@ mod hidden;
 mod passphrase;
 mod place;
 mod print;
-mod protect;
 mod signal;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
+use kiro_gateway::protect;
 
 use args::{Cli, Command};
 use exit::{Exit, Trouble};

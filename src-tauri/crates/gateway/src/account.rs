@@ -26,7 +26,7 @@ pub use intent::CutShort;
 pub use lease::{Census, LastFailure, Lease, Leases, ModelPause, Outcome, Record};
 pub use link::{LinkError, Seen};
 pub use machine::{installation_machine_id, normal_machine_id};
-pub use roster::{Roster, RosterError};
+pub use roster::{Leaving, Roster, RosterError};
 pub use selection::{LeaseRequest, NoAccount, QuotaGlance, SelectionRules, Strategy};
 pub use state::{AccountState, Signal};
 pub use sticky::StickyKey;

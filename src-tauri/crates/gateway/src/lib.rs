@@ -28,6 +28,7 @@ mod notify;
 mod options;
 pub mod owner;
 mod pipeline;
+pub mod protect;
 mod quota;
 pub mod settings;
 mod status;

@@ -1,5 +1,7 @@
 //! The composition root: builds every part once, in order, and takes them down in the opposite order.
 
+mod removal;
+
 use crate::account::{
     AccountId, Book, CutShort, Leases, Roster, TokenNews, TokenParts, Tokens, installation_machine_id,
 };
@@ -285,6 +287,7 @@ impl Gateway {
             if let Err(error) = finish.parts.book.credentials.finish_move(finish.secret_ids()).await {
                 tracing::warn!(%error, "copies of secrets that an earlier move left could not be removed yet");
             }
+            finish.finish_removals().await;
         });
         parts.tasks.spawn(self.clone().follow_settings());
         parts.tasks.spawn(self.clone().tell_status());
@@ -607,12 +610,12 @@ impl Gateway {
 
     /// Every record of secrets that there may be.
     pub(crate) fn secret_ids(&self) -> Vec<SecretId> {
-        let (accounts, keys) = (self.parts.book.roster.list(), self.parts.keys.list());
-        let accounts =
-            accounts.iter().flat_map(|account| [SecretId::account(&account.id), SecretId::proxy(&account.id)]);
+        let parts = &self.parts;
+        let (accounts, leaving, keys) = (parts.book.roster.list(), parts.book.roster.leaving(), parts.keys.list());
+        let accounts = accounts.iter().chain(leaving.iter().map(|one| &one.account));
+        let accounts = accounts.flat_map(|account| [SecretId::account(&account.id), SecretId::proxy(&account.id)]);
         let keys = keys.iter().map(|key| SecretId::client_key(key.id.as_str()));
-        let registrations = self.parts.logins.registrations();
-        accounts.chain(keys).chain(registrations).chain([self.parts.kept.secret_id()]).collect()
+        accounts.chain(keys).chain(parts.logins.registrations()).chain([parts.kept.secret_id()]).collect()
     }
 
     /// Tells everybody the status as it is now.

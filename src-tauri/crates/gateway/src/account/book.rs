@@ -111,20 +111,64 @@ impl Book {
         Ok(Added::New(account))
     }
 
-    /// Removes an account: from the list first, then its secrets. `false` when there is no such account.
+    /// Removes an account for good. `false` when there is no such account. When its secrets cannot be dropped now, it is
+    /// gone for everybody all the same, and the next start drops them.
     pub async fn remove(&self, id: &AccountId) -> Result<bool, BookError> {
-        let Some(account) = self.roster.remove(id)? else { return Ok(false) };
-        self.leases.forget(id);
-        self.tokens.remove(id);
+        if self.begin_removal(id, None)?.is_none() {
+            return Ok(false);
+        }
+        self.finish_removal(id).await?;
+        Ok(true)
+    }
+
+    /// Takes an account out of the list, so that nothing uses it from now on. Its secrets stay until [`Self::finish_removal`];
+    /// until then it can be taken back if `undo_until` is given. `None` when there is no such account.
+    pub fn begin_removal(
+        &self,
+        id: &AccountId,
+        undo_until: Option<Timestamp>,
+    ) -> Result<Option<Arc<Account>>, RosterError> {
+        let account = self.roster.remove(id, undo_until)?;
+        if account.is_some() {
+            self.leases.forget(id);
+        }
+        Ok(account)
+    }
+
+    /// Puts a removed account back in its place; `None` when it is too late. What waited for an account may use it at once.
+    pub fn take_back(&self, id: &AccountId) -> Result<Option<Arc<Account>>, BookError> {
+        // The same login may have been added anew meanwhile: two accounts with one chain of tokens would end each other.
+        let leaving =
+            self.roster.leaving().iter().find(|one| one.account.id == *id).map(|one| Arc::clone(&one.account));
+        if leaving.is_none_or(|account| self.known(&account).is_some()) {
+            return Ok(None);
+        }
+        let account = self.roster.take_back(id)?;
+        if account.is_some() {
+            self.leases.forget(id);
+            tracing::info!(account = %id, "a removed account was taken back");
+        }
+        Ok(account)
+    }
+
+    /// Drops the secrets of an account that left the list, and then its record: cut short between the two, there is a record
+    /// of what is still to be dropped. Does nothing when it is not leaving.
+    pub async fn finish_removal(&self, id: &AccountId) -> Result<(), BookError> {
+        if !self.roster.end_undo(id) {
+            return Ok(());
+        }
+        self.tokens.remove(id).await;
+        let record = SecretId::account(id);
         // Each is tried, whatever became of the others.
         let gone = [
-            self.credentials.delete(&SecretId::account(id)).await,
-            self.credentials.drop_aside(&SecretId::account(id)).await,
+            self.credentials.delete(&record).await,
+            self.credentials.drop_aside(&record).await,
             self.credentials.delete(&SecretId::proxy(id)).await,
         ];
         gone.into_iter().collect::<Result<(), _>>()?;
-        tracing::info!(account = %account.id, "account removed");
-        Ok(true)
+        self.roster.forget(id)?;
+        tracing::info!(account = %id, "account removed");
+        Ok(())
     }
 
     /// The same account under another id, if it is ours already: same user id, same file, or same person with the same provider.

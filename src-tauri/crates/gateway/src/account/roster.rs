@@ -1,5 +1,8 @@
 //! The list of accounts and its file. A damaged file falls back to the previous generation, else the program refuses to
 //! start: an empty list is never written over accounts that a person still has.
+//!
+//! A removed account is out of the list at once, and stays in the file as *leaving* until its secrets are gone: whatever cuts the
+//! removal short, the next start finds what is left to do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,6 +10,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountId};
+use crate::clock::Timestamp;
 use crate::data_dir::DataDir;
 
 const FILE: &str = "accounts.json";
@@ -62,6 +66,20 @@ impl RosterError {
 struct Stored {
     schema: u32,
     accounts: Vec<Arc<Account>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    leaving: Vec<Leaving>,
+}
+
+/// A removed account whose secrets may still be in the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// As it was.
+    pub account: Arc<Account>,
+    /// Its place in the list.
+    place: usize,
+    /// Until when a person can take it back. Not saved: a restart ends the time for that.
+    #[serde(skip)]
+    pub undo_until: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -82,22 +100,23 @@ pub struct Roster {
 struct Lists {
     all: Arc<Vec<Arc<Account>>>,
     pool: Arc<Vec<Arc<Account>>>,
+    leaving: Arc<Vec<Leaving>>,
 }
 
 impl Lists {
-    fn new(all: Vec<Arc<Account>>) -> Self {
+    fn new(all: Vec<Arc<Account>>, leaving: Vec<Leaving>) -> Self {
         let any_real = all.iter().any(|account| !account.is_demo());
         let serves = |account: &&Arc<Account>| account.enabled && account.is_demo() != any_real;
         let pool = all.iter().filter(serves).cloned().collect();
-        Self { all: Arc::new(all), pool: Arc::new(pool) }
+        Self { all: Arc::new(all), pool: Arc::new(pool), leaving: Arc::new(leaving) }
     }
 }
 
 impl Roster {
     /// Reads the list.
     pub fn open(dir: Arc<DataDir>) -> Result<Self, RosterError> {
-        let accounts = load(&dir)?;
-        Ok(Self { dir, snapshot: ArcSwap::from_pointee(Lists::new(accounts)), writer: Mutex::new(()) })
+        let Stored { accounts, leaving, .. } = load(&dir)?;
+        Ok(Self { dir, snapshot: ArcSwap::from_pointee(Lists::new(accounts, leaving)), writer: Mutex::new(()) })
     }
 
     /// The accounts that may serve: real ones that are switched on, or the demo account while there is no real one.
@@ -115,10 +134,22 @@ impl Roster {
         self.snapshot.load().all.iter().find(|account| account.id == *id).cloned()
     }
 
+    /// The removed accounts whose secrets may still be in the store.
+    pub fn leaving(&self) -> Arc<Vec<Leaving>> {
+        Arc::clone(&self.snapshot.load().leaving)
+    }
+
+    /// Whether the account's secrets still matter: it is in the list, or can be taken back into it.
+    pub(crate) fn keeps(&self, id: &AccountId) -> bool {
+        let lists = self.snapshot.load();
+        let takable = |one: &Leaving| one.account.id == *id && one.undo_until.is_some();
+        lists.all.iter().any(|account| account.id == *id) || lists.leaving.iter().any(takable)
+    }
+
     /// Adds an account, or replaces the one with the same id in its place. Blocks for a disk sync.
     pub fn add(&self, account: Account) -> Result<Arc<Account>, RosterError> {
         let account = Arc::new(account);
-        self.change(|list| {
+        self.change(|list, _| {
             match list.iter_mut().find(|known| known.id == account.id) {
                 Some(known) => *known = Arc::clone(&account),
                 None => list.push(Arc::clone(&account)),
@@ -128,12 +159,47 @@ impl Roster {
         Ok(account)
     }
 
-    /// Removes an account and returns it. Blocks for a disk sync.
-    pub fn remove(&self, id: &AccountId) -> Result<Option<Arc<Account>>, RosterError> {
-        self.change(|list| {
-            let at = list.iter().position(|known| known.id == *id)?;
-            Some(list.remove(at))
+    /// Takes an account out of the list and returns it; it is *leaving* until [`Self::forget`], and can be taken back if
+    /// `undo_until` says so. Blocks for a disk sync.
+    pub fn remove(&self, id: &AccountId, undo_until: Option<Timestamp>) -> Result<Option<Arc<Account>>, RosterError> {
+        self.change(|list, leaving| {
+            let place = list.iter().position(|known| known.id == *id)?;
+            let account = list.remove(place);
+            leaving.push(Leaving { account: Arc::clone(&account), place, undo_until });
+            Some(account)
         })
+    }
+
+    /// Puts a removed account back in its place; `None` when that is not possible any more. Blocks for a disk sync.
+    pub fn take_back(&self, id: &AccountId) -> Result<Option<Arc<Account>>, RosterError> {
+        self.change(|list, leaving| {
+            let at = leaving.iter().position(|one| one.account.id == *id && one.undo_until.is_some())?;
+            let Leaving { account, place, .. } = leaving.remove(at);
+            list.insert(place.min(list.len()), Arc::clone(&account));
+            Some(account)
+        })
+    }
+
+    /// Ends the time in which a removed account can be taken back. `false` when it is not leaving.
+    pub(crate) fn end_undo(&self, id: &AccountId) -> bool {
+        let _one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let lists = self.snapshot.load();
+        let mut leaving = Vec::clone(&lists.leaving);
+        let Some(one) = leaving.iter_mut().find(|one| one.account.id == *id) else { return false };
+        one.undo_until = None;
+        let lists = Lists { all: Arc::clone(&lists.all), pool: Arc::clone(&lists.pool), leaving: Arc::new(leaving) };
+        self.snapshot.store(Arc::new(lists));
+        true
+    }
+
+    /// The secrets of a removed account are gone: so is its record now. Blocks for a disk sync.
+    pub(crate) fn forget(&self, id: &AccountId) -> Result<(), RosterError> {
+        let gone = self.change(|_, leaving| {
+            let at = leaving.iter().position(|one| one.account.id == *id)?;
+            leaving.remove(at);
+            Some(())
+        });
+        gone.map(|_| ())
     }
 
     /// Changes an account and returns it as it is then; `None` when there is no such account. Blocks for a disk sync.
@@ -142,7 +208,7 @@ impl Roster {
         id: &AccountId,
         change: impl FnOnce(&mut Account),
     ) -> Result<Option<Arc<Account>>, RosterError> {
-        self.change(|list| {
+        self.change(|list, _| {
             let known = list.iter_mut().find(|known| known.id == *id)?;
             let mut account = Account::clone(known);
             change(&mut account);
@@ -153,31 +219,35 @@ impl Roster {
         })
     }
 
-    /// Applies `work` to a copy, saves the copy, then publishes it. `None` from `work` changes nothing.
-    fn change<T>(&self, work: impl FnOnce(&mut Vec<Arc<Account>>) -> Option<T>) -> Result<Option<T>, RosterError> {
+    /// Applies `work` to copies, saves them, then publishes them. `None` from `work` changes nothing.
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&mut Vec<Arc<Account>>, &mut Vec<Leaving>) -> Option<T>,
+    ) -> Result<Option<T>, RosterError> {
         let _one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut list = Vec::clone(&self.snapshot.load().all);
-        let Some(result) = work(&mut list) else { return Ok(None) };
-        let stored = Stored { schema: SCHEMA, accounts: list };
+        let lists = self.snapshot.load();
+        let (mut accounts, mut leaving) = (Vec::clone(&lists.all), Vec::clone(&lists.leaving));
+        let Some(result) = work(&mut accounts, &mut leaving) else { return Ok(None) };
+        let stored = Stored { schema: SCHEMA, accounts, leaving };
         let text = serde_json::to_vec_pretty(&stored).map_err(std::io::Error::other)?;
         self.dir.replace(FILE, &text)?;
-        self.snapshot.store(Arc::new(Lists::new(stored.accounts)));
+        self.snapshot.store(Arc::new(Lists::new(stored.accounts, stored.leaving)));
         Ok(Some(result))
     }
 }
 
-fn load(dir: &DataDir) -> Result<Vec<Arc<Account>>, RosterError> {
+fn load(dir: &DataDir) -> Result<Stored, RosterError> {
     let file = dir.file(FILE).display().to_string();
     let current = dir.read(FILE)?;
     let detail = match current.as_deref().map(parse) {
-        Some(Ok(accounts)) => return Ok(accounts),
+        Some(Ok(stored)) => return Ok(stored),
         Some(Err(Unreadable::Newer(found))) => return Err(RosterError::Newer { file, found }),
         Some(Err(Unreadable::Damaged(detail))) => Some(detail),
         None => None,
     };
     match (detail, dir.read_previous(FILE)?.as_deref().map(parse)) {
-        (None, None) => Ok(Vec::new()),
-        (detail, Some(Ok(accounts))) => {
+        (None, None) => Ok(Stored { schema: SCHEMA, accounts: Vec::new(), leaving: Vec::new() }),
+        (detail, Some(Ok(mut stored))) => {
             // A file that vanished counts as damaged: a person who wants none removes both.
             tracing::warn!(
                 file,
@@ -187,7 +257,9 @@ fn load(dir: &DataDir) -> Result<Vec<Arc<Account>>, RosterError> {
             if detail.is_some() {
                 dir.set_aside(FILE)?;
             }
-            Ok(accounts)
+            // Whether these were taken back afterwards is not known: an account too many can be removed once more.
+            stored.accounts.extend(stored.leaving.drain(..).map(|one| one.account));
+            Ok(stored)
         }
         (_, Some(Err(Unreadable::Newer(found)))) => Err(RosterError::Newer { file, found }),
         (detail, Some(Err(Unreadable::Damaged(previous)))) => {
@@ -202,14 +274,13 @@ enum Unreadable {
     Damaged(String),
 }
 
-fn parse(text: &[u8]) -> Result<Vec<Arc<Account>>, Unreadable> {
+fn parse(text: &[u8]) -> Result<Stored, Unreadable> {
     let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
     let version: Version = serde_json::from_slice(text).map_err(damaged)?;
     if version.schema > SCHEMA {
         return Err(Unreadable::Newer(version.schema));
     }
-    let stored: Stored = serde_json::from_slice(text).map_err(damaged)?;
-    Ok(stored.accounts)
+    serde_json::from_slice(text).map_err(damaged)
 }
 
 #[cfg(test)]

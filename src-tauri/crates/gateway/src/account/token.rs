@@ -289,9 +289,12 @@ impl Tokens {
         self.parts.changed.notify_waiters();
     }
 
-    /// Drops everything about an account that was removed.
-    pub(crate) fn remove(&self, id: &AccountId) {
+    /// Drops everything about an account that was removed. A save that was under way has ended then, so that it cannot bring
+    /// back what is deleted next.
+    pub(crate) async fn remove(&self, id: &AccountId) {
+        let cell = self.cell(id);
         self.drop_cell(id);
+        drop(cell.saving.lock().await);
         if let Err(error) = self.parts.intents.forget(id) {
             tracing::debug!(account = %id, %error, "the record of the account's refreshes could not be removed");
         }

@@ -13,6 +13,7 @@ mod links;
 mod logins;
 mod manual;
 mod models;
+mod removals;
 mod settings;
 mod status;
 mod transfer;
@@ -58,7 +59,8 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(account_checks::test))
         .routes(routes!(usage::quota))
         .routes(routes!(usage::usage))
-        .routes(routes!(accounts::remove, account_changes::show, account_changes::change))
+        .routes(routes!(removals::remove, account_changes::show, account_changes::change))
+        .routes(routes!(removals::undo))
         .routes(routes!(account_changes::only))
         .routes(routes!(account_changes::restore))
         .routes(routes!(account_changes::test_proxy))
@@ -71,6 +73,7 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(try_it::ask))
         .routes(routes!(flows::list))
         .routes(routes!(browsers::list))
+        .routes(routes!(browsers::open_support))
         .routes(routes!(vault::show))
         .routes(routes!(vault::lock))
         .routes(routes!(vault::unlock))

@@ -275,7 +275,7 @@ fn what_an_account_did_is_told() {
 fn a_changed_roster_keeps_what_is_known_of_the_accounts_that_stay() {
     let house = house(&["one", "two"]);
     let _lease = house.leases.lease(&LeaseRequest { only: Some(house.id("two")), ..LeaseRequest::default() });
-    house.roster.remove(&house.id("one")).expect("removes");
+    house.roster.remove(&house.id("one"), None).expect("removes");
     house.roster.add(test_account("three")).expect("adds");
     let record = house.leases.record(&house.id("two")).expect("known");
     assert_eq!((record.in_flight, record.requests), (1, 1));

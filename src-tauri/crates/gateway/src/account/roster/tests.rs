@@ -22,9 +22,9 @@ fn accounts_survive_a_restart_in_their_order() {
     roster.update(&first.id, |account| account.label = "uno".into()).expect("updates");
     let again = Roster::open(dir).expect("opens");
     assert_eq!(names(&again), ["uno", "two"]);
-    again.remove(&first.id).expect("removes");
+    again.remove(&first.id, None).expect("removes");
     assert_eq!(names(&again), ["two"]);
-    assert_eq!(again.remove(&first.id).expect("nothing to do"), None);
+    assert_eq!(again.remove(&first.id, None).expect("nothing to do"), None);
 }
 
 #[test]
@@ -69,4 +69,48 @@ fn an_update_cannot_change_the_id() {
     let account = roster.add(test_account("one")).expect("adds");
     roster.update(&account.id, |account| account.id = AccountId::random()).expect("updates");
     assert!(roster.get(&account.id).is_some());
+}
+
+#[test]
+fn a_removed_account_can_be_taken_back_to_its_place_until_the_time_for_it_is_over() {
+    let (_root, dir) = dir();
+    let roster = Roster::open(Arc::clone(&dir)).expect("opens");
+    let first = roster.add(test_account("one")).expect("adds");
+    roster.add(test_account("two")).expect("adds");
+    roster.remove(&first.id, Some(Timestamp(1))).expect("removes");
+    assert_eq!((names(&roster), roster.pool().len(), roster.get(&first.id)), (vec!["two".to_owned()], 1, None));
+    assert!(roster.keeps(&first.id));
+    assert_eq!(roster.take_back(&first.id).expect("saves"), Some(Arc::clone(&first)));
+    assert_eq!(names(&roster), ["one", "two"]);
+
+    roster.remove(&first.id, Some(Timestamp(1))).expect("removes");
+    assert!(roster.end_undo(&first.id) && !roster.keeps(&first.id));
+    assert_eq!(roster.take_back(&first.id).expect("nothing to do"), None);
+}
+
+#[test]
+fn a_removal_that_was_cut_short_is_known_at_the_next_start_and_cannot_be_undone_then() {
+    let (_root, dir) = dir();
+    let roster = Roster::open(Arc::clone(&dir)).expect("opens");
+    let first = roster.add(test_account("one")).expect("adds");
+    roster.remove(&first.id, Some(Timestamp(1))).expect("removes");
+    let again = Roster::open(Arc::clone(&dir)).expect("opens");
+    assert!(names(&again).is_empty());
+    let leaving: Vec<_> = again.leaving().iter().map(|one| (one.account.id.clone(), one.undo_until)).collect();
+    assert_eq!(leaving, [(first.id.clone(), None)]);
+    assert_eq!(again.take_back(&first.id).expect("nothing to do"), None);
+    again.forget(&first.id).expect("saves");
+    assert!(Roster::open(dir).expect("opens").leaving().is_empty());
+}
+
+#[test]
+fn from_a_previous_generation_no_account_is_dropped() {
+    let (_root, dir) = dir();
+    let roster = Roster::open(Arc::clone(&dir)).expect("opens");
+    let first = roster.add(test_account("one")).expect("adds");
+    roster.remove(&first.id, Some(Timestamp(1))).expect("removes");
+    roster.take_back(&first.id).expect("takes back");
+    std::fs::write(dir.file(FILE), b"{").expect("damages");
+    let again = Roster::open(dir).expect("falls back");
+    assert_eq!((names(&again), again.leaving().len()), (vec!["one".to_owned()], 0));
 }

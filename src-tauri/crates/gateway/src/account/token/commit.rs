@@ -51,7 +51,7 @@ pub(super) async fn commit(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base, ref
 pub(super) async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, secrets: Secrets) -> bool {
     let _saving = cell.saving.lock().await;
     // Removed, or signed in anew while this refresh was under way: the chain of tokens it belongs to has ended.
-    if cell.is_retired() || parts.roster.get(id).is_none() {
+    if cell.is_retired() || !parts.roster.keeps(id) {
         return true;
     }
     // The old token is dead from here on: what is in memory is the truth until the store has it.
@@ -134,7 +134,7 @@ fn save_again(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) {
             pause = (pause * 2).min(Duration::from_secs(60));
             let _saving = cell.saving.lock().await;
             let Some(secrets) = cell.unsaved() else { return };
-            let gone = parts.roster.get(&id).is_none();
+            let gone = !parts.roster.keeps(&id);
             if gone || parts.credentials.save(&SecretId::account(&id), &secrets).await.is_ok() {
                 saved(&parts, &cell, &id).await;
                 parts.intents.close(&id).await;

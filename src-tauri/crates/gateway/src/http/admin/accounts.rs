@@ -1,6 +1,7 @@
-//! Accounts: list, add the demo account, remove. What comes in from elsewhere is in `transfer`.
+//! Accounts: list, and add the demo account. What comes in from elsewhere is in `transfer`; removing is in `removals`.
 
 use super::links::LinkView;
+use super::removals::{self, RemovedAccount};
 use crate::account::{
     Account, AccountId, AccountOrigin, AccountState, AuthMethod, BookError, LastFailure, ModelPause, Provider,
     ProxyChoice,
@@ -12,8 +13,7 @@ use crate::error::{Problem, ProblemCode};
 use crate::quota::QuotaView;
 use crate::wiring::Gateway;
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -105,6 +105,8 @@ pub(super) struct AccountList {
     pub(super) accounts: Vec<AccountView>,
     /// The only one that serves, when a person chose it.
     pub(super) only: Option<AccountId>,
+    /// Removed a moment ago: can still be taken back.
+    pub(super) removed: Vec<RemovedAccount>,
 }
 
 pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
@@ -155,7 +157,7 @@ pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
 #[utoipa::path(get, path = "/api/accounts", operation_id = "listAccounts", responses((status = 200, body = AccountList)))]
 pub(super) async fn list(State(gateway): State<Gateway>) -> Json<AccountList> {
     let accounts = gateway.parts.book.roster.list().iter().map(|account| view(&gateway, account)).collect();
-    Json(AccountList { accounts, only: gateway.settings().accounts.only() })
+    Json(AccountList { accounts, only: gateway.settings().accounts.only(), removed: removals::removed(&gateway) })
 }
 
 /// Adds the demo account, whose answers are made up on this machine, or answers the one that is there.
@@ -169,25 +171,6 @@ pub(super) async fn demo(State(gateway): State<Gateway>) -> Result<Json<AccountV
     })?;
     changed(&gateway);
     Ok(Json(view(&gateway, &account)))
-}
-
-/// Removes an account and its secrets.
-#[utoipa::path(delete, path = "/api/accounts/{id}", operation_id = "removeAccount", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem)))]
-pub(super) async fn remove(State(gateway): State<Gateway>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let id = AccountId::from_text(id);
-    let removed = gateway.parts.book.remove(&id).await;
-    gateway.parts.pipeline.catalog.forget(&id);
-    gateway.parts.quotas.forget(&id);
-    gateway.parts.health.forget(&id);
-    gateway.parts.notifier.forget(&id);
-    gateway.parts.http.forget(&id);
-    changed(&gateway);
-    match removed {
-        Ok(true) => Ok(StatusCode::NO_CONTENT),
-        Ok(false) => Err(Problem::new(ProblemCode::NotFound, "there is no such account")),
-        Err(error) => Err(book_problem(&error)),
-    }
 }
 
 pub(super) fn changed(gateway: &Gateway) {

@@ -1,11 +1,16 @@
-//! The browsers of this machine, for choosing where a sign-in page opens.
+//! The browsers of this machine, for choosing where a sign-in page opens, and the one other page that is opened for a person.
 
 use crate::browser::{Browser, BrowserKind};
+use crate::error::{Problem, ProblemCode};
 use crate::wiring::Gateway;
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+/// Where the provider asks people of suspended accounts to write to (kiro-upstream.md §4.2).
+const SUPPORT: &str = "https://app.kiro.dev/settings/account#support";
 
 /// One browser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -29,6 +34,8 @@ pub(super) struct BrowserList {
     pub(super) browsers: Vec<BrowserView>,
     /// Whether a window can appear on this machine's screen. Without one no browser is ever opened here.
     pub(super) display: bool,
+    /// The provider's own support, for an account that it stopped.
+    pub(super) support_page: &'static str,
 }
 
 fn view(browser: &Browser) -> BrowserView {
@@ -45,5 +52,22 @@ fn view(browser: &Browser) -> BrowserView {
 pub(super) async fn list(State(gateway): State<Gateway>) -> Json<BrowserList> {
     let browsers = &gateway.parts.browsers;
     let found = browsers.detect().await;
-    Json(BrowserList { browsers: found.iter().map(view).collect(), display: browsers.has_display() })
+    Json(BrowserList {
+        browsers: found.iter().map(view).collect(),
+        display: browsers.has_display(),
+        support_page: SUPPORT,
+    })
+}
+
+/// Opens the provider's support page in the person's browser.
+#[utoipa::path(post, path = "/api/support/open", operation_id = "openSupport",
+    responses((status = 204), (status = 409, body = Problem)))]
+pub(super) async fn open_support(State(gateway): State<Gateway>) -> Result<StatusCode, Problem> {
+    let page = url::Url::parse(SUPPORT).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
+    gateway.open_page(&page, None, false).await.map_err(|error| {
+        Problem::new(ProblemCode::BrowserUnavailable, error.to_string())
+            .action(error.action())
+            .param("reason", error.code())
+    })?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -108,6 +108,7 @@ pub(super) async fn unlock(
         gateway.parts.book.tokens.store_unlocked();
         // What waited for the store: the first client key of a new data directory.
         let _ = gateway.parts.keys.ensure_first().await;
+        gateway.finish_removals().await;
     }
     answer(&gateway, unlocked).await
 }

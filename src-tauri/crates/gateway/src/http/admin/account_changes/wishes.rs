@@ -16,51 +16,53 @@ const HIGHEST_FLOOR: u8 = 90;
 
 /// A change of an account: only what changes. `null` goes back to the default.
 #[derive(Deserialize, ToSchema, Default)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub(in crate::http::admin) struct AccountChange {
     /// Its name for people.
+    #[serde(default)]
     #[schema(min_length = 1, max_length = 100)]
     label: Option<String>,
     /// Whether it serves.
+    #[serde(default)]
     enabled: Option<bool>,
     /// Groups it belongs to.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<String>>, max_items = 50)]
     tags: Option<Option<Vec<String>>>,
     /// A person's own words.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 2000)]
     note: Option<Option<String>>,
     /// Lower numbers are used first by the strategy `priority`.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<i32>)]
     priority: Option<Option<i32>>,
     /// It rests when less than this much of its quota is left, in percent.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u8>, minimum = 0, maximum = 90)]
     quota_floor_percent: Option<Option<u8>>,
     /// How it reaches the network. A user name and password in the address are taken out of it and kept secret.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ProxyChoice>)]
     proxy: Option<Option<ProxyChoice>>,
     /// User name at the proxy; write-only.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     proxy_user: Option<Option<String>>,
     /// Password at the proxy; write-only.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     proxy_password: Option<Option<String>>,
     /// The only host to ask, from the service's own hosts.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     host: Option<Option<String>>,
     /// Rest rather than pay extra.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<bool>)]
     never_overage: Option<Option<bool>>,
     /// The profile that requests name.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     profile_arn: Option<Option<String>>,
 }

@@ -1,13 +1,14 @@
-//! What keeps secrets inside this process: no memory dumps, and no key left in the environment it was started with.
+//! What keeps secrets inside this process: no memory dumps, and no key left in the environment it was started with. For the
+//! programs, before they start any thread.
 
 use std::ffi::OsStr;
 
 /// The vault's key, in base64.
-pub(crate) const KEY: &str = "KIRO_PROXY_VAULT_KEY";
+pub const KEY: &str = "KIRO_PROXY_VAULT_KEY";
 
 /// No core file and, on Linux, no reading of our memory by other processes of the same user.
 #[cfg(unix)]
-pub(crate) fn no_dumps() -> std::io::Result<()> {
+pub fn no_dumps() -> std::io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     #[cfg(target_os = "linux")]
@@ -17,7 +18,7 @@ pub(crate) fn no_dumps() -> std::io::Result<()> {
 
 /// Windows writes no core files by itself.
 #[cfg(not(unix))]
-pub(crate) fn no_dumps() -> std::io::Result<()> {
+pub fn no_dumps() -> std::io::Result<()> {
     Ok(())
 }
 
@@ -26,7 +27,7 @@ pub(crate) fn no_dumps() -> std::io::Result<()> {
 /// A process cannot erase what it was started with: the first page of its stack keeps it, and others can read it there. So
 /// the program starts itself anew, without the variable, and hands the key over through a pipe.
 #[cfg(unix)]
-pub(crate) fn take_key(variable: Option<&OsStr>, handed: Option<&OsStr>) -> std::io::Result<Option<String>> {
+pub fn take_key(variable: Option<&OsStr>, handed: Option<&OsStr>) -> std::io::Result<Option<String>> {
     use std::io::Write as _;
     use std::os::fd::AsRawFd as _;
     use std::os::unix::process::CommandExt as _;
@@ -54,7 +55,7 @@ pub(crate) fn take_key(variable: Option<&OsStr>, handed: Option<&OsStr>) -> std:
 }
 
 /// Which of our descriptors the key waits in.
-pub(crate) const HANDED: &str = "KIRO_PROXY_VAULT_KEY_FD";
+pub const HANDED: &str = "KIRO_PROXY_VAULT_KEY_FD";
 
 #[cfg(unix)]
 fn handed_over(descriptor: &OsStr) -> std::io::Result<String> {
@@ -68,7 +69,7 @@ fn handed_over(descriptor: &OsStr) -> std::io::Result<String> {
 
 /// Elsewhere the variable stays, readable by the same user only.
 #[cfg(not(unix))]
-pub(crate) fn take_key(variable: Option<&OsStr>, _handed: Option<&OsStr>) -> std::io::Result<Option<String>> {
+pub fn take_key(variable: Option<&OsStr>, _handed: Option<&OsStr>) -> std::io::Result<Option<String>> {
     Ok(variable.filter(|key| !key.is_empty()).and_then(|key| key.to_str()).map(str::to_owned))
 }
 
