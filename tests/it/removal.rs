@@ -53,7 +53,7 @@ async fn a_removed_account_serves_no_more_and_comes_back_whole_when_that_is_undo
     assert_eq!((&back["id"], &back["label"]), (&before["accounts"][0]["id"], &before["accounts"][0]["label"]));
     let (status, reply) = world.send(&ask("SAY: with its own refresh token")).await;
     assert_eq!(status, StatusCode::OK, "{reply}");
-    assert_eq!(ids(&list(&world).await), [first.clone()]);
+    assert_eq!(ids(&list(&world).await), std::slice::from_ref(first));
     let (status, _) = world.admin(Method::POST, &format!("/api/accounts/{first}/undo-removal"), None).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "there is nothing to undo");
 }
@@ -141,7 +141,7 @@ async fn a_kill_while_it_can_be_undone_leaves_nothing_of_a_removed_account() {
     serving.child.wait().await.unwrap();
 
     let serving = home.serve(&[]).await;
-    assert_eq!(ids(&home.json(&["accounts", "list", "--json"]).await), [accounts[1].clone()]);
+    assert_eq!(ids(&home.json(&["accounts", "list", "--json"]).await), accounts[1..]);
     let file = home.data().join("accounts.json");
     eventually("the rest of it is dropped", || !std::fs::read_to_string(&file).unwrap().contains(&accounts[0])).await;
     assert_eq!(records().await, before - 1);

@@ -7,6 +7,8 @@ export type AskState = 'idle' | 'waiting' | 'streaming' | 'done' | 'stopped' | '
 
 /** What an answer took. Times in milliseconds since the question was sent. */
 export interface Receipt {
+  /** Id of the request, as in the list of recent ones. */
+  request?: string;
   account?: string;
   simulated: boolean;
   model?: string;
@@ -35,6 +37,7 @@ interface Frame {
   error?: { type?: string; message?: string };
   account?: string | { label?: string } | null;
   simulated?: boolean;
+  request?: string;
 }
 interface Usage {
   input_tokens?: number;
@@ -98,7 +101,8 @@ export class Asking {
     switch (name === 'message' ? frame.type : name) {
       case 'receipt': {
         const account = typeof frame.account === 'string' ? frame.account : frame.account?.label;
-        this.#receipt({ simulated: frame.simulated ?? false, ...(account ? { account } : {}) });
+        const { request } = frame;
+        this.#receipt({ simulated: frame.simulated ?? false, ...(account ? { account } : {}), ...(request ? { request } : {}) });
         return false;
       }
       case 'message_start':

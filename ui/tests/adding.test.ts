@@ -2,7 +2,7 @@
 import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AccountView, ImportResult } from '../src/api/client';
-import { account, FakeHost, json } from './fake-host';
+import { account, FakeHost, json, login } from './fake-host';
 import { by, choose, click, none, openApp, type } from './harness';
 
 let host: FakeHost;
@@ -116,6 +116,40 @@ describe('by hand', () => {
     await waitFor(() =>
       expect(host.sent('POST /api/accounts/manual')).toEqual({ method: 'idc', refreshToken: 'aorAAA', clientId: 'cid', clientSecret: 'cs' }),
     );
+  });
+});
+
+describe('what the service could not be asked about', () => {
+  it('is saved by hand only when the person says so', async () => {
+    let unsure = true;
+    host.special.set('POST /api/accounts/manual', () =>
+      unsure ? json({ code: 'login_unchecked', message: 'offline' }, 502) : json({ imported: [account()], duplicates: [], rejected: [] }),
+    );
+    await open('manual');
+    await choose('manual-method', 'apiKey');
+    expect(none('manual-access')).toBe(true);
+    await type('manual-refresh', 'ksk_abc');
+    await click('manual-add');
+    expect(await by('problem')).toHaveTextContent('Nothing was saved.');
+    unsure = false;
+    await click('save-unchecked');
+    await waitFor(() => expect(host.sent('POST /api/accounts/manual')).toEqual({ method: 'apiKey', refreshToken: 'ksk_abc', unchecked: true }));
+    await waitFor(async () => expect(await by('manual-refresh')).toHaveValue(''));
+  });
+
+  it('is saved from the sign-in with a key only when the person says so', async () => {
+    const failed = { state: 'failed', kind: 'apiKey', problem: { code: 'login_unchecked', message: 'offline' } } as const;
+    host.special.set('POST /api/logins', () => json(login(failed as never)));
+    await open('signIn');
+    await click('kind-apiKey');
+    await type('api-key', 'ksk_abc');
+    await click('login-start');
+    expect(await by('save-unchecked')).toBeInTheDocument();
+    expect(await by('api-key')).toHaveValue('ksk_abc');
+    host.special.delete('POST /api/logins');
+    await click('save-unchecked');
+    await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'apiKey', apiKey: 'ksk_abc', region: 'us-east-1', unchecked: true, open: 'none' }));
+    await waitFor(() => expect(document.body.innerHTML).not.toContain('ksk_abc'));
   });
 });
 

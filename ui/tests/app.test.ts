@@ -111,6 +111,25 @@ describe('first run', () => {
     expect(await by('receipt')).toHaveTextContent('Demo account');
   });
 
+  it('tells what the question cost and who was asked before', async () => {
+    const stream = new FakeStream();
+    host.special.set('POST /api/try', () => stream.response);
+    host.accounts = [account()];
+    const attempt = (account: string, operation = 'answer') => ({ account, host: 'h', ms: 1, operation });
+    host.flows = [
+      { id: 'r1', at: 0, durationMs: 1, outcome: 'complete', protocol: 'try', notices: [], simulated: false, status: 200, usage: { credits: 0.25 }, attempts: [attempt('a2'), attempt('a1'), attempt('a1', 'search')] },
+    ] as never;
+    await open();
+    await fireEvent.input(await by('question'), { target: { value: 'Hello?' } });
+    await click('ask');
+    stream.event('receipt', { request: 'r1', account: 'a1', simulated: false });
+    stream.event('content_block_delta', { delta: { type: 'text_delta', text: 'Hi.' } });
+    stream.event('message_stop', {});
+    stream.end();
+    await waitFor(async () => expect(await by('receipt')).toHaveTextContent('2, 1 on another account'));
+    expect(await by('receipt')).toHaveTextContent('Credits 0.25');
+  });
+
   it('says why there is no demo account', async () => {
     host.special.set('POST /api/accounts/demo', () => json({ code: 'demo_unavailable', message: 'none' }, 503));
     await open();

@@ -2242,6 +2242,8 @@ export interface components {
         Receipt: {
             /** @description Id of the account. */
             account: string;
+            /** @description Id of the request, as in the list of flows. */
+            request: string;
             /** @description True when the answer is made up on this machine. */
             simulated: boolean;
         };

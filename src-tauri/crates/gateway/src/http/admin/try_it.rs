@@ -37,6 +37,8 @@ pub(super) struct TestQuestion {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Receipt {
+    /// Id of the request, as in the list of flows.
+    request: String,
     /// Id of the account.
     account: String,
     /// True when the answer is made up on this machine.
@@ -63,8 +65,9 @@ pub(super) async fn ask(
     let echo = Echo { request_id: exchange.flow().id(), model, created, ..Echo::default() };
     let echo = Echo { input_tokens: Some(exchange.input_estimate()), ..echo };
     let mut writer = SseWriter::default();
-    let receipt =
-        Receipt { account: exchange.flow().account().unwrap_or_default(), simulated: exchange.flow().simulated() };
+    let flow = exchange.flow();
+    let account = flow.account().unwrap_or_default();
+    let receipt = Receipt { request: flow.id(), account, simulated: flow.simulated() };
     writer.json(Some("receipt"), &receipt);
     let manner = reply::Manner { keep_alive: settings.limits.keep_alive(), ..reply::Manner::default() };
     let body = reply::stream::<AnthropicMessages>(exchange, echo, manner, &parts.cut, writer);
