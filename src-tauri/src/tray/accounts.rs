@@ -314,6 +314,17 @@ mod tests {
     }
 
     #[test]
+    fn attention_follows_the_table_that_the_window_follows_too() {
+        let table = include_str!("../../../tests/fixtures/faces/attention.json");
+        let table: std::collections::BTreeMap<String, bool> = serde_json::from_str(table).unwrap();
+        assert!(table.len() > 8);
+        for (state, waits) in table {
+            let one = accounts(&[account("a", &state)], None);
+            assert_eq!(one.needing_attention() == 1, waits, "{state}");
+        }
+    }
+
+    #[test]
     fn the_tooltip_tells_who_answers_and_what_is_left() {
         let list = [with_quota("alice", "ready", 612.0, 60), account("bob", "ready")];
         assert_eq!(accounts(&list, None).summary(1, &english()), ["1 of 2 accounts can answer"]);
