@@ -85,6 +85,7 @@ mod tests {
                 "allUnavailable",
                 "ownerSwitched",
                 "unsavedLogin",
+                "signInEnds",
             ] {
                 let notice = Notice::told(kind, "Alice", Some(81), &words).unwrap();
                 for text in [&notice.title, &notice.body, &notice.action] {

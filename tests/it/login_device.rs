@@ -123,6 +123,37 @@ async fn a_registration_is_used_again_and_replaced_when_it_ends_soon_or_is_not_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_registration_is_used_again_after_a_restart_and_renewed_when_it_ends() {
+    let registered = |world: &World| world.control.journal().iter().filter(|e| e.operation == "RegisterClient").count();
+    let clock = std::sync::Arc::new(kiro_gateway::clock::ManualClock::new(kiro_gateway::clock::Timestamp(0)));
+    let handed = std::sync::Arc::clone(&clock);
+    let plan = plan().options(move |options| {
+        options.clock = handed;
+        options.store = crate::refresh::vault_key();
+    });
+    let mut world = plan.start().await;
+    clock.set(kiro_gateway::clock::Timestamp(world.control.now_ms()));
+    let wish = json!({"kind": "builderId", "form": "device"});
+    for (days, expected, what) in [
+        (0, 1, "the first sign-in registers"),
+        (1, 1, "after a restart the same registration serves"),
+        (31, 2, "one that ends within sixty days is renewed"),
+        (1, 2, "and the renewed one is kept over a restart"),
+        (200, 3, "one that has ended is renewed"),
+    ] {
+        world.control.advance_clock(Duration::from_secs(days * 86_400));
+        clock.advance(Duration::from_secs(days * 86_400));
+        let login = begin(&world, wish.clone()).await;
+        assert_eq!(end(&world, &login).await["state"], "done", "{what}");
+        assert_eq!(registered(&world), expected, "{what}");
+        world.restart(|_| {}).await.expect("opens");
+    }
+    let files = std::fs::read_to_string(world.data_dir().join("registrations.json")).expect("reads");
+    assert!(!files.to_lowercase().contains("secret"), "{files}");
+    world.assert_no_violations();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn trouble_while_polling_is_waited_out_and_trouble_at_the_start_is_told() {
     let world = plan().start().await;
     let busy = |operation: &str, status| Script {

@@ -111,7 +111,7 @@ async fn a_person_with_several_profiles_chooses_one_and_a_foreign_one_is_refused
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cancelling_while_a_profile_is_chosen_keeps_the_account_with_the_first_one() {
+async fn cancelling_while_a_profile_is_chosen_adds_no_account() {
     let world = plan().start().await;
     world.control.sign_in_as("idc");
     two_profiles(&world);
@@ -120,8 +120,8 @@ async fn cancelling_while_a_profile_is_chosen_keeps_the_account_with_the_first_o
     until(&world, &login, "the question", |now| now["state"] == "chooseProfile").await;
     let cancelled = world.admin_ok(Method::DELETE, &path(&login), None).await;
     assert_eq!(cancelled["state"], "cancelled");
-    let account: &Value = &cancelled["account"];
-    assert!(account["profileArn"].as_str().is_some_and(|arn| arn.ends_with("EXAMPLEIDCUS")), "{cancelled}");
+    assert_eq!(cancelled["account"], Value::Null, "{cancelled}");
+    assert_eq!(world.admin_ok(Method::GET, "/api/accounts", None).await["accounts"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -182,6 +182,40 @@ async fn a_port_that_is_taken_on_either_family_is_not_used_and_said_by_its_numbe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_every_port_of_the_portal_is_taken_a_device_code_takes_over_by_itself() {
+    let _ports = ports();
+    let mut world = plan().start().await;
+    world.control.sign_in_as("social");
+    world.control.set_auto_approve(false);
+    world.control.set_device_interval(Some(std::time::Duration::from_millis(300)));
+    let mut held = Vec::new();
+    for port in [3128, 4649, 6588, 8008, 9091, 49153, 50153, 51153, 52153, 53153] {
+        held.push(hold(&format!("127.0.0.1:{port}")).await);
+    }
+    for kind in ["google", "github"] {
+        // A window of the app is a browser: without the trouble with the ports the portal would be taken.
+        let body = json!({"kind": kind, "open": "popup"});
+        let (status, login) = world.admin(Method::POST, "/api/logins", Some(body.clone())).await;
+        assert_eq!((status, &login["form"]), (StatusCode::CREATED, &json!("device")), "{login}");
+        assert_eq!((&login["awaits"], &login["callbackPort"]), (&json!("deviceCode"), &Value::Null), "{login}");
+        let code = login["userCode"].as_str().expect("a code");
+        assert!(world.control.decide_one(code, kiro_simulator::Decision::Approved), "the stand-in knows the code");
+        assert_eq!(end(&world, &login).await["state"], "done");
+        // Who insists on the browser is told why it does not go.
+        let login = begin(&world, social(kind)).await;
+        assert_eq!(login["problem"]["code"], "callback_port_taken", "{login}");
+    }
+    drop(held);
+    let body = json!({"kind": "google", "open": "popup"});
+    let login = world.admin_ok(Method::POST, "/api/logins", Some(body)).await;
+    assert_eq!(login["form"], "browser", "with the ports back: {login}");
+    world.admin_ok(Method::DELETE, &path(&login), None).await;
+    world.listen().await;
+    assert_eq!(world.send(&ask("SAY: by code")).await.0, StatusCode::OK);
+    world.assert_no_violations();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_directory_has_no_device_form_and_says_so() {
     let _ports = ports();
     let world = plan().start().await;

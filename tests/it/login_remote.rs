@@ -182,6 +182,66 @@ async fn the_link_belongs_to_the_first_session_and_looking_at_it_does_not_use_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_link_is_answered_under_its_own_host_alone() {
+    let world = plan().start().await;
+    let (login, url) = link(&world).await;
+    let port = port_of(&url);
+    let token = url.rsplit('/').next().expect("a path");
+    let base = format!("http://127.0.0.1:{port}");
+    let sent = async |method: &str, target: &str, hosts: &[&str]| {
+        let hosts: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
+        let request = format!("{method} {target} HTTP/1.1\r\n{hosts}content-length: 0\r\n\r\n");
+        crate::harness::raw_status(&crate::harness::raw(&base, request.as_bytes()).await)
+    };
+    let (path, own) = (format!("/{token}"), format!("localhost:{port}"));
+    let (wrong_port, other) = (format!("localhost:{}", port ^ 1), format!("attacker.example:{port}"));
+    for method in ["GET", "POST"] {
+        for hosts in [
+            &[other.as_str()][..],
+            &["attacker.example"],
+            &["localhost"],
+            &[&wrong_port],
+            &[&format!("127.0.0.1:{port}")],
+            &[&format!("localhost.attacker.example:{port}")],
+            &[&own, &own],
+            &[],
+        ] {
+            let status = sent(method, &path, hosts).await;
+            assert!(matches!(status, 400 | 421), "{method} {hosts:?}: {status}");
+        }
+        let status = sent(method, &format!("http://{other}{path}"), &[&own]).await;
+        assert_eq!(status, 421, "the address of the request counts as well");
+    }
+    assert_eq!(look(&world, &login).await["awaits"], "remoteOpen", "nobody has used it up");
+    assert_eq!(sent("GET", &path, &[&own]).await, 200);
+    assert_eq!(sent("POST", &path, &[&own]).await, 303);
+    assert_eq!(look(&world, &login).await["awaits"], "remoteSignIn");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_lives_for_ten_minutes_and_is_served_only_while_it_waits() {
+    let clock =
+        std::sync::Arc::new(kiro_gateway::clock::ManualClock::new(kiro_gateway::clock::Timestamp(1_800_000_000_000)));
+    let handed = std::sync::Arc::clone(&clock);
+    let world = plan().options(move |options| options.clock = handed).start().await;
+    for opened in [false, true] {
+        let (login, url) = link(&world).await;
+        let there = if opened { Some(Elsewhere::open(&url).await) } else { None };
+        clock.advance(std::time::Duration::from_secs(599));
+        assert_eq!(look(&world, &login).await["state"], "waiting");
+        if let Some(there) = &there {
+            assert_eq!(there.look().await.0, 200);
+        }
+        clock.advance(std::time::Duration::from_secs(1));
+        assert_eq!(end(&world, &login).await["state"], "expired", "opened: {opened}");
+        closed(port_of(&url)).await;
+    }
+    let (login, url) = link(&world).await;
+    assert_eq!(world.admin_ok(Method::DELETE, &path(&login), None).await["state"], "cancelled");
+    closed(port_of(&url)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_wrong_there_is_said_there_and_another_way_can_be_taken() {
     let _ports = ports();
     let world = plan().start().await;

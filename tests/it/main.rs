@@ -26,6 +26,8 @@ mod kill_points;
 mod kills;
 mod login;
 mod login_browser;
+mod login_callback;
+mod login_cancel;
 mod login_cli;
 mod login_device;
 mod login_keys;

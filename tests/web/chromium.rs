@@ -28,6 +28,11 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) async fn start() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    /// With further arguments.
+    pub(crate) async fn with(further: &[&str]) -> Result<Self> {
         let profile = tempfile::tempdir()?;
         let port = free_port()?;
         let driver = Command::new("chromedriver")
@@ -50,7 +55,8 @@ impl Chromium {
             "--disable-sync",
         ];
         let folder = format!("--user-data-dir={}", profile.path().display());
-        let arguments: Vec<&str> = arguments.into_iter().chain([folder.as_str()]).collect();
+        let arguments: Vec<&str> =
+            arguments.into_iter().chain([folder.as_str()]).chain(further.iter().copied()).collect();
         let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": { "args": arguments } });
         let session = async {
             ClientBuilder::new(HttpConnector::new())
@@ -64,6 +70,28 @@ impl Chromium {
 
     pub(crate) async fn goto(&self, page: &str) -> Result<()> {
         Ok(self.client.goto(page).await?)
+    }
+
+    /// Where it is now.
+    pub(crate) async fn at(&self) -> Result<String> {
+        Ok(self.client.current_url().await?.to_string())
+    }
+
+    /// Whether the page has such a thing.
+    pub(crate) async fn has(&self, css: &str) -> Result<bool> {
+        Ok(!self.client.find_all(Locator::Css(css)).await?.is_empty())
+    }
+
+    /// Presses a thing as soon as the page has it.
+    pub(crate) async fn click(&self, css: &str) -> Result<()> {
+        self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await?.click().await?;
+        Ok(())
+    }
+
+    /// Where a link leads, as soon as the page has it.
+    pub(crate) async fn href(&self, css: &str) -> Result<String> {
+        let link = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await?;
+        link.attr("href").await?.context("a link")
     }
 
     /// Opens the page of a sign-in and presses the button of every page, until the sign-in has what it waits for.

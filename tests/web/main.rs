@@ -146,3 +146,42 @@ async fn a_page_of_somebody_else_cannot_disturb_a_sign_in_that_waits() -> Result
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_finished_in_the_browser_that_opened_it_and_in_no_other() -> Result<()> {
+    let gateway = Gateway::start().await?;
+    let login = gateway.admin.begin_login(json!({ "kind": "remote", "open": "none" })).await?;
+    let link = login.page().await?;
+    let port = link.rsplit(':').next().and_then(|rest| rest.split('/').next()).context("a port")?.to_owned();
+
+    // A name of somebody else that leads to this machine, as after DNS rebinding.
+    let fooled = Chromium::with(&["--host-resolver-rules=MAP attacker.example 127.0.0.1"]).await?;
+    let rebound = link.replace(&format!("localhost:{port}"), &format!("attacker.example:{port}"));
+    assert_ne!(rebound, link);
+    fooled.goto(&rebound).await?;
+    assert!(!fooled.has("form").await?, "under another name there is nothing to press");
+    assert_eq!(login.view().await?["awaits"], "remoteOpen");
+
+    let browser = Chromium::start().await?;
+    browser.goto(&link).await?;
+    browser.click("form button").await?;
+    browser.click("button[name=kind][value=builderId]").await?;
+    assert_eq!(login.view().await?["awaits"], "remoteSignIn");
+    // Who comes later with the same link finds nothing.
+    fooled.goto(&link).await?;
+    assert!(!fooled.has("form").await?, "the link has been used");
+
+    let session = browser.at().await?;
+    let provider = browser.href("a[target=_blank]").await?;
+    browser.goto(&provider).await?;
+    browser.click("button[name=answer][value=allow]").await?;
+    let ended = login.ended().await?;
+    assert_eq!(ended["state"], "done", "{ended:#}");
+    assert!(ended["account"]["id"].is_string(), "{ended:#}");
+    browser.goto(&session).await?;
+    assert!(!browser.has("form").await?, "the session sees how it ended");
+    assert_eq!(gateway.accounts().await?, 1);
+    assert_eq!(gateway.violations(), []);
+    fooled.close().await?;
+    browser.close().await
+}

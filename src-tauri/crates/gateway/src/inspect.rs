@@ -109,6 +109,12 @@ impl Inspector {
         Ok(inspection)
     }
 
+    /// Forgets what was found out about an account that is taken back.
+    pub(crate) fn forget(&self, id: &AccountId) {
+        self.catalog.forget(id);
+        self.quotas.forget(id);
+    }
+
     /// Whose the account's login is now, as the upstream says; `None` when it does not say.
     pub(crate) async fn whose(&self, account: &Account) -> Result<Option<String>, Problem> {
         self.inquiry.usage(account).await.map(|answer| answer.user_id).map_err(|error| error.problem())

@@ -38,6 +38,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::credential::SecretId;
 use crate::error::{Problem, ProblemCode};
 use crate::inspect::Inspector;
+use crate::notify::Notifier;
 use crate::trial::Trial;
 use crate::upstream::identity::sign_in::SignIn;
 
@@ -81,6 +82,8 @@ pub(crate) struct Parts {
     pub(crate) announcer: Announcer,
     /// Asks what an account can do.
     pub(crate) inspector: Arc<Inspector>,
+    /// Tells people what they should know although nobody looks.
+    pub(crate) notifier: Arc<Notifier>,
     /// Asks whether a key is good before it is kept.
     pub(crate) trial: Trial,
     /// Opens pages.

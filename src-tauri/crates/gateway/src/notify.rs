@@ -41,6 +41,8 @@ pub enum NotificationKind {
     OwnerSwitched,
     /// A new refresh token could not be saved: a crash now would cost the login.
     UnsavedLogin,
+    /// An account's sign-in ends within two weeks, because its client registration does: it needs a new sign-in before.
+    SignInEnds,
 }
 
 /// An occasion that was told.

@@ -229,6 +229,7 @@ impl Gateway {
             stop: stop.clone(),
             announcer: announcer.clone(),
             inspector: Arc::clone(&inspector),
+            notifier: Arc::clone(&notifier),
             trial: trial.clone(),
             browsers: Arc::clone(&browsers),
             machine_id: machine_id.clone(),

@@ -255,7 +255,7 @@ fn cancelled() -> Trouble {
         Exit::Failure,
         "sign_in_cancelled",
         "the sign-in was cancelled",
-        "nothing waits any more; an account that was saved already stays",
+        "nothing waits any more, and no account was added",
         "start again when you are ready",
     )
 }

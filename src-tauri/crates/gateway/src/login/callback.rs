@@ -3,12 +3,10 @@
 //! Promises: bound on 127.0.0.1 and ::1 or not at all; GET only, under the exact host of the redirect address; every arrival is judged by
 //! the sign-in that waits, junk is answered and forgotten however much of it comes; no page repeats anything of a request.
 
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use secrecy::ExposeSecret as _;
@@ -18,7 +16,7 @@ use url::Url;
 
 use super::page::{self, Page};
 use super::paste;
-use super::serve::Doorway;
+use super::serve::{Doorway, is_meant_for, loopback};
 use super::{Inbox, Parts, Said};
 use crate::error::{Problem, ProblemCode};
 
@@ -100,7 +98,7 @@ impl Callback {
     pub(super) async fn open(parts: &Parts, name: Name, ports: &[u16]) -> Result<Self, Problem> {
         let tries = ports.iter().copied().flat_map(|port| std::iter::repeat_n(port, if port == 0 { TRIES } else { 1 }));
         for port in tries {
-            match both(port).await {
+            match loopback(port).await {
                 Ok((port, listeners)) => return Ok(Self::serve(parts, name, port, listeners)),
                 Err(error) => tracing::info!(port, %error, "a callback port is not free"),
             }
@@ -176,20 +174,6 @@ impl Arrival {
     }
 }
 
-/// Both families on one port, or none. A machine without IPv6 has one.
-async fn both(port: u16) -> io::Result<(u16, Vec<TcpListener>)> {
-    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    let port = first.local_addr()?.port();
-    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-        Ok(second) => Ok((port, vec![first, second])),
-        Err(error) if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => Err(error),
-        Err(error) => {
-            tracing::debug!(%error, "this machine has no ::1; the callback is on 127.0.0.1 only");
-            Ok((port, vec![first]))
-        }
-    }
-}
-
 async fn answer(
     request: Request<Incoming>,
     authority: Arc<str>,
@@ -221,15 +205,6 @@ async fn answer(
         Verdict::Received => page::plain(StatusCode::OK, language, Page::Received),
         Verdict::Refused => page::plain(StatusCode::OK, language, Page::Refused),
     }
-}
-
-/// The one host of the redirect address, named once: a web page that plays tricks with names does not get through.
-fn is_meant_for(request: &Request<Incoming>, authority: &str) -> bool {
-    let headers: &HeaderMap = request.headers();
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    let absolute = request.uri().authority().map(http::uri::Authority::as_str);
-    host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) && absolute.is_none_or(|named| named == authority)
 }
 
 #[cfg(test)]

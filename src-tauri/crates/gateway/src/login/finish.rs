@@ -170,6 +170,7 @@ pub(super) async fn finish(
         Ok(new) => new,
         Err(ended) => return ended,
     };
+    let renews = parts.book.known(&new.account).is_some();
     let account = match parts.book.add(new).await {
         Ok(Added::New(account) | Added::Known(account)) => account,
         Err(error) => return error.into(),
@@ -182,7 +183,14 @@ pub(super) async fn finish(
     parts.announcer.tell(AdminEvent::Accounts);
     let ended = tokio::select! {
         biased;
-        () = login.cancel.cancelled() => Ended::Cancelled,
+        () = login.cancel.cancelled() => {
+            // Who cancels does not want the account. One that was here before stays, with the sign-in that it has got.
+            if !renews {
+                return withdraw(parts, login, &account.id).await;
+            }
+            Ended::Cancelled
+        }
+        // Nobody took it back: it is looked at when it is used.
         () = parts.stop.cancelled() => Ended::Cancelled,
         () = inspection::inspect(parts, login, &account.id, inbox) => Ended::Done,
     };
@@ -190,6 +198,20 @@ pub(super) async fn finish(
     login.show(|shown| shown.account = Some(kept));
     parts.announcer.tell(AdminEvent::Accounts);
     ended
+}
+
+/// Takes an account back that was added a moment ago, with all that was learned about it.
+async fn withdraw(parts: &Arc<Parts>, login: &Login, id: &AccountId) -> Ended {
+    let removed = parts.book.remove(id).await;
+    parts.inspector.forget(id);
+    parts.announcer.tell(AdminEvent::Accounts);
+    match removed {
+        Ok(_) => {
+            login.show(|shown| shown.account = None);
+            Ended::Cancelled
+        }
+        Err(error) => error.into(),
+    }
 }
 
 impl Login {

@@ -1,13 +1,13 @@
 //! A sign-in by link: the person opens it in a browser on another machine, chooses how to sign in, and finishes there.
 //!
 //! Promises: one link, 256 bits, for one session: the first that presses "Continue". Served only while the sign-in waits (and to that
-//! session for a moment afterwards, to say how it ended). On loopback unless an address is named; there are no cookies and no scripts.
+//! session for a moment afterwards, to say how it ended), and under the host of the link alone. On loopback unless an address is named; there are no cookies and no scripts.
 
 mod door;
 mod html;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use url::Url;
 use super::ended::Ended;
 use super::finish::Granted;
 use super::pkce;
-use super::serve::Doorway;
+use super::serve::{Doorway, loopback};
 use super::shown::Awaits;
 use super::wish::{Opening, Way};
 use super::{Login, LoginForm, LoginKind, Parts};
@@ -31,6 +31,8 @@ const TRIES: usize = 16;
 
 /// The link and what its page shows.
 struct Link {
+    /// The host and port that the link was made for. No other name is answered.
+    authority: String,
     /// The secret part of the address.
     token: String,
     /// The part that only the first session knows.
@@ -94,9 +96,10 @@ impl Link {
 
 /// Waits for a person elsewhere, as often as they try.
 pub(super) async fn remote(parts: &Arc<Parts>, login: &Arc<Login>, at: SocketAddr) -> Result<Granted, Ended> {
-    let (host, listeners) = bind(at).await.map_err(|error| Ended::failed(unavailable(at, &error)))?;
+    let (authority, listeners) = bind(at).await.map_err(|error| Ended::failed(unavailable(at, &error)))?;
     let (chosen, mut choices) = mpsc::channel(1);
     let link = Arc::new(Link {
+        authority,
         token: pkce::token(),
         session: Mutex::default(),
         stage: Mutex::new(Stage::Choosing(None)),
@@ -104,7 +107,7 @@ pub(super) async fn remote(parts: &Arc<Parts>, login: &Arc<Login>, at: SocketAdd
         chosen,
         seen: Notify::new(),
     });
-    let address = format!("http://{host}/{}", link.token);
+    let address = format!("http://{}/{}", link.authority, link.token);
     let address =
         Url::parse(&address).map_err(|_| Ended::failed(unavailable(at, &io::ErrorKind::InvalidInput.into())))?;
     let served = Arc::clone(&link);
@@ -154,7 +157,7 @@ async fn bind(at: SocketAddr) -> io::Result<(String, Vec<TcpListener>)> {
     }
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..TRIES {
-        match both(at.port()).await {
+        match loopback(at.port()).await {
             Ok((port, listeners)) => return Ok((format!("localhost:{port}"), listeners)),
             Err(error) => last = error,
         }
@@ -163,16 +166,6 @@ async fn bind(at: SocketAddr) -> io::Result<(String, Vec<TcpListener>)> {
         }
     }
     Err(last)
-}
-
-async fn both(port: u16) -> io::Result<(u16, Vec<TcpListener>)> {
-    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    let port = first.local_addr()?.port();
-    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
-        Ok(second) => Ok((port, vec![first, second])),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
-        Err(_) => Ok((port, vec![first])),
-    }
 }
 
 fn unavailable(at: SocketAddr, error: &io::Error) -> Problem {

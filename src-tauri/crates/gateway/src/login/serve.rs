@@ -4,12 +4,14 @@
 //! at once when dropped.
 
 use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -67,6 +69,30 @@ impl Drop for Doorway {
         self.stop.cancel();
         self.kill.cancel();
     }
+}
+
+/// Both families on one port, or none. A machine without IPv6 has one.
+pub(super) async fn loopback(port: u16) -> io::Result<(u16, Vec<TcpListener>)> {
+    let first = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let port = first.local_addr()?.port();
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+        Ok(second) => Ok((port, vec![first, second])),
+        Err(error) if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => Err(error),
+        Err(error) => {
+            tracing::debug!(%error, "this machine has no ::1; the page is served on 127.0.0.1 only");
+            Ok((port, vec![first]))
+        }
+    }
+}
+
+/// Whether the request names the one host that this door was made for, once: a page that plays tricks with names, such as one whose name
+/// leads to this machine since a moment ago, does not get through.
+pub(super) fn is_meant_for(request: &Request<Incoming>, authority: &str) -> bool {
+    let headers: &HeaderMap = request.headers();
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let absolute = request.uri().authority().map(http::uri::Authority::as_str);
+    host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) && absolute.is_none_or(|named| named == authority)
 }
 
 async fn accept<H, F>(

@@ -218,7 +218,7 @@ pub(super) async fn get(State(gateway): State<Gateway>, Path(id): Path<String>) 
     Ok(Json(view(&gateway, &login)))
 }
 
-/// Ends a sign-in. An account that is saved already stays.
+/// Ends a sign-in. An account that it added is taken back; one that was here before and got a new sign-in stays.
 #[utoipa::path(delete, path = "/api/logins/{id}", operation_id = "cancelLogin", params(("id" = String, Path)),
     responses((status = 200, body = LoginView), (status = 404, body = Problem)))]
 pub(super) async fn cancel(State(gateway): State<Gateway>, Path(id): Path<String>) -> Result<Json<LoginView>, Problem> {

@@ -13,6 +13,7 @@ use super::{Chosen, Link, Stage, html};
 use crate::error::Problem;
 use crate::login::callback::Query;
 use crate::login::page::{self, Language};
+use crate::login::serve::is_meant_for;
 use crate::login::shown::LoginKind;
 use crate::login::wish::{FormWish, LoginWish, Opening, Plan, Task};
 use crate::login::{Awaits, Said};
@@ -22,6 +23,9 @@ const LONGEST_BODY: usize = 32 * 1024;
 
 pub(super) async fn answer(link: Arc<Link>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let language = Language::of(request.headers());
+    if !is_meant_for(&request, &link.authority) {
+        return html::nothing_here(StatusCode::MISDIRECTED_REQUEST, language);
+    }
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let (token, rest) = parts.split_first().map_or(("", &[][..]), |(token, rest)| (*token, rest));
