@@ -27,6 +27,17 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never happened: {what}");
 }
 
+/// Waits until a question answers yes.
+pub async fn eventually_async(what: &str, mut question: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(10));
+        while !question().await {
+            tick.tick().await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never happened: {what}");
+}
+
 /// The TLS provider that the binary installs first; here once per process, whoever comes first.
 pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -37,6 +37,7 @@ mod login_trial;
 mod models;
 mod protocols;
 mod proxies;
+mod proxy_login;
 mod quota;
 mod refresh;
 mod removal;

@@ -14,14 +14,14 @@ use crate::harness::{Plan, World, ask, expired_login, fresh_login};
 use crate::login::{begin, end};
 
 /// A proxy on this machine that notes what passes, and asks for a login when it is given one.
-struct Recorder {
-    address: std::net::SocketAddr,
+pub struct Recorder {
+    pub address: std::net::SocketAddr,
     passed: Arc<Mutex<Vec<String>>>,
 }
 
 impl Recorder {
     /// An HTTP proxy. One request per connection, so that each is seen.
-    async fn http(login: Option<&str>) -> Self {
+    pub async fn http(login: Option<&str>) -> Self {
         let wanted = login.map(|login| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(login)));
         Self::start(move |mut client, passed| {
             let wanted = wanted.clone();
@@ -118,7 +118,7 @@ impl Recorder {
         Self { address, passed }
     }
 
-    fn passed(&self) -> Vec<String> {
+    pub fn passed(&self) -> Vec<String> {
         self.passed.lock().unwrap().clone()
     }
 }

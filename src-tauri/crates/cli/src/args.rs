@@ -4,6 +4,7 @@ pub(crate) mod account_changes;
 pub(crate) mod account_checks;
 pub(crate) mod link;
 pub(crate) mod login;
+pub(crate) mod proxy;
 pub(crate) mod transfer;
 pub(crate) mod vault;
 
@@ -79,6 +80,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: vault::Vault,
     },
+    /// The login at the proxy of the settings
+    Proxy {
+        #[command(subcommand)]
+        command: proxy::Proxy,
+    },
     /// What was used, by account, model, key or day
     Usage(account_checks::Usage),
     /// What the running gateway is doing; exit code 3 when none runs
@@ -117,7 +123,7 @@ pub(crate) struct Serve {
 pub(crate) enum Accounts {
     /// Import accounts from files of Kiro, kiro-cli and other programs, from pasted text, or from our own export
     Import(transfer::Import),
-    /// Look for logins of Kiro IDE, kiro-cli and Amazon Q on this machine, and add them if asked to
+    /// Look for logins of Kiro IDE, kiro-cli, Amazon Q and the original KiroProxy on this machine, and add them if asked to
     Scan(transfer::Scan),
     /// Add one account by its token or key, tried before it is saved
     Add(transfer::Add),

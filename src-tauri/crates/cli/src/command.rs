@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod link;
 pub(crate) mod login;
 pub(crate) mod models;
+pub(crate) mod proxy;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod status;
@@ -18,6 +19,20 @@ pub(crate) mod vault;
 use serde_json::Value;
 
 use crate::exit::{Exit, Trouble};
+use crate::print::{self, Output, member};
+
+/// Prints what a test of a way to the service showed.
+fn tell_way(answer: &Value, output: Output) -> Exit {
+    let ok = answer.get("ok").and_then(Value::as_bool).unwrap_or_default();
+    match output {
+        Output::Json => print::json(answer),
+        Output::Text if ok => print::line(&format!("The service answers, after {} ms.", member(answer, "ms"))),
+        Output::Text => {
+            print::error_line(&format!("No way through: {}", print::safe(&member(answer, "problem.message"))))
+        }
+    }
+    if ok { Exit::Ok } else { Exit::Failure }
+}
 
 /// The id of the one entry whose id is `wanted`, or whose `name` member is.
 fn find(list: &[Value], wanted: &str, name: &str, noun: &str) -> Result<String, Trouble> {

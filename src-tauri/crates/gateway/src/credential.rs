@@ -41,6 +41,11 @@ impl SecretId {
         Self(format!("proxy/{id}"))
     }
 
+    /// The user name and password of the proxy of the settings.
+    pub fn proxy_of_all() -> Self {
+        Self("network/proxy".to_owned())
+    }
+
     /// The record of a client key.
     pub fn client_key(id: &str) -> Self {
         Self(format!("client-key/{id}"))

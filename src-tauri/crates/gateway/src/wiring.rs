@@ -466,6 +466,11 @@ impl Gateway {
         }
     }
 
+    /// Builds the ways out anew, after something changed that their clients are made with. Connections under way stay.
+    pub(crate) async fn renew_network(&self) {
+        follow_network(&self.parts.http, &self.settings().network).await;
+    }
+
     /// Tells faces at once what happens to logins.
     async fn follow_tokens(self) {
         let mut news = self.parts.book.tokens.news();
@@ -616,7 +621,11 @@ impl Gateway {
         let accounts = accounts.iter().chain(leaving.iter().map(|one| &one.account));
         let accounts = accounts.flat_map(|account| [SecretId::account(&account.id), SecretId::proxy(&account.id)]);
         let keys = keys.iter().map(|key| SecretId::client_key(key.id.as_str()));
-        accounts.chain(keys).chain(parts.logins.registrations()).chain([parts.kept.secret_id()]).collect()
+        accounts
+            .chain(keys)
+            .chain(parts.logins.registrations())
+            .chain([parts.kept.secret_id(), SecretId::proxy_of_all()])
+            .collect()
     }
 
     /// Tells everybody the status as it is now.

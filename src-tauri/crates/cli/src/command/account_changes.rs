@@ -1,7 +1,7 @@
 //! `kiro-proxy accounts enable|disable|restore|use|proxy|set`.
 
 use super::transfer_files::read;
-use super::{find, list};
+use super::{find, list, tell_way};
 use crate::admin_client::AdminClient;
 use crate::args::OnOff;
 use crate::args::account_changes::{AccountChange, AccountChanges, ProxyChange};
@@ -77,15 +77,7 @@ async fn proxy(client: &AdminClient, account: &str, change: &ProxyChange, output
     let id = id_of(client, account).await?;
     if change.test {
         let answer = client.call(Method::POST, &format!("/api/accounts/{id}/proxy/test"), None).await?;
-        let ok = answer.get("ok").and_then(Value::as_bool).unwrap_or_default();
-        match output {
-            Output::Json => print::json(&answer),
-            Output::Text if ok => print::line(&format!("The service answers, after {} ms.", member(&answer, "ms"))),
-            Output::Text => {
-                print::error_line(&format!("No way through: {}", print::safe(&member(&answer, "problem.message"))))
-            }
-        }
-        return Ok(if ok { Exit::Ok } else { Exit::Failure });
+        return Ok(tell_way(&answer, output));
     }
     let answer = match shown {
         Some(answer) => answer,

@@ -13,6 +13,7 @@ mod links;
 mod logins;
 mod manual;
 mod models;
+mod network;
 mod removals;
 mod settings;
 mod status;
@@ -64,6 +65,9 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(account_changes::only))
         .routes(routes!(account_changes::restore))
         .routes(routes!(account_changes::test_proxy))
+        .routes(routes!(network::show))
+        .routes(routes!(network::set_login, network::remove_login))
+        .routes(routes!(network::test))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke, keys::change))
         .routes(routes!(keys::reveal))

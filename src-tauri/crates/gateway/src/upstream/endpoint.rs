@@ -66,6 +66,11 @@ pub(crate) fn is_data_plane(host: &str) -> bool {
     host == OLDEST || region_of(host).is_some_and(|region| host == runtime(region) || host == q(region))
 }
 
+/// The host that answers first in a region, for a look whether anything answers at all.
+pub(crate) fn first_host(region: &str) -> String {
+    q(region)
+}
+
 /// True for a region that has a data plane.
 pub(crate) fn is_region(region: &str) -> bool {
     API_REGIONS.contains(&region)

@@ -7,9 +7,10 @@
 mod clients;
 
 use super::host::is_known_host;
+use super::proxy;
 use crate::account::{Account, AccountId, ProxyChoice};
 use crate::clock::{Clock, JumpWatch, SystemClock};
-use crate::credential::Credentials;
+use crate::credential::{Credentials, SecretId, StoreError};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use clients::Clients;
 pub(crate) use clients::{Common, extra_roots};
@@ -127,7 +128,7 @@ impl Http {
         Self { credentials: Some(credentials), ..self }
     }
 
-    /// Names the login at the proxy of the settings, as `user:password`.
+    /// Names the login at the proxy of the settings, as `user:password`, in place of the one in the store.
     #[must_use]
     pub fn with_login(self, login: Option<SecretString>) -> Self {
         Self { login, ..self }
@@ -144,8 +145,8 @@ impl Http {
         self.demo.store(Some(Arc::new(base)));
     }
 
-    /// A request to `host` of the service. `path` begins with `/` and may carry a query. Waits only where the password of an
-    /// account's proxy has to be read first.
+    /// A request to `host` of the service. `path` begins with `/` and may carry a query. Waits only where the password of a
+    /// proxy has to be read first.
     ///
     /// Redirected requests keep the original host in the `Host` header, so that a stand-in can tell hosts apart.
     pub async fn request(
@@ -162,7 +163,7 @@ impl Http {
         let demo = self.demo.load_full();
         let (client, base) = match &route.0 {
             Way::Demo => (self.loopback.clone(), Some(demo.as_deref().ok_or(Refused::NoDemo)?)),
-            Way::Common => (self.clients.load().common()?, self.base.as_ref()),
+            Way::Common => (self.common().await?, self.base.as_ref()),
             Way::Direct => (self.clients.load().direct()?, self.base.as_ref()),
             Way::Through { account, proxy } => (self.through(account, proxy).await?, self.base.as_ref()),
         };
@@ -188,6 +189,29 @@ impl Http {
         }
     }
 
+    /// The client of everything that has no way of its own. Where the store cannot say whether its proxy wants a login, nothing is
+    /// sent.
+    async fn common(&self) -> Result<Client, Refused> {
+        let clients = self.clients.load_full();
+        match clients.common() {
+            Ok(client) => client,
+            Err(proxy) => {
+                let kept = match &self.credentials {
+                    Some(credentials) => credentials.load(&SecretId::proxy_of_all()).await.map_err(unreadable)?,
+                    None => None,
+                };
+                let kept = kept.and_then(|secrets| secrets.proxy_credentials);
+                let login = kept.and_then(|kept| proxy::bound_to(&kept, &proxy));
+                clients.make_common(&proxy, login.as_ref())
+            }
+        }
+    }
+
+    /// Whether the environment named the login at the proxy of the settings.
+    pub(crate) fn has_given_login(&self) -> bool {
+        self.login.is_some()
+    }
+
     /// The client of an account's own proxy. Kept once made; a changed address makes another one.
     async fn through(&self, account: &AccountId, proxy: &str) -> Result<Client, Refused> {
         let clients = self.clients.load_full();
@@ -195,10 +219,7 @@ impl Http {
             return Ok(client);
         }
         let login = match &self.credentials {
-            Some(credentials) => credentials
-                .proxy_login(account)
-                .await
-                .map_err(|error| Refused::NoProxy(format!("its user name and password cannot be read: {error}")))?,
+            Some(credentials) => credentials.proxy_login(account).await.map_err(unreadable)?,
             None => None,
         };
         clients.make(account, proxy, login.as_ref())
@@ -208,6 +229,10 @@ impl Http {
     pub fn forget(&self, account: &AccountId) {
         self.clients.load().forget(account);
     }
+}
+
+fn unreadable(error: StoreError) -> Refused {
+    Refused::NoProxy(format!("its user name and password cannot be read: {error}"))
 }
 
 #[cfg(test)]

@@ -47,6 +47,25 @@ impl std::fmt::Display for ProxyUrl {
     }
 }
 
+/// The login of a user at a proxy. The error is for a person.
+pub(crate) fn login(user: &str, password: &str) -> Result<SecretString, &'static str> {
+    if user.is_empty() || user.contains(':') || user.len() > 255 {
+        return Err("a user name at a proxy has 1 to 255 characters and no colon");
+    }
+    Ok(SecretString::from(format!("{user}:{password}")))
+}
+
+/// A login together with the address that it is for, as one text for the store.
+pub(crate) fn bound(address: &ProxyUrl, login: &SecretString) -> SecretString {
+    SecretString::from(format!("{address} {}", login.expose_secret()))
+}
+
+/// The login of a text that [`bound`] made, when it is for this address: it does not go along to another one.
+pub(crate) fn bound_to(text: &SecretString, address: &ProxyUrl) -> Option<SecretString> {
+    let (known, login) = text.expose_secret().split_once(' ')?;
+    (known == address.to_string()).then(|| SecretString::from(login))
+}
+
 /// Reads an address without a login.
 pub(crate) fn check(text: &str) -> Result<ProxyUrl, WrongProxy> {
     match split(text)? {

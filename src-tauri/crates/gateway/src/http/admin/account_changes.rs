@@ -143,17 +143,22 @@ pub(super) async fn test_proxy(
     Path(id): Path<String>,
 ) -> Result<Json<ProxyTest>, Problem> {
     let account = known(&gateway, &AccountId::from_text(id))?;
-    let since = tokio::time::Instant::now();
-    let problem = reach(&gateway, &account).await.err();
-    let ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(Json(ProxyTest { ok: problem.is_none(), ms, problem }))
+    let host = endpoint::ladder(&account).swap_remove(0).host;
+    Ok(Json(tried(&gateway, &Route::of(&account), &host).await))
 }
 
-async fn reach(gateway: &Gateway, account: &Account) -> Result<(), Problem> {
-    let host = endpoint::ladder(account).swap_remove(0).host;
+/// One request on this way, without any credential.
+pub(super) async fn tried(gateway: &Gateway, route: &Route, host: &str) -> ProxyTest {
+    let since = tokio::time::Instant::now();
+    let problem = reach(gateway, route, host).await.err();
+    let ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    ProxyTest { ok: problem.is_none(), ms, problem }
+}
+
+async fn reach(gateway: &Gateway, route: &Route, host: &str) -> Result<(), Problem> {
     let advice = "Check the address of the proxy, its user name and password, and that it runs.";
     let failed = |words: String| Problem::new(ProblemCode::UpstreamFailed, words).action(advice);
-    let request = gateway.parts.http.request(&Route::of(account), Method::GET, &host, "/").await;
+    let request = gateway.parts.http.request(route, Method::GET, host, "/").await;
     let request = request.map_err(|refused| match refused {
         Refused::NoProxy(_) | Refused::NoTls(_) | Refused::NoDemo | Refused::UnknownHost(_) => {
             failed(refused.to_string())
@@ -172,24 +177,40 @@ async fn reach(gateway: &Gateway, account: &Account) -> Result<(), Problem> {
 async fn save_login(gateway: &Gateway, id: &AccountId, login: Option<&SecretString>) -> Result<(), Problem> {
     let credentials = &gateway.parts.book.credentials;
     let record = SecretId::proxy(id);
+    replace_login(gateway, &record, login).await?;
+    let work = async {
+        // An empty record hides a login in the account's own, where earlier imports kept it.
+        if login.is_none() && credentials.proxy_login(id).await?.is_some() {
+            credentials.save(&record, &Secrets::default()).await?;
+        }
+        Ok(())
+    };
+    work.await.map_err(|error| not_kept(&error))
+}
+
+/// Keeps the login at a proxy in a record of the store, or removes it.
+pub(super) async fn replace_login(
+    gateway: &Gateway,
+    record: &SecretId,
+    login: Option<&SecretString>,
+) -> Result<(), Problem> {
+    let credentials = &gateway.parts.book.credentials;
     let work = async {
         // A save keeps the one before it in case the new one does not work; an old password is of no use.
-        credentials.delete(&record).await?;
+        credentials.delete(record).await?;
         match login {
             Some(login) => {
                 let secrets = Secrets { proxy_credentials: Some(login.clone()), ..Secrets::default() };
-                credentials.save(&record, &secrets).await
-            }
-            // An empty record hides a login in the account's own, where earlier imports kept it.
-            None if credentials.proxy_login(id).await?.is_some() => {
-                credentials.save(&record, &Secrets::default()).await
+                credentials.save(record, &secrets).await
             }
             None => Ok(()),
         }
     };
-    work.await.map_err(|error: StoreError| {
-        Problem::new(ProblemCode::StoreUnavailable, error.to_string()).action(error.action())
-    })
+    work.await.map_err(|error| not_kept(&error))
+}
+
+fn not_kept(error: &StoreError) -> Problem {
+    Problem::new(ProblemCode::StoreUnavailable, error.to_string()).action(error.action())
 }
 
 fn known(gateway: &Gateway, id: &AccountId) -> Result<Arc<Account>, Problem> {

@@ -39,14 +39,23 @@ pub(super) struct Clients {
     /// The way of everything, as it was asked for.
     wish: Common,
     roots: Result<Vec<Certificate>, String>,
-    common: Result<Client, Refused>,
+    common: Mutex<Way>,
     direct: Result<Client, Refused>,
     own: Mutex<HashMap<AccountId, (String, Client)>>,
 }
 
+/// The client of everything that has no way of its own.
+enum Way {
+    /// Made, or why it cannot be.
+    Made(Result<Client, Refused>),
+    /// Made as soon as the login at this proxy has been read.
+    Through(ProxyUrl),
+}
+
 impl Clients {
     /// `redirected`: everything goes to a stand-in on this machine, over plain HTTP. `roots`: certificates to trust besides
-    /// the system's, or why they cannot be read; then nothing is sent. `login`: for the proxy in `common`.
+    /// the system's, or why they cannot be read; then nothing is sent. `login`: for the proxy in `common`; without one
+    /// it is read from the store before the first request.
     pub(super) fn new(
         redirected: bool,
         common: Common,
@@ -57,14 +66,15 @@ impl Clients {
         let build = |builder: ClientBuilder| finish(builder, redirected, &roots);
         let common = match common {
             // The environment's proxies are meant for the internet, not for a stand-in on this machine.
-            Common::System if redirected => build(base().no_proxy()),
-            Common::System => build(base()),
-            Common::Direct => build(base().no_proxy()),
-            Common::Through(url) => proxied(&url, login).and_then(build),
-            Common::Unusable => Err(Refused::NoProxy("its address cannot be understood".to_owned())),
+            Common::System if redirected => Way::Made(build(base().no_proxy())),
+            Common::System => Way::Made(build(base())),
+            Common::Direct => Way::Made(build(base().no_proxy())),
+            Common::Through(url) if login.is_some() => Way::Made(proxied(&url, login).and_then(build)),
+            Common::Through(url) => Way::Through(url),
+            Common::Unusable => Way::Made(Err(Refused::NoProxy("its address cannot be understood".to_owned()))),
         };
         let direct = build(base().no_proxy());
-        Self { redirected, wish, common, direct, roots, own: Mutex::default() }
+        Self { redirected, wish, common: Mutex::new(common), direct, roots, own: Mutex::default() }
     }
 
     /// The same without any connection.
@@ -72,8 +82,19 @@ impl Clients {
         Self::new(self.redirected, self.wish.clone(), login, self.roots.clone())
     }
 
-    pub(super) fn common(&self) -> Result<Client, Refused> {
-        self.common.clone()
+    /// The client of everything, or the proxy whose login has to be read for it.
+    pub(super) fn common(&self) -> Result<Result<Client, Refused>, ProxyUrl> {
+        match &*self.common.lock().unwrap_or_else(PoisonError::into_inner) {
+            Way::Made(client) => Ok(client.clone()),
+            Way::Through(proxy) => Err(proxy.clone()),
+        }
+    }
+
+    /// The client of everything, through this proxy. Kept once made.
+    pub(super) fn make_common(&self, proxy: &ProxyUrl, login: Option<&SecretString>) -> Result<Client, Refused> {
+        let client = finish(proxied(proxy, login)?, self.redirected, &self.roots);
+        *self.common.lock().unwrap_or_else(PoisonError::into_inner) = Way::Made(client.clone());
+        client
     }
 
     pub(super) fn direct(&self) -> Result<Client, Refused> {

@@ -146,12 +146,9 @@ impl AccountChange {
                 ));
             }
             (Some(Some(user)), password) => {
-                if user.is_empty() || user.contains(':') || user.len() > 255 {
-                    let words = "a user name at a proxy has 1 to 255 characters and no colon".to_owned();
-                    return Err(("proxyUser", "invalid_value", words));
-                }
                 let password = password.flatten().unwrap_or_default();
-                Some(Some(SecretString::from(format!("{user}:{password}"))))
+                let login = proxy::login(&user, &password);
+                Some(Some(login.map_err(|words| ("proxyUser", "invalid_value", words.to_owned()))?))
             }
         };
         match &mut self.proxy {

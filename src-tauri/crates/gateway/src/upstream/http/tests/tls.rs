@@ -54,8 +54,8 @@ async fn server(
 }
 
 async fn ask(roots: Vec<Certificate>, port: u16) -> Result<u16, String> {
-    let client =
-        Clients::new(false, Common::Direct, None, Ok(roots)).common().map_err(|refused| refused.to_string())?;
+    let made = Clients::new(false, Common::Direct, None, Ok(roots)).common().expect("no proxy to wait for");
+    let client = made.map_err(|refused| refused.to_string())?;
     let request = client.get(format!("https://localhost:{port}/")).header("authorization", "Bearer secret");
     match request.send().await {
         Ok(response) => Ok(response.status().as_u16()),
@@ -121,8 +121,9 @@ async fn a_proxy_that_looks_into_the_traffic_is_noticed() {
     });
     let through = crate::upstream::proxy::check(&format!("http://{proxy}")).expect("an address");
     for (trusted, fine) in [(Vec::new(), false), (roots(&authority), true)] {
-        let client =
-            Clients::new(false, Common::Through(through.clone()), None, Ok(trusted)).common().expect("a client");
+        let clients = Clients::new(false, Common::Through(through.clone()), None, Ok(trusted));
+        assert_eq!(clients.common().err(), Some(through.clone()), "its login is read first");
+        let client = clients.make_common(&through, None).expect("a client");
         let request = client.get(format!("https://localhost:{port}/")).header("authorization", "Bearer secret");
         assert_eq!(request.send().await.is_ok(), fine);
     }
