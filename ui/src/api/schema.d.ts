@@ -482,7 +482,7 @@ export interface paths {
         get: operations["getLogin"];
         put?: never;
         post?: never;
-        /** Ends a sign-in. An account that is saved already stays. */
+        /** Ends a sign-in. An account that it added is taken back; one that was here before and got a new sign-in stays. */
         delete: operations["cancelLogin"];
         options?: never;
         head?: never;
@@ -585,6 +585,58 @@ export interface paths {
         put?: never;
         /** Tells what would happen to a name. Nothing is sent. */
         post: operations["testModelName"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/network/proxy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows which proxy everything goes through, and whether a login for it is kept. */
+        get: operations["getNetworkProxy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/network/proxy/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Keeps a login for the proxy of the settings. One that was kept before is replaced. */
+        put: operations["setNetworkProxyLogin"];
+        post?: never;
+        /** Forgets the login for the proxy of the settings. */
+        delete: operations["removeNetworkProxyLogin"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/network/proxy/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries the way of everything to the service: one request without any credential of an account. */
+        post: operations["testNetworkProxy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1878,6 +1930,13 @@ export interface components {
             /** @description How it becomes a model. */
             trace: components["schemas"]["ModelTrace"];
         };
+        /** @description The way of everything that has no proxy of its own. */
+        NetworkProxy: {
+            /** @description The proxy's address; `null` when the settings name none. */
+            address?: string | null;
+            /** @description Where its login comes from. */
+            login: components["schemas"]["ProxyLoginSource"];
+        };
         /** @description How the gateway reaches the internet. Certificates are always checked; nothing here changes that. */
         NetworkSettings: {
             /**
@@ -1925,7 +1984,7 @@ export interface components {
          * @description What happened.
          * @enum {string}
          */
-        NotificationKind: "needsLogin" | "suspended" | "quotaWarning" | "quotaAlert" | "allUnavailable" | "ownerSwitched" | "unsavedLogin";
+        NotificationKind: "needsLogin" | "suspended" | "quotaWarning" | "quotaAlert" | "allUnavailable" | "ownerSwitched" | "unsavedLogin" | "signInEnds";
         /** @description A model that accounts are offered. */
         OfferedModel: {
             /** @description Ids of the accounts that may use it. Empty while no account's list is known. */
@@ -2129,6 +2188,18 @@ export interface components {
             /** @description `http`, `https`, `socks5` or `socks5h`, host and port. A user name and password are a secret of the account. */
             url: string;
         };
+        /** @description A login at a proxy. */
+        ProxyLogin: {
+            /** @description Password. */
+            password?: string;
+            /** @description User name. */
+            user: string;
+        };
+        /**
+         * @description Where the login at the proxy comes from.
+         * @enum {string}
+         */
+        ProxyLoginSource: "none" | "stored" | "environment" | "unreadable";
         /** @description What a test of a proxy showed. */
         ProxyTest: {
             /**
@@ -4109,6 +4180,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNetworkProxy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetworkProxy"];
+                };
+            };
+        };
+    };
+    setNetworkProxyLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProxyLogin"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetworkProxy"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeNetworkProxyLogin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetworkProxy"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testNetworkProxy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProxyTest"];
                 };
             };
         };
