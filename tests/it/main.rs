@@ -17,6 +17,8 @@ mod cut_calls;
 mod demo;
 mod doors;
 mod failures;
+mod flows;
+mod flows_cli;
 mod guard;
 mod harness;
 mod hostile_accounts;

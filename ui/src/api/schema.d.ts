@@ -373,14 +373,67 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest requests and what became of them; metadata only. */
+        /** Requests and what became of them, the newest first; metadata only. Every filter that is named must fit. */
         get: operations["listFlows"];
+        put?: never;
+        post?: never;
+        /** Deletes the records of all requests, in memory and on disk. Marked ones stay unless they are named. */
+        delete: operations["clearFlows"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flows/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Requests as a file. What was asked and answered is not in it: it is not recorded. */
+        post: operations["exportFlows"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/flows/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the requests that fit came to: outcomes, latency, tokens, credits as the service metered them. */
+        get: operations["flowStats"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/flows/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One request, under way or ended. */
+        get: operations["getFlow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes bookmark, note and tags of a request. What is left out stays. A marked request stays until its marks are taken away. */
+        patch: operations["markFlow"];
         trace?: never;
     };
     "/api/keys": {
@@ -1123,7 +1176,7 @@ export interface components {
             /** @enum {string} */
             type: "notification";
         } | {
-            /** @description Id of the newest flow. */
+            /** @description Its id; empty when all were deleted. */
             id: string;
             /** @enum {string} */
             type: "flows";
@@ -1236,6 +1289,11 @@ export interface components {
          * @enum {string}
          */
         Decider: "name" | "alias" | "keyRule" | "rule" | "passedOn";
+        /**
+         * @description The form of the file.
+         * @enum {string}
+         */
+        ExportFormat: "json" | "jsonl" | "markdown";
         /** @description What to export, and how. */
         ExportRequest: {
             /** @description The word `plain`, as a sign that a person has understood. */
@@ -1280,6 +1338,11 @@ export interface components {
             account: string;
             /** @description What went wrong, in the upstream's or our own code; nothing when it was accepted. */
             code?: string | null;
+            /**
+             * Format: double
+             * @description Credits that the service metered for its answer.
+             */
+            credits?: number | null;
             /** @description Host that was asked. */
             host: string;
             /**
@@ -1302,10 +1365,121 @@ export interface components {
          * @enum {string}
          */
         FlowDelivery: "stream" | "whole";
-        /** @description The newest requests. */
+        /** @description An export. */
+        FlowExport: {
+            /** @description The file's content: metadata only, accounts by their ids. */
+            content: string;
+            /** @description A name for the file. */
+            fileName: string;
+            /** @description How many requests are in it. */
+            flows: number;
+            /** @description Its media type. */
+            mediaType: string;
+        };
+        /** @description What to export. */
+        FlowExportRequest: {
+            /** @description As in the list; everything when absent. */
+            filter?: components["schemas"]["FlowFilter"];
+            /** @description The form of the file. */
+            format: components["schemas"]["ExportFormat"];
+            /** @description These requests; those that `filter` means when absent. */
+            ids?: string[] | null;
+        };
+        /** @description Which requests are meant: those that fit everything that is named. An empty text names nothing. */
+        FlowFilter: {
+            /**
+             * @description Id of an account that was asked.
+             * @default null
+             */
+            account: string | null;
+            /**
+             * @description Bookmarked or not.
+             * @default null
+             */
+            bookmarked: boolean | null;
+            /**
+             * @description Code of the failure, or of one attempt that went wrong.
+             * @default null
+             */
+            code: string | null;
+            /**
+             * @description The model's name, as the client said it or as the upstream was asked.
+             * @default null
+             */
+            model: string | null;
+            /** @default null */
+            outcome: components["schemas"]["FlowOutcome"] | null;
+            /**
+             * @description Client protocol, such as `anthropic`.
+             * @default null
+             */
+            protocol: string | null;
+            /**
+             * @description Words that all occur in what is known of it: id, client, models, account, hosts, codes, notices, note, tags.
+             * @default null
+             */
+            search: string | null;
+            /** @default null */
+            since: components["schemas"]["Timestamp"] | null;
+            /**
+             * @description One of its tags.
+             * @default null
+             */
+            tag: string | null;
+            /** @default null */
+            until: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description What the requests with one protocol, model, account or code came to. */
+        FlowGroup: {
+            /**
+             * Format: double
+             * @description Credits that the service metered for them.
+             */
+            credits: number;
+            /**
+             * Format: int64
+             * @description Those of them that failed.
+             */
+            failed: number;
+            /** @description Name of the protocol or model, id of the account, or the code. */
+            key: string;
+            /**
+             * Format: int64
+             * @description Requests.
+             */
+            requests: number;
+        };
+        /** @description A page of requests. */
         FlowList: {
-            /** @description Newest first. */
-            flows: components["schemas"]["FlowView"][];
+            /** @description Those that have ended, the newest end first. */
+            flows: components["schemas"]["MarkedFlow"][];
+            /** @description How many have ended and fit, on all pages. */
+            matched: number;
+            /**
+             * Format: int64
+             * @description `before` of the next page; nothing at the end.
+             */
+            next?: number | null;
+            /** @description Those under way, the newest first; on the first page only. */
+            running: components["schemas"]["MarkedFlow"][];
+        };
+        /** @description What a person added. */
+        FlowMarks: {
+            /**
+             * @description Worth finding again.
+             * @default false
+             */
+            bookmarked: boolean;
+            /**
+             * @description In the person's own words.
+             * @default null
+             */
+            note: string | null;
+            /**
+             * @description Names to find it by.
+             * @default []
+             */
+            tags: string[];
         };
         /** @description Something that was ignored, changed or repaired. */
         FlowNotice: {
@@ -1325,7 +1499,88 @@ export interface components {
          * @description How a request ended.
          * @enum {string}
          */
-        FlowOutcome: "complete" | "failed" | "clientLeft";
+        FlowOutcome: "complete" | "failed" | "clientLeft" | "running";
+        /** @description Records of requests. */
+        FlowSettings: {
+            /**
+             * Format: int32
+             * @description Days until a record goes.
+             * @default 30
+             */
+            maxDays: number;
+            /**
+             * Format: int32
+             * @description Most records kept; the oldest go first. Marked ones do not count.
+             * @default 2000
+             */
+            maxEntries: number;
+            /**
+             * Format: int32
+             * @description Most MiB of records; the oldest go first.
+             * @default 16
+             */
+            maxMebibytes: number;
+            /**
+             * @description Where they are kept. Marked ones are always kept on disk.
+             * @default disk
+             */
+            store: components["schemas"]["FlowStore"];
+        };
+        /** @description What the requests that are kept came to. */
+        FlowStats: {
+            /** @description By the account that answered. */
+            accounts: components["schemas"]["FlowGroup"][];
+            /** @description By code of the failure. */
+            codes: components["schemas"]["FlowGroup"][];
+            /**
+             * Format: double
+             * @description Credits that the service metered; never estimated. Answers of the demo account cost none.
+             */
+            credits: number;
+            /** @description From arrival to the end, of complete answers. */
+            duration: components["schemas"]["Latency"];
+            /** @description From arrival to the first event, of all that had one. */
+            firstEvent: components["schemas"]["Latency"];
+            /**
+             * Format: int64
+             * @description Input tokens.
+             */
+            inputTokens: number;
+            /** @description By the model that the upstream was asked for, or else the one that the client named. */
+            models: components["schemas"]["FlowGroup"][];
+            oldest?: components["schemas"]["Timestamp"] | null;
+            /** @description How they ended. */
+            outcomes: components["schemas"]["OutcomeCounts"];
+            /**
+             * Format: int64
+             * @description Output tokens.
+             */
+            outputTokens: number;
+            /** @description By client protocol, most requests first. */
+            protocols: components["schemas"]["FlowGroup"][];
+            /**
+             * Format: int64
+             * @description How many fit.
+             */
+            requests: number;
+        };
+        /**
+         * @description Where records of requests are kept.
+         * @enum {string}
+         */
+        FlowStore: "disk" | "memory" | "off";
+        /** @description What requests came to. */
+        FlowSummary: components["schemas"]["FlowStats"] & {
+            /** @description Requests under way that fit. */
+            running: number;
+            /** @description Where requests are kept. */
+            store: components["schemas"]["FlowStore"];
+            /**
+             * Format: int64
+             * @description Requests since the start that are in memory only, because the disk failed or was too slow.
+             */
+            unsaved: number;
+        };
         /**
          * @description Where a token count comes from.
          * @enum {string}
@@ -1350,7 +1605,7 @@ export interface components {
             contextPercentage?: number | null;
             /**
              * Format: double
-             * @description Credits charged.
+             * @description Credits that the service metered; nothing when it metered none.
              */
             credits?: number | null;
             inputSource?: components["schemas"]["FlowTokenSource"] | null;
@@ -1416,6 +1671,11 @@ export interface components {
             upstreamModel?: string | null;
             /** @description What it cost. */
             usage: components["schemas"]["FlowUsage"];
+        };
+        /** @description What was deleted. */
+        FlowsCleared: {
+            /** @description How many requests. */
+            deleted: number;
         };
         /**
          * @description How a sign-in should go.
@@ -1538,6 +1798,34 @@ export interface components {
             code: string;
             /** @description Plain words, without secrets. */
             message: string;
+        };
+        /** @description Milliseconds of several requests; nothing when there are none. Percentiles by the nearest rank. */
+        Latency: {
+            /**
+             * Format: int64
+             * @description The longest.
+             */
+            maxMs?: number | null;
+            /**
+             * Format: int64
+             * @description How many were measured.
+             */
+            measured: number;
+            /**
+             * Format: int64
+             * @description Half of them took at most this.
+             */
+            p50Ms?: number | null;
+            /**
+             * Format: int64
+             * @description Nine of ten took at most this.
+             */
+            p90Ms?: number | null;
+            /**
+             * Format: int64
+             * @description 99 of a hundred took at most this.
+             */
+            p99Ms?: number | null;
         };
         /** @description Patience and retries. */
         LimitSettings: {
@@ -1780,6 +2068,17 @@ export interface components {
             /** @description Save it also when the service cannot be asked about it. One that it refuses is never saved. */
             unchecked?: boolean;
         };
+        /** @description What to change of the marks; the rest stays. */
+        MarkChange: {
+            /** @description Bookmarked or not. */
+            bookmarked?: boolean | null;
+            /** @description Another note, at most 4000 characters; an empty one takes it away. */
+            note?: string | null;
+            /** @description Other tags in place of all: at most 20, each at most 40 characters. */
+            tags?: string[] | null;
+        };
+        /** @description A request with what a person added to it. */
+        MarkedFlow: components["schemas"]["FlowView"] & components["schemas"]["FlowMarks"];
         /**
          * @description How a rule compares names.
          * @enum {string}
@@ -2059,6 +2358,24 @@ export interface components {
             model: string;
             /** @description The name. */
             name: string;
+        };
+        /** @description How many requests ended how. */
+        OutcomeCounts: {
+            /**
+             * Format: int64
+             * @description The client left before the end.
+             */
+            clientLeft: number;
+            /**
+             * Format: int64
+             * @description A complete answer was delivered.
+             */
+            complete: number;
+            /**
+             * Format: int64
+             * @description It failed.
+             */
+            failed: number;
         };
         /** @description Use beyond the plan, for money. */
         Overage: {
@@ -2438,6 +2755,16 @@ export interface components {
              *     }
              */
             accounts: components["schemas"]["AccountSettings"];
+            /**
+             * @description Records of requests.
+             * @default {
+             *       "store": "disk",
+             *       "maxEntries": 2000,
+             *       "maxMebibytes": 16,
+             *       "maxDays": 30
+             *     }
+             */
+            flows: components["schemas"]["FlowSettings"];
             /**
              * @description Patience and retries.
              * @default {
@@ -3655,8 +3982,30 @@ export interface operations {
     listFlows: {
         parameters: {
             query?: {
-                /** @description At most this many; 50 when absent. */
-                limit?: number | null;
+                /** @description At most this many, up to 500; 50 when absent. */
+                limit?: number;
+                /** @description Continues a list: the `next` of the page before. Requests that came meanwhile move nothing. */
+                before?: number;
+                /** @description Client protocol, such as `anthropic`. */
+                protocol?: string;
+                /** @description The model's name, as the client said it or as the upstream was asked. */
+                model?: string;
+                /** @description Id of an account that was asked. */
+                account?: string;
+                /** @description How it ended; `running` for those under way. */
+                outcome?: components["schemas"]["FlowOutcome"];
+                /** @description Code of the failure, or of one attempt that went wrong. */
+                code?: string;
+                /** @description Bookmarked or not. */
+                bookmarked?: boolean;
+                /** @description One of its tags. */
+                tag?: string;
+                /** @description Words that all occur in what is known of it: id, client, models, account, hosts, codes, notices, note, tags. */
+                search?: string;
+                /** @description Arrived at this moment or later; milliseconds since 1970. */
+                since?: number;
+                /** @description Arrived before this moment; milliseconds since 1970. */
+                until?: number;
             };
             header?: never;
             path?: never;
@@ -3670,6 +4019,217 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FlowList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clearFlows: {
+        parameters: {
+            query?: {
+                /** @description The marked ones too. */
+                marked?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowsCleared"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportFlows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FlowExportRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowExport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    flowStats: {
+        parameters: {
+            query?: {
+                /** @description Client protocol, such as `anthropic`. */
+                protocol?: string;
+                /** @description The model's name, as the client said it or as the upstream was asked. */
+                model?: string;
+                /** @description Id of an account that was asked. */
+                account?: string;
+                /** @description How it ended; `running` for those under way. */
+                outcome?: components["schemas"]["FlowOutcome"];
+                /** @description Code of the failure, or of one attempt that went wrong. */
+                code?: string;
+                /** @description Bookmarked or not. */
+                bookmarked?: boolean;
+                /** @description One of its tags. */
+                tag?: string;
+                /** @description Words that all occur in what is known of it: id, client, models, account, hosts, codes, notices, note, tags. */
+                search?: string;
+                /** @description Arrived at this moment or later; milliseconds since 1970. */
+                since?: number;
+                /** @description Arrived before this moment; milliseconds since 1970. */
+                until?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FlowSummary"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFlow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarkedFlow"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    markFlow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarkedFlow"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -2,6 +2,7 @@
 
 pub(crate) mod account_changes;
 pub(crate) mod account_checks;
+pub(crate) mod flows;
 pub(crate) mod link;
 pub(crate) mod login;
 pub(crate) mod proxy;
@@ -84,6 +85,11 @@ pub(crate) enum Command {
     Proxy {
         #[command(subcommand)]
         command: proxy::Proxy,
+    },
+    /// Requests and what became of them; contents are not recorded
+    Flows {
+        #[command(subcommand)]
+        command: flows::Flows,
     },
     /// What was used, by account, model, key or day
     Usage(account_checks::Usage),

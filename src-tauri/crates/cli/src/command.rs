@@ -3,6 +3,7 @@
 pub(crate) mod account_changes;
 pub(crate) mod account_checks;
 pub(crate) mod accounts;
+pub(crate) mod flows;
 pub(crate) mod keys;
 pub(crate) mod link;
 pub(crate) mod login;

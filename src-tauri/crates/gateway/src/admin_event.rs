@@ -52,9 +52,9 @@ pub enum AdminEvent {
         /// Used share of the quota in percent, for thresholds.
         percent: Option<u8>,
     },
-    /// A request was finished.
+    /// A request was finished or marked, or all were deleted.
     Flows {
-        /// Id of the newest flow.
+        /// Its id; empty when all were deleted.
         id: String,
     },
 }

@@ -149,6 +149,18 @@ impl DataDir {
         write_synced(&target, content)
     }
 
+    /// Opens a file for writing at its end, created with owner-only access when missing. What is written is not synced: a
+    /// power cut may cost it, a kill does not.
+    pub fn append(&self, name: &str) -> io::Result<File> {
+        let path = self.file(name);
+        match path.symlink_metadata() {
+            Ok(found) if found.is_symlink() => return Err(refused_link(&path)),
+            Ok(_) => make_private(&path, 0o600)?,
+            Err(_) => {}
+        }
+        private_options().append(true).create(true).open(path)
+    }
+
     /// Moves a damaged file out of the way as `<name>.damaged`, so that the next `replace` cannot make it the previous
     /// generation. Returns the new path.
     pub fn set_aside(&self, name: &str) -> io::Result<PathBuf> {

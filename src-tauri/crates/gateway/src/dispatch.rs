@@ -306,6 +306,7 @@ impl Dispatcher {
             status: error.map_or(Some(200), |error| error.status),
             code: code.clone(),
             ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
+            credits: None,
         });
         if let Some(error) = error {
             if error.is_about_the_account() {

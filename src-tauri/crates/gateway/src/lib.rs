@@ -49,8 +49,8 @@ pub use credential::{
 };
 pub use error::{FieldProblem, OpenError, Problem, ProblemCode};
 pub use flow::{
-    AttemptReason, FlowAttempt, FlowDelivery, FlowNotice, FlowOperation, FlowOutcome, FlowTokenSource, FlowUsage,
-    FlowView,
+    AttemptReason, FlowAttempt, FlowDelivery, FlowMarks, FlowNotice, FlowOperation, FlowOutcome, FlowTokenSource,
+    FlowUsage, FlowView,
 };
 pub use http::admin::openapi_document;
 pub use http::holder::PortHolder;

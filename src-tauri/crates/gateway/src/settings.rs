@@ -3,6 +3,7 @@
 
 mod accounts;
 pub(crate) mod check;
+mod flows;
 mod limits;
 mod listener;
 mod login;
@@ -19,6 +20,7 @@ pub(crate) mod store;
 mod tools;
 
 pub use accounts::AccountSettings;
+pub use flows::{FlowSettings, FlowStore};
 pub use limits::LimitSettings;
 pub use listener::ListenerSettings;
 pub use login::LoginSettings;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub startup: StartupSettings,
     /// Logs.
     pub logs: LogSettings,
+    /// Records of requests.
+    pub flows: FlowSettings,
     /// Patience and retries.
     pub limits: LimitSettings,
     /// Model names.
@@ -81,6 +85,7 @@ impl Settings {
         let mut errors = FieldErrors::default();
         self.listener.check(&mut errors);
         self.logs.check(&mut errors);
+        self.flows.check(&mut errors);
         self.limits.check(&mut errors);
         self.models.check(&mut errors);
         self.responses.check(&mut errors);

@@ -170,7 +170,7 @@ const MARKS: [&str; 5] = ["kp-", "ksk_", "aoa", "aor", "eyJ"];
 const SECRET_LENGTH: usize = 20;
 
 /// Replaces everything that has the shape of a secret.
-fn scrub(line: &str) -> String {
+pub(crate) fn scrub(line: &str) -> String {
     let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~' | '+' | '/' | '=');
     let mut clean = String::with_capacity(line.len());
     let mut rest = line;

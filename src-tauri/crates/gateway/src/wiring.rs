@@ -219,7 +219,8 @@ impl Gateway {
             charges: bookkeepers(&ledger, &quotas, &health),
             recall: Arc::default(),
         });
-        let flows = Arc::new(Flows::new(Arc::clone(&clock), announcer.clone()));
+        let flows = Flows::load(Some(Arc::clone(&dir)), Arc::clone(&clock), announcer.clone(), &now.flows);
+        let flows = Arc::new(flows);
         let logins = Logins::new(login::Parts {
             sign_in,
             registrations: Registrations::open(Arc::clone(&dir), book.credentials.clone(), Arc::clone(&clock)),
@@ -295,6 +296,7 @@ impl Gateway {
         parts.tasks.spawn(self.clone().follow_tokens());
         parts.tasks.spawn(Arc::clone(&parts.book.tokens).watch_owners(parts.stop.clone()));
         parts.tasks.spawn(Arc::clone(&parts.kept).run(parts.stop.clone()));
+        parts.tasks.spawn(Arc::clone(&parts.flows).run(parts.stop.clone()));
         parts.tasks.spawn(Arc::clone(&parts.ledger).run(parts.stop.clone()));
         parts.tasks.spawn(Arc::clone(&parts.notifier).run(parts.stop.clone()));
         let conditions = Conditions {
@@ -422,6 +424,7 @@ impl Gateway {
             self.parts.quotas.follow(&snapshot.settings.quota);
             self.parts.health.follow(snapshot.settings.quota.health_check());
             self.parts.kept.follow(&snapshot.settings.responses).await;
+            self.parts.flows.follow(&snapshot.settings.flows).await;
             if snapshot.settings.network != network {
                 network.clone_from(&snapshot.settings.network);
                 follow_network(&self.parts.http, &network).await;

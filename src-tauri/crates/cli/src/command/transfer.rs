@@ -156,7 +156,7 @@ pub(crate) async fn export(client: &AdminClient, export: &Export) -> Result<Exit
 }
 
 /// Writes a file that was not there, for its owner only. A link is not followed: the name must be free.
-fn write_new(path: &Path, content: &str) -> Result<(), Trouble> {
+pub(super) fn write_new(path: &Path, content: &str) -> Result<(), Trouble> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

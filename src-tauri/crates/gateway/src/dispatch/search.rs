@@ -94,5 +94,6 @@ fn note(
         status: error.map_or(Some(200), |error| error.status),
         code: error.map(UpstreamError::told_code),
         ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
+        credits: None,
     });
 }

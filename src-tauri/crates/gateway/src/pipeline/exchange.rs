@@ -5,7 +5,7 @@ use super::charges::Till;
 use super::usage::Meter;
 use crate::account::{Lease, Outcome};
 use crate::dispatch::{Connected, Dispatcher, Order, backoff, outcome};
-use crate::flow::Flow;
+use crate::flow::{Flow, Trail};
 use crate::tokens::Yardstick;
 use crate::upstream::answer::{Answer, Patience, Progress};
 use crate::upstream::classify::{Kind, UpstreamError};
@@ -65,6 +65,7 @@ pub(super) struct Exchange {
     means: Means,
     stage: Stage,
     meter: Meter,
+    trail: Trail,
     /// A rough count of the request.
     rough: u64,
     input_estimate: u64,
@@ -77,7 +78,7 @@ impl Exchange {
         let input_estimate = means.yardstick.estimate(rough);
         let meter = Meter::new(rough, means.yardstick.clone());
         let stage = dial(&means.dispatcher, order, flow, Duration::ZERO);
-        Self { means, stage, meter, rough, input_estimate }
+        Self { means, stage, meter, trail: flow.trail(), rough, input_estimate }
     }
 
     /// Estimate of the input tokens.
@@ -193,6 +194,9 @@ impl Exchange {
     fn pay(&mut self) {
         let Stage::Answering(answering) = &self.stage else { return };
         let spent = self.meter.total();
+        if let Some(credits) = spent.credits {
+            self.trail.metered(credits);
+        }
         if spent.credits.is_some() || !answering.answer.is_empty() {
             self.means.till.paid(&answering.lease.account, &answering.order.context.model_id, &spent);
         }
