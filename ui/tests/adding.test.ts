@@ -315,6 +315,46 @@ describe('the place for secrets', () => {
   });
 });
 
+describe('the login at the proxy of everything', () => {
+  it('is asked for where a proxy is named, goes to the gateway once, and is tried and forgotten', async () => {
+    host.network = { address: 'http://proxy.example:3128', login: 'none' };
+    host.special.set('POST /api/network/proxy/test', () => json({ ok: true, ms: 42, problem: null }));
+    await openApp(host, 'settings');
+    await type('network-user', 'me');
+    await type('network-password', 's3cret');
+    await click('network-save');
+    await waitFor(() => expect(host.sent('PUT /api/network/proxy/login')).toEqual({ user: 'me', password: 's3cret' }));
+    await waitFor(async () => expect(await by('network-password')).toHaveValue(''));
+    expect(await by('proxy-login')).toHaveAttribute('data-login', 'stored');
+    await click('network-test');
+    await waitFor(async () => expect(await by('network-result')).toHaveTextContent('Works, 42ms'));
+    await click('network-forget');
+    await waitFor(async () => expect(await by('proxy-login')).toHaveAttribute('data-login', 'none'));
+    expect(none('network-forget')).toBe(true);
+  });
+
+  it('is not asked for without a proxy, nor where the environment gives it', async () => {
+    await openApp(host, 'settings');
+    await by('vault');
+    expect(none('proxy-login')).toBe(true);
+    cleanup();
+    host.network = { address: 'http://proxy.example:3128', login: 'environment' };
+    await openApp(host, 'settings');
+    expect(await by('network-test')).toBeInTheDocument();
+    expect(none('network-user')).toBe(true);
+  });
+
+  it('marks a user name that is refused', async () => {
+    host.network = { address: 'http://proxy.example:3128', login: 'none' };
+    const fields = { user: { code: 'invalid_value', message: 'no colon' } };
+    host.special.set('PUT /api/network/proxy/login', () => json({ code: 'invalid_fields', message: 'no', fields }, 422));
+    await openApp(host, 'settings');
+    await type('network-user', 'a:b');
+    await click('network-save');
+    await waitFor(async () => expect(await by('network-user')).toHaveAttribute('aria-invalid', 'true'));
+  });
+});
+
 describe('usage', () => {
   it('adds up what the service reported, by account, model, key or day', async () => {
     host.accounts = [account()];

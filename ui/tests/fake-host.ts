@@ -2,7 +2,7 @@
 import { vi } from 'vitest';
 import type { AccountList, AccountView, AdminEvent, BrowserList, ClientKey, FlowView, ImportResult, LoginView } from '../src/api/client';
 import type { ModelList, NameTestResult, PortView, QuotaView, ScanResult, SettingsView, Status } from '../src/api/client';
-import type { UsageRow, VaultView } from '../src/api/client';
+import type { NetworkProxy, UsageRow, VaultView } from '../src/api/client';
 import type { Host, HostRequest } from '../src/api/host';
 
 export function json(value: unknown, status = 200): Response {
@@ -193,6 +193,7 @@ export class FakeHost implements Host {
   preview: ImportResult = { imported: [], duplicates: [], notes: [], found: [], rejected: [], sealed: false };
   usage: UsageRow[] = [];
   browsers: Omit<BrowserList, 'supportPage'> = { browsers: [], display: true };
+  network: NetworkProxy = { address: null, login: 'none' };
   vault: VaultView = { kind: 'keychain', state: 'ready', records: 1, protectedByPermissionsOnly: false, recovery: false } as VaultView;
   flows: FlowView[] = [];
   keys: ClientKey[] = [key()];
@@ -284,6 +285,9 @@ export class FakeHost implements Host {
       return json(found.account);
     }
     if (call.startsWith('POST /api/vault/')) return this.#vaultAnswer(call, body);
+    if (call === 'GET /api/network/proxy') return json(this.network);
+    if (call === 'PUT /api/network/proxy/login') return json((this.network = { ...this.network, login: 'stored' }));
+    if (call === 'DELETE /api/network/proxy/login') return json((this.network = { ...this.network, login: 'none' }));
     if (call === 'POST /api/support/open') return json(null, 204);
     if (call.startsWith('GET /api/ports/')) {
       const port = Number(call.split('/').at(-1));

@@ -4,6 +4,7 @@ import { AccountCalls } from './account-calls';
 import { take, type AccountList, type AccountView, type Api, type ClientKey, type FlowView } from './client';
 import { Logins } from './logins.svelte';
 import type { KeyChange, ModelList, NameTestResult, PortView, SettingsView, Status } from './client';
+import type { NetworkProxy, ProxyLogin, ProxyTest } from './client';
 import type { BrowserList, UsageBy, UsageRow, VaultChange, VaultMove, VaultNewKey, VaultUnlock, VaultView } from './client';
 
 /** How many recent requests the window keeps in view. */
@@ -21,6 +22,8 @@ export class Queries {
   readonly browsers: Query<BrowserList>;
   /** Read by the page that shows it. */
   readonly vault: Query<VaultView>;
+  /** The proxy of everything and its login; read by the page that shows it. */
+  readonly network: Query<NetworkProxy>;
   readonly logins: Logins;
   /** What can be done with accounts. */
   readonly account: AccountCalls;
@@ -35,6 +38,7 @@ export class Queries {
     this.account = new AccountCalls(api, () => this.accountsAgain());
     this.browsers = new Query(() => take(api.GET('/api/browsers')));
     this.vault = new Query(() => take(api.GET('/api/vault')));
+    this.network = new Query(() => take(api.GET('/api/network/proxy')));
     this.keys = new Query(async () => (await take(api.GET('/api/keys'))).keys);
     this.models = new Query(() => take(api.GET('/api/models')));
     this.flows = new Query(
@@ -86,6 +90,21 @@ export class Queries {
     } finally {
       await Promise.all([this.vault.refresh(), this.accountsAgain()]);
     }
+  }
+
+  async setProxyLogin(body: ProxyLogin): Promise<true> {
+    this.network.set(await take(this.#api.PUT('/api/network/proxy/login', { body })));
+    return true;
+  }
+
+  async forgetProxyLogin(): Promise<true> {
+    this.network.set(await take(this.#api.DELETE('/api/network/proxy/login')));
+    return true;
+  }
+
+  /** Tries the way of everything to the service, without a credential of an account. */
+  testProxy(): Promise<ProxyTest> {
+    return take(this.#api.POST('/api/network/proxy/test'));
   }
 
   /** Opens the provider's support page in the person's browser. */
