@@ -123,6 +123,7 @@ async fn accounts(folder: &Path, language: &str, theme: &str) -> Result<()> {
     window.find("remote-address").await?;
     keep("10-remote-link").await?;
     window.click("close-add").await?;
+    window.click("look-cards").await?;
     window.click("remove-account").await?;
     window.click("confirm-remove").await?;
     window.find("undo-removal").await?;
