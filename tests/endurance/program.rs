@@ -81,7 +81,16 @@ impl Home {
     /// Starts the program and waits until it is ready.
     pub async fn serve(&self) -> Program {
         let mut child = Command::new(PROGRAM)
-            .args(["serve", "--port", "0", "--log-level", "warn", "--vault-key-file"])
+            .args([
+                "serve",
+                "--port",
+                "0",
+                "--set",
+                "pace.accountPerMinute=0",
+                "--log-level",
+                "warn",
+                "--vault-key-file",
+            ])
             .arg(self.key())
             .env_clear()
             .env("PATH", "/usr/bin:/bin")

@@ -224,8 +224,12 @@ impl World {
 pub fn options(data_dir: &Path, upstream: &str) -> Options {
     Options {
         data_dir: Some(data_dir.to_owned()),
-        // Many tests ask much of few accounts at once; the gentle default has tests of its own.
-        overrides: vec![flag("listener.port", "0"), flag("accounts.concurrency", "256")],
+        // Many tests ask much of few accounts at once; the gentle defaults have tests of their own.
+        overrides: vec![
+            flag("listener.port", "0"),
+            flag("accounts.concurrency", "256"),
+            flag("pace.accountPerMinute", "0"),
+        ],
         store: StoreChoice::Memory,
         endpoints: Some(upstream.parse().expect("a URL")),
         log: LogChoice::Off,

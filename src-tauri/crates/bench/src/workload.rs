@@ -158,7 +158,7 @@ async fn set_up(program: &Path, folder: &Path) -> Result<Stage> {
     ];
     call(program, &["accounts", "import", login.to_str().context("temporary path")?, "--json"], &env)?;
     let key = call(program, &["keys", "create", "bench", "--json"], &env)?;
-    let arguments = ["serve", "--port", "0", "--set", "accounts.concurrency=1024"];
+    let arguments = ["serve", "--port", "0", "--set", "accounts.concurrency=1024", "--set", "pace.accountPerMinute=0"];
     let gateway = Process::start(program, &arguments, &env).await?;
     Ok(Stage {
         upstream,

@@ -27,7 +27,7 @@ pub use lease::{Census, LastFailure, Lease, Leases, ModelPause, Outcome, Record}
 pub use link::{LinkError, Seen};
 pub use machine::{installation_machine_id, normal_machine_id};
 pub use roster::{Leaving, Roster, RosterError};
-pub use selection::{LeaseRequest, NoAccount, QuotaGlance, SelectionRules, Strategy};
+pub use selection::{LeaseRequest, NoAccount, PaceRules, QuotaGlance, SelectionRules, Strategy};
 pub use state::{AccountState, Signal};
 pub use sticky::StickyKey;
 pub use token::{AccessToken, TokenError, TokenNews, TokenParts, Tokens};
@@ -258,6 +258,9 @@ pub struct Wishes {
     pub note: String,
     /// Lower numbers are used first by the strategy `priority`.
     pub priority: i32,
+    /// Its share of the requests by the strategy `weighted`, 1 to 100; `None` is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u8>,
     /// The account rests when less than this much of its quota is left, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_floor_percent: Option<u8>,
@@ -273,6 +276,11 @@ pub struct Wishes {
 }
 
 impl Wishes {
+    /// Its share of the requests, at least 1.
+    pub(crate) fn weight(&self) -> u16 {
+        self.weight.unwrap_or(1).max(1).into()
+    }
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

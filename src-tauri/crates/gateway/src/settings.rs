@@ -13,6 +13,7 @@ mod media;
 mod models;
 mod network;
 mod openai;
+mod pace;
 mod quota;
 mod responses;
 mod startup;
@@ -31,6 +32,7 @@ pub(crate) use models::check_rules;
 pub use models::{AliasListing, MatchKind, ModelRule, ModelSettings};
 pub use network::NetworkSettings;
 pub use openai::{OpenAiSettings, ReasoningPlace};
+pub use pace::PaceSettings;
 pub use quota::QuotaSettings;
 pub use responses::{AnswerStore, ResponseSettings};
 pub use startup::StartupSettings;
@@ -73,6 +75,8 @@ pub struct Settings {
     pub quota: QuotaSettings,
     /// Which account serves.
     pub accounts: AccountSettings,
+    /// How quickly requests follow each other.
+    pub pace: PaceSettings,
     /// The way to the internet.
     pub network: NetworkSettings,
     /// How sign-in pages are opened.
@@ -80,6 +84,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What they say about the choice of an account.
+    pub(crate) fn selection(&self) -> crate::account::SelectionRules {
+        crate::account::SelectionRules { pace: self.pace.rules(), ..self.accounts.rules() }
+    }
+
     /// Every field that is not acceptable, by path. Empty when all is well.
     pub fn validate(&self) -> BTreeMap<String, FieldProblem> {
         let mut errors = FieldErrors::default();
@@ -93,6 +102,7 @@ impl Settings {
         self.media.check(&mut errors);
         self.quota.check(&mut errors);
         self.accounts.check(&mut errors);
+        self.pace.check(&mut errors);
         self.network.check(&mut errors);
         self.login.check(&mut errors);
         errors.fields

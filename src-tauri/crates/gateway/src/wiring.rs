@@ -139,7 +139,7 @@ impl Gateway {
         let roster = Arc::new(roster);
         let concurrency = now.accounts.concurrency as usize;
         let leases = Arc::new(Leases::new(Arc::clone(&roster), Arc::clone(&clock), concurrency));
-        leases.follow(now.accounts.rules());
+        leases.follow(now.selection());
         let internal = |error: &dyn std::fmt::Display| OpenError::Internal(error.to_string());
         let http = Http::new(options.endpoints.clone()).map_err(|error| internal(&error))?;
         let http = http.with_credentials(credentials.clone()).with_login(options.proxy_login.clone());
@@ -420,7 +420,7 @@ impl Gateway {
             }
             let snapshot = changes.borrow_and_update().clone();
             self.parts.telemetry.set_level(snapshot.settings.logs.level);
-            self.parts.book.leases.follow(snapshot.settings.accounts.rules());
+            self.parts.book.leases.follow(snapshot.settings.selection());
             self.parts.quotas.follow(&snapshot.settings.quota);
             self.parts.health.follow(snapshot.settings.quota.health_check());
             self.parts.kept.follow(&snapshot.settings.responses).await;

@@ -86,6 +86,9 @@ pub(crate) struct AccountChange {
     /// Lower numbers are used first by the strategy `priority`
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) priority: Option<i32>,
+    /// Its share of the requests by the strategy `weighted`
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) weight: Option<u8>,
     /// Rest when less than this much of the quota is left, in percent; `default` is as the settings say
     #[arg(long, value_name = "PERCENT|default")]
     pub(crate) quota_floor: Option<String>,

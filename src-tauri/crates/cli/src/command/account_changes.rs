@@ -110,6 +110,9 @@ fn body(change: &AccountChange) -> Result<Value, Trouble> {
     if let Some(priority) = change.priority {
         put("priority", priority.into());
     }
+    if let Some(weight) = change.weight {
+        put("weight", weight.into());
+    }
     if let Some(floor) = &change.quota_floor {
         let percent = match floor.as_str() {
             DEFAULT => Value::Null,

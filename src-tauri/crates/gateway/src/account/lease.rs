@@ -5,6 +5,7 @@
 //! the waiting requests, `selection` makes the choice.
 
 mod model_pause;
+mod pace;
 mod queue;
 mod table;
 

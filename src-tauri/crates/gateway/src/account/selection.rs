@@ -31,6 +31,23 @@ pub enum Strategy {
     Priority,
     /// Always the first one by priority and age; no other while it cannot serve.
     Single,
+    /// As many requests as its weight says, compared with the others.
+    Weighted,
+    /// The one whose credits end soonest: they would be lost unused.
+    SoonestReset,
+    /// The one with the least quota left, until it is used up; then the next.
+    FillFirst,
+}
+
+/// How quickly requests may follow each other; 0 is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PaceRules {
+    /// Requests that one account begins in a minute.
+    pub account_per_minute: u32,
+    /// Requests that all accounts together begin in a minute.
+    pub total_per_minute: u32,
+    /// Least milliseconds between two requests of one account.
+    pub gap_ms: u32,
 }
 
 /// What the settings say about the choice.
@@ -50,6 +67,8 @@ pub struct SelectionRules {
     pub sticky_hash: Duration,
     /// Accounts rest when less of their quota is left, in percent.
     pub floor_percent: u32,
+    /// How quickly requests may follow each other.
+    pub pace: PaceRules,
 }
 
 impl Default for SelectionRules {
@@ -62,6 +81,7 @@ impl Default for SelectionRules {
             sticky: Duration::from_secs(60 * 60),
             sticky_hash: Duration::from_secs(60),
             floor_percent: 0,
+            pace: PaceRules::default(),
         }
     }
 }
@@ -101,6 +121,8 @@ pub struct LeaseRequest {
 pub(super) struct Candidate {
     /// Not usable before this moment (milliseconds since the epoch); `i64::MAX` when a person has to act.
     pub(super) open_at: i64,
+    /// Its pace lets no request begin before this moment (milliseconds since the epoch).
+    pub(super) paced_until: i64,
     /// When it was chosen last, as a running number.
     pub(super) turn: u64,
     /// Requests it served, or was credited with when it joined.
@@ -109,12 +131,27 @@ pub(super) struct Candidate {
     /// Whole credits left; [`UNKNOWN`] where nothing is known.
     pub(super) left: u32,
     pub(super) in_flight: u32,
+    /// When its quota comes back, in whole minutes since the epoch; [`UNKNOWN`] where nothing is known.
+    pub(super) resets: u32,
+    /// Its share of the requests, at least 1.
+    pub(super) weight: u16,
     /// Member of the pool: real, or demo while there is no real one.
     pub(super) pooled: bool,
     /// One request at a time: it is tried out after a pause.
     pub(super) probing: bool,
     /// Some model is pausing on it.
     pub(super) paused_models: bool,
+}
+
+/// Divides by every small weight, so that shares are compared without rounding.
+const SHARES: u64 = 2520;
+
+/// No pace asks for a longer wait than this (milliseconds); a longer one comes from a clock that was set back.
+pub(super) const LONGEST_PACE: i64 = 120_000;
+
+/// Whether a pace lets a request begin now; `from` is the moment that it named.
+pub(super) fn pace_lets(from: i64, now: i64) -> bool {
+    from <= now || from - now > LONGEST_PACE
 }
 
 /// The quota of this account is not known.
@@ -174,7 +211,7 @@ impl Question<'_> {
 /// Whether a candidate could take one more request now.
 pub(super) fn has_room(candidate: &Candidate, now: i64, limit: u32) -> bool {
     let limit = if candidate.probing { 1 } else { limit };
-    candidate.open_at <= now && candidate.in_flight < limit
+    candidate.open_at <= now && candidate.in_flight < limit && pace_lets(candidate.paced_until, now)
 }
 
 /// The best position, or `None` when no one can serve now. `pausing`: see [`Question::is_served_by`].
@@ -197,6 +234,16 @@ pub(super) fn choose(
         Strategy::Priority => {
             best(candidates, usable, |candidate| (rank(candidate.priority), candidate.served, candidate.turn))
         }
+        Strategy::Weighted => best(candidates, usable, |candidate| {
+            (candidate.served.saturating_mul(SHARES) / u64::from(candidate.weight), candidate.turn, 0)
+        }),
+        Strategy::SoonestReset => {
+            best(candidates, usable, |candidate| (candidate.resets.into(), candidate.served, candidate.turn))
+        }
+        Strategy::FillFirst => best(candidates, usable, |candidate| {
+            let left = if candidate.left == UNKNOWN { question.neutral } else { candidate.left };
+            (u64::from(left == 0), left.into(), rank(candidate.priority))
+        }),
         Strategy::Single => single(candidates, question).filter(|at| usable(*at, &candidates[*at])),
     }
 }

@@ -203,7 +203,10 @@ impl AccountState {
 
     fn tick(self, now: Timestamp) -> Self {
         match self {
-            Self::CoolingDown { until, round } if now >= until => Self::Probing { round },
+            // A pause that is longer than any we make comes from a clock that was set back.
+            Self::CoolingDown { until, round } if now >= until || until.since(now) > LONGEST_ASKED => {
+                Self::Probing { round }
+            }
             Self::Exhausted { until } if now >= until => Self::READY,
             other => other,
         }

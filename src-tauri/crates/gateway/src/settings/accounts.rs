@@ -1,7 +1,7 @@
 //! Which account serves a request.
 
 use super::check::FieldErrors;
-use crate::account::{AccountId, SelectionRules, Strategy};
+use crate::account::{AccountId, PaceRules, SelectionRules, Strategy};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -53,7 +53,7 @@ impl AccountSettings {
         Some(self.only.trim()).filter(|id| !id.is_empty()).map(AccountId::from_text)
     }
 
-    /// The same as the choice takes it.
+    /// The same as the choice takes it; the pace is a section of its own.
     pub(crate) fn rules(&self) -> SelectionRules {
         SelectionRules {
             strategy: self.strategy,
@@ -63,6 +63,7 @@ impl AccountSettings {
             sticky: Duration::from_secs(self.sticky_seconds.into()),
             sticky_hash: Duration::from_secs(self.sticky_hash_seconds.into()),
             floor_percent: self.quota_floor_percent,
+            pace: PaceRules::default(),
         }
     }
 

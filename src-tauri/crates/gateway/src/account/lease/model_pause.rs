@@ -29,6 +29,13 @@ pub struct ModelPause {
     round: u32,
 }
 
+impl ModelPause {
+    /// Whether it holds now. One that is longer than any we make comes from a clock that was set back.
+    fn holds(&self, now: Timestamp) -> bool {
+        self.until > now && self.until.since(now) <= LONGEST_ASKED
+    }
+}
+
 /// The pauses of one account.
 #[derive(Debug, Default)]
 pub(super) struct ModelPauses(Vec<ModelPause>);
@@ -40,7 +47,7 @@ impl ModelPauses {
 
     /// Until when the model pauses.
     pub(super) fn until(&self, model: &str, now: Timestamp) -> Option<Timestamp> {
-        self.0.iter().find(|pause| *pause.model == *model && pause.until > now).map(|pause| pause.until)
+        self.0.iter().find(|pause| *pause.model == *model && pause.holds(now)).map(|pause| pause.until)
     }
 
     /// The model was refused for want of capacity.
@@ -48,14 +55,16 @@ impl ModelPauses {
         let known = self.0.iter().position(|pause| pause.model == *model);
         let round = match known {
             // Requests that were under way together are refused together: one round.
-            Some(at) if self.0[at].until > now => self.0[at].round,
+            Some(at) if self.0[at].holds(now) => self.0[at].round,
             Some(at) => self.0[at].round.saturating_add(1),
             None => 1,
         };
         let own = FIRST.saturating_mul(1 << round.saturating_sub(1).min(16)).min(LONGEST);
         let mut until = now.plus(asked.map_or(own, |asked| asked.min(LONGEST_ASKED).max(own)));
         if let Some(at) = known {
-            until = until.max(self.0[at].until);
+            if self.0[at].holds(now) {
+                until = until.max(self.0[at].until);
+            }
             self.0.remove(at);
         } else if self.0.len() >= MOST {
             self.0.remove(0);
@@ -74,7 +83,7 @@ impl ModelPauses {
 
     /// The pauses that hold now.
     pub(super) fn list(&self, now: Timestamp) -> Vec<ModelPause> {
-        self.0.iter().filter(|pause| pause.until > now).cloned().collect()
+        self.0.iter().filter(|pause| pause.holds(now)).cloned().collect()
     }
 
     pub(super) fn clear(&mut self) {
@@ -105,6 +114,18 @@ mod tests {
         pauses.end("m");
         pauses.pause(&model, None, now);
         assert_eq!(pauses.until("m", now), Some(now.plus(FIRST)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_by_days_ends_the_pause() {
+        let model: Arc<str> = "m".into();
+        let mut pauses = ModelPauses::default();
+        let now = Timestamp(1_000_000_000);
+        pauses.pause(&model, None, now);
+        let earlier = now.minus(Duration::from_secs(3 * 24 * 3600));
+        assert!(pauses.until("m", earlier).is_none() && pauses.list(earlier).is_empty());
+        pauses.pause(&model, None, earlier);
+        assert_eq!(pauses.until("m", earlier), Some(earlier.plus(FIRST * 2)));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //! the rows by every change; nothing here waits, and whoever calls holds the lock.
 
 use super::model_pause::ModelPauses;
+use super::pace::Pace;
 use crate::account::selection::{
     Candidate, LeaseRequest, NoAccount, Question, QuotaGlance, SelectionRules, Standing, Strategy, UNKNOWN, choose,
-    has_room, single, why_none,
+    has_room, pace_lets, single, why_none,
 };
 use crate::account::{Account, AccountId, AccountState, Signal, StoppedKind};
 use crate::clock::Timestamp;
@@ -21,6 +22,7 @@ pub(super) struct Row {
     pub(super) state: AccountState,
     pub(super) pauses: ModelPauses,
     pub(super) quota: Option<QuotaGlance>,
+    pace: Pace,
     pub(super) requests: u64,
     pub(super) errors: u64,
     pub(super) last_success: Option<Timestamp>,
@@ -48,6 +50,8 @@ pub(super) struct Table {
     candidates: Vec<Candidate>,
     index: HashMap<AccountId, usize>,
     pub(super) rules: SelectionRules,
+    /// The pace of all accounts together, and until when it lets nobody begin.
+    pace: (Pace, i64),
     /// Running number of choices.
     turn: u64,
     /// Sum and number of the known quotas, for what an unknown one counts as.
@@ -107,6 +111,7 @@ impl Table {
                         state: initial(account),
                         pauses: ModelPauses::default(),
                         quota: None,
+                        pace: Pace::default(),
                         requests: 0,
                         errors: 0,
                         last_success: None,
@@ -114,11 +119,14 @@ impl Table {
                     };
                     let candidate = Candidate {
                         open_at: 0,
+                        paced_until: 0,
                         turn: 0,
                         served: joins_with,
                         priority: 0,
                         left: UNKNOWN,
                         in_flight: 0,
+                        resets: UNKNOWN,
+                        weight: 1,
                         pooled: true,
                         probing: false,
                         paused_models: false,
@@ -205,7 +213,8 @@ impl Table {
             kept.or_else(|| choose(&table.candidates, question, pausing)).ok_or(())
         });
         let at = match found {
-            Some(Ok(at)) => at,
+            Some(Ok(at)) if self.lets_begin(at, now) => at,
+            Some(Ok(_)) => return Err(NoAccount::Busy),
             Some(Err(())) => return Err(self.why(request, now)),
             None => return Err(NoAccount::Unknown),
         };
@@ -220,7 +229,7 @@ impl Table {
             question.is_served_by(at, &table.candidates[at], pausing)
                 && (!only_one || single(&table.candidates, question) == Some(at))
         });
-        let fits = fits == Some(true);
+        let fits = fits == Some(true) && self.lets_begin(at, now);
         if fits {
             self.occupy(at, now);
         }
@@ -243,13 +252,27 @@ impl Table {
 
     /// True when no account at all could take a request now.
     pub(super) fn is_full(&self, now: Timestamp) -> bool {
-        !self.candidates.iter().any(|candidate| has_room(candidate, now.unix_ms(), self.rules.concurrency))
+        let takes = |(at, candidate): (usize, &Candidate)| {
+            has_room(candidate, now.unix_ms(), self.rules.concurrency) && self.lets_begin(at, now)
+        };
+        !self.candidates.iter().enumerate().any(takes)
+    }
+
+    /// Whether the pace of all accounts together lets a request begin on this one. Demo answers cost nobody anything.
+    fn lets_begin(&self, at: usize, now: Timestamp) -> bool {
+        pace_lets(self.pace.1, now.unix_ms()) || self.rows[at].account.is_demo()
     }
 
     /// When the next account that is not usable now becomes so by itself.
     pub(super) fn next_opening(&self, now: Timestamp) -> Option<Timestamp> {
-        let later = |candidate: &&Candidate| candidate.open_at > now.unix_ms() && candidate.open_at < i64::MAX;
-        self.candidates.iter().filter(later).map(|candidate| Timestamp(candidate.open_at)).min()
+        let now = now.unix_ms();
+        let together = if pace_lets(self.pace.1, now) { 0 } else { self.pace.1 };
+        let opens = |candidate: &Candidate| {
+            let paced = if pace_lets(candidate.paced_until, now) { 0 } else { candidate.paced_until };
+            candidate.open_at.max(paced)
+        };
+        let alone = self.candidates.iter().map(opens).filter(|at| *at > now && *at < i64::MAX).min();
+        alone.into_iter().chain((together > now).then_some(together)).min().map(Timestamp)
     }
 
     fn occupy(&mut self, at: usize, now: Timestamp) {
@@ -262,7 +285,12 @@ impl Table {
         candidate.in_flight += 1;
         candidate.served += 1;
         candidate.turn = self.turn;
-        self.rows[at].requests += 1;
+        let row = &mut self.rows[at];
+        row.requests += 1;
+        if !row.account.is_demo() {
+            candidate.paced_until = self.rules.pace.account(&mut row.pace, now);
+            self.pace.1 = self.rules.pace.total(&mut self.pace.0, now);
+        }
     }
 
     /// Runs `work` with the question that a request asks. `None` when it names an account that is not there.
@@ -353,6 +381,15 @@ impl Table {
         };
         candidate.paused_models = !row.pauses.is_empty();
         candidate.priority = row.account.wishes.priority;
+        let weight = row.account.wishes.weight();
+        if weight != candidate.weight {
+            // A new share counts from now on: nobody catches up with what another share would have been.
+            candidate.served = candidate.served.saturating_mul(weight.into()) / u64::from(candidate.weight);
+            candidate.weight = weight;
+        }
+        let resets = row.quota.and_then(|quota| quota.resets_at).filter(|reset| now < *reset);
+        candidate.resets =
+            resets.map_or(UNKNOWN, |reset| u32::try_from(reset.unix_seconds() / 60).unwrap_or(UNKNOWN - 1));
         let left = row.quota.filter(|quota| believed(quota, now)).map_or(UNKNOWN, |quota| whole(quota.left));
         let before = std::mem::replace(&mut candidate.left, left);
         if before != UNKNOWN {

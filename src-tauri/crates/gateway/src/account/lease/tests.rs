@@ -5,6 +5,7 @@ use crate::data_dir::DataDir;
 use std::collections::HashMap;
 
 mod choice;
+mod pace;
 mod waiting;
 
 struct House {

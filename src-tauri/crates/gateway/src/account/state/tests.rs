@@ -178,3 +178,13 @@ fn the_first_reason_of_a_lost_login_stays_in_view() {
         AccountState::NeedsLogin { reason: "again".into() }
     );
 }
+
+#[test]
+fn a_pause_from_a_clock_that_was_days_ahead_ends_when_the_clock_is_set_right() {
+    let ahead = Timestamp(1_000_000_000_000);
+    let paused = cool(1, None, ahead);
+    let right = ahead.minus(Duration::from_secs(365 * 24 * 3600));
+    assert_eq!(paused.clone().next(Signal::Tick, right), AccountState::Probing { round: 1 });
+    let slightly = ahead.minus(Duration::from_secs(60));
+    assert_eq!(paused.clone().next(Signal::Tick, slightly), paused);
+}

@@ -118,7 +118,7 @@ pub(super) async fn only(
     });
     let snapshot = saved.await.map_err(|_| Problem::new(ProblemCode::Internal, "saving met a fault of ours"))??;
     // At once, and not when the settings are followed next: the answer says that it holds.
-    gateway.parts.book.leases.follow(snapshot.settings.accounts.rules());
+    gateway.parts.book.leases.follow(snapshot.settings.selection());
     changed(&gateway);
     Ok(axum::http::StatusCode::NO_CONTENT)
 }

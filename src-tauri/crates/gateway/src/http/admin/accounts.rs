@@ -63,6 +63,8 @@ pub(super) struct AccountView {
     pub(super) note: String,
     /// Lower numbers are used first by the strategy `priority`.
     pub(super) priority: i32,
+    /// Its share of the requests by the strategy `weighted`, 1 to 100.
+    pub(super) weight: u16,
     /// It rests when less than this much of its quota is left, in percent; nothing is as the settings say.
     pub(super) quota_floor_percent: Option<u8>,
     /// How it reaches the network; nothing is as everything does.
@@ -134,6 +136,7 @@ pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
         tags: account.wishes.tags.clone(),
         note: account.wishes.note.clone(),
         priority: account.wishes.priority,
+        weight: account.wishes.weight(),
         quota_floor_percent: account.wishes.quota_floor_percent,
         proxy: account.wishes.proxy.clone(),
         host: account.wishes.host.clone(),

@@ -87,6 +87,49 @@ fn the_quota_of_a_past_month_is_not_believed() {
 }
 
 #[test]
+fn requests_are_shared_out_by_weight_also_after_the_weights_change() {
+    let house = house(&["one", "three", "six"]).with(rules(Strategy::Weighted));
+    house.change("three", |account| account.wishes.weight = Some(3));
+    house.change("six", |account| account.wishes.weight = Some(6));
+    assert_eq!(chosen(&house, 100), [10, 30, 60]);
+    house.change("one", |account| account.wishes.weight = Some(6));
+    assert_eq!(chosen(&house, 150), [60, 30, 60], "no catching up with what another weight would have been");
+}
+
+#[test]
+fn credits_that_end_sooner_are_used_first_and_unknown_ends_last() {
+    let house = house(&["unknown", "later", "soon"]).with(rules(Strategy::SoonestReset));
+    for (label, resets_at) in [("later", 9_000_000), ("soon", 5_000_000)] {
+        let resets_at = Some(Timestamp(resets_at));
+        let glance = QuotaGlance { left: 50.0, left_percent: 50.0, resets_at, blocked: false };
+        house.leases.set_quota(&house.id(label), Some(glance));
+    }
+    let held: Vec<Lease> = (0..5).map(|_| house.lease().expect("free")).collect();
+    let order: Vec<&str> = held.iter().map(|lease| lease.account.label.as_str()).collect();
+    assert_eq!(order, ["soon", "soon", "later", "later", "unknown"]);
+    drop(held);
+    house.clock.set(Timestamp(6_000_000));
+    house.leases.census();
+    assert_eq!(
+        house.lease().expect("free").account.label,
+        "later",
+        "the sooner one begins a new period of unknown end"
+    );
+}
+
+#[test]
+fn one_account_is_used_up_before_the_next_is_begun() {
+    let house = house(&["full", "begun", "empty"]).with(rules(Strategy::FillFirst));
+    for (label, left) in [("full", 90.0), ("begun", 20.0), ("empty", 0.0)] {
+        house.quota(label, left, left);
+    }
+    let pick = || house.lease().expect("free").account.label.clone();
+    assert_eq!((pick(), pick(), pick()), ("begun".into(), "begun".into(), "begun".into()));
+    house.leases.spend(&house.id("begun"), 20.0);
+    assert_eq!(pick(), "full", "what is used up comes last");
+}
+
+#[test]
 fn priority_goes_down_the_list_only_while_it_must() {
     let house = house(&["second", "first", "third"]).with(rules(Strategy::Priority));
     for (label, priority) in [("first", -5), ("second", 0), ("third", 7)] {

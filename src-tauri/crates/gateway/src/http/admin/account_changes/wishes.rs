@@ -13,6 +13,8 @@ const LONGEST_LABEL: usize = 100;
 const LONGEST_NOTE: usize = 2000;
 /// Highest floor in percent.
 const HIGHEST_FLOOR: u8 = 90;
+/// Highest share by the strategy `weighted`.
+const HIGHEST_WEIGHT: u8 = 100;
 
 /// A change of an account: only what changes. `null` goes back to the default.
 #[derive(Deserialize, ToSchema, Default)]
@@ -37,6 +39,10 @@ pub(in crate::http::admin) struct AccountChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<i32>)]
     priority: Option<Option<i32>>,
+    /// Its share of the requests by the strategy `weighted`.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<u8>, minimum = 1, maximum = 100)]
+    weight: Option<Option<u8>>,
     /// It rests when less than this much of its quota is left, in percent.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u8>, minimum = 0, maximum = 90)]
@@ -99,6 +105,9 @@ impl AccountChange {
         }
         if self.quota_floor_percent.flatten().is_some_and(|floor| floor > HIGHEST_FLOOR) {
             wrong.push(("quotaFloorPercent", "out_of_range", format!("must be between 0 and {HIGHEST_FLOOR}")));
+        }
+        if self.weight.flatten().is_some_and(|weight| !(1..=HIGHEST_WEIGHT).contains(&weight)) {
+            wrong.push(("weight", "out_of_range", format!("must be between 1 and {HIGHEST_WEIGHT}")));
         }
         if let Some(host) = self.host.iter().flatten().find(|host| !endpoint::is_data_plane(host)) {
             let shown: String = host.chars().filter(|c| !c.is_control()).take(80).collect();
@@ -189,6 +198,9 @@ impl Plan {
         }
         if let Some(priority) = change.priority {
             wishes.priority = priority.unwrap_or_default();
+        }
+        if let Some(weight) = change.weight {
+            wishes.weight = weight.filter(|weight| *weight != 1);
         }
         if let Some(floor) = change.quota_floor_percent {
             wishes.quota_floor_percent = floor;
