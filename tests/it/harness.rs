@@ -238,7 +238,7 @@ pub fn options(data_dir: &Path, upstream: &str) -> Options {
 }
 
 pub fn flag(path: &str, value: &str) -> Override {
-    Override { path: path.to_owned(), value: value.to_owned(), source: OverrideSource::Flag }
+    Override { path: path.to_owned(), value: value.to_owned(), source: OverrideSource::Flag, variable: None }
 }
 
 pub fn client() -> reqwest::Client {

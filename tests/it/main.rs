@@ -22,6 +22,7 @@ mod flows_cli;
 mod guard;
 mod harness;
 mod hostile_accounts;
+mod inherited;
 mod inspect;
 mod kept;
 mod kill_points;

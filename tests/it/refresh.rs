@@ -213,6 +213,27 @@ async fn a_dead_refresh_token_asks_for_a_login_and_is_not_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_by_hand_that_works_ends_a_lost_login() {
+    let world = Plan::default().accounts(vec![]).start().await;
+    let refused = kiro_simulator::Answer::Http { status: 401, headers: vec![], body: "{}".into() };
+    world
+        .control
+        .enqueue(Target::Any, Script { operation: "RefreshToken".into(), answer: refused, ..Script::default() });
+    world.import(&expired_login("social", Family::Social)).await;
+    let (status, _) = world.send(&ask("hello")).await;
+    assert!(!status.is_success());
+    let id = {
+        let accounts = world.admin_ok(Method::GET, "/api/accounts", None).await;
+        assert_eq!(accounts["accounts"][0]["state"]["kind"], "needsLogin", "{accounts}");
+        accounts["accounts"][0]["id"].as_str().expect("an id").to_owned()
+    };
+    let account = world.admin_ok(Method::POST, &format!("/api/accounts/{id}/refresh"), None).await;
+    assert_eq!(account["state"]["kind"], "ready", "{account}");
+    let (status, reply) = world.send(&ask("hello")).await;
+    assert_eq!(status, StatusCode::OK, "{reply}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn trouble_at_the_identity_provider_is_not_taken_for_a_dead_login() {
     let world = Plan::default().accounts(vec![]).start().await;
     let broken = kiro_simulator::Answer::Http { status: 500, headers: vec![], body: "{}".into() };

@@ -81,8 +81,12 @@ async fn wrong_types_and_unknown_names_are_refused_by_path() {
 
 #[tokio::test]
 async fn overrides_are_shown_with_their_source_and_never_saved() {
-    let environment =
-        Override { path: "limits.idleSeconds".into(), value: "77".into(), source: OverrideSource::Environment };
+    let environment = Override {
+        path: "limits.idleSeconds".into(),
+        value: "77".into(),
+        source: OverrideSource::Environment,
+        variable: None,
+    };
     let mut world = Plan { listen: false, ..Plan::default() }
         .options(move |options| options.overrides.extend([environment, flag("limits.retries", "4")]))
         .start()

@@ -69,7 +69,8 @@ const ORDERS: Record<Sort, (a: AccountView, b: AccountView) => number> = {
   trouble: (a, b) => RANKS[toneOf(conditionOf(a))] - RANKS[toneOf(conditionOf(b))],
   left: (a, b) => leftOf(b) - leftOf(a),
   busy: (a, b) => (b.requests ?? 0) - (a.requests ?? 0),
-  priority: (a, b) => (b.priority ?? 0) - (a.priority ?? 0),
+  // As the gateway uses them: lower numbers first.
+  priority: (a, b) => (a.priority ?? 0) - (b.priority ?? 0),
   newest: (a, b) => b.addedAt - a.addedAt,
 };
 

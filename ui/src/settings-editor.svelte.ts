@@ -107,6 +107,26 @@ export class SettingsEditor {
     }
   }
 
+  /** Saves several fields of a section at once. True when they were saved. */
+  async saveSection(section: string, values: Record<string, unknown>): Promise<boolean> {
+    this.state = 'saving';
+    this.error = undefined;
+    this.conflict = undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      const view = this.view;
+      if (!view) return this.#fail(new ApiError('unreachable', 'The settings are not known yet.'));
+      try {
+        await this.#queries.patchSettings(view.revision, { [section]: values });
+        this.state = 'saved';
+        return true;
+      } catch (thrown) {
+        const error = asApiError(thrown);
+        if (error.code !== 'revision_conflict' || attempt === TRIES) return this.#fail(error);
+        await this.#queries.settings.refresh();
+      }
+    }
+  }
+
   #fail(error: ApiError): false {
     this.error = error;
     this.state = 'failed';

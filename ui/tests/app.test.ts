@@ -206,7 +206,7 @@ describe('settings', () => {
   });
 
   it('shows what was set from outside, and leaves it alone', async () => {
-    host.settings.overrides = [{ path: 'logs.level', source: 'environment', value: 'debug' }];
+    host.settings.overrides = [{ path: 'logs.level', source: 'environment', variable: 'KIRO_PROXY__LOGS__LEVEL', value: 'debug' }];
     await open('settings');
     expect(await by('setting-level')).toBeDisabled();
     expect(await by('override-logs.level')).toHaveTextContent('environment variable');

@@ -167,12 +167,12 @@ function settings(): SettingsView {
     look: { language: 'en', theme: 'system' },
     startup: { atLogin: false, hidden: false, startGateway: true },
     logs: { level: 'info' },
-    limits: { retries: 2 },
+    limits: { retries: 2, attempts: 8, retryDelayMilliseconds: 400 },
     models: { default: 'auto', rules: [], listAliases: 'short' },
   });
   const defaults = values();
   defaults.look.language = 'system';
-  return { revision: 1, settings: values(), defaults, overrides: [] } as unknown as SettingsView;
+  return { revision: 1, settings: values(), defaults, overrides: [], inherited: [] } as unknown as SettingsView;
 }
 
 export class FakeHost implements Host {

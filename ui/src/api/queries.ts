@@ -3,8 +3,8 @@ import { Query } from './query.svelte';
 import { AccountCalls } from './account-calls';
 import { take, type AccountList, type AccountView, type Api, type ClientKey, type FlowView } from './client';
 import { Logins } from './logins.svelte';
-import type { KeyChange, ModelList, NameTestResult, PortView, SettingsView, Status } from './client';
-import type { NetworkProxy, ProxyLogin, ProxyTest } from './client';
+import type { KeyChange, ModelList, NameTestResult, NetworkProxy, PortView } from './client';
+import type { ProxyLogin, ProxyTest, SettingsFile, SettingsImport, SettingsView, Status } from './client';
 import type { BrowserList, UsageBy, UsageRow, VaultChange, VaultMove, VaultNewKey, VaultUnlock, VaultView } from './client';
 
 /** How many recent requests the window keeps in view. */
@@ -143,6 +143,16 @@ export class Queries {
   async patchSettings(revision: number, patch: Record<string, unknown>): Promise<void> {
     this.settings.set(await take(this.#api.PATCH('/api/settings', { body: { revision, patch: patch as never } })));
   }
+
+  /** The saved settings as a file, and such a file back. */
+  readonly settingsFile = {
+    export: (): Promise<SettingsFile> => take(this.#api.GET('/api/settings/export')),
+    import: async (content: string, preview: boolean): Promise<SettingsImport> => {
+      const result = await take(this.#api.POST('/api/settings/import', { body: { content, preview } }));
+      if (result.saved) await this.settings.refresh();
+      return result;
+    },
+  };
 
   port(port: number): Promise<PortView> {
     return take(this.#api.GET('/api/ports/{port}', { params: { path: { port } } }));

@@ -115,10 +115,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Adds one account from typed text. The token is exchanged once first, a key is asked about: what the service does not accept is not
-         *     saved.
-         */
+        /** Adds one account from typed text. The token is exchanged once first: what the service does not accept is not saved. */
         post: operations["addManualAccount"];
         delete?: never;
         options?: never;
@@ -167,7 +164,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Looks for logins of Kiro IDE, kiro-cli, Amazon Q and the original KiroProxy on this machine. Nothing is changed. */
+        /** Looks for logins of Kiro IDE, kiro-cli and Amazon Q on this machine. Nothing is changed. */
         get: operations["scanAccounts"];
         put?: never;
         post?: never;
@@ -205,7 +202,7 @@ export interface paths {
         get: operations["getAccount"];
         put?: never;
         post?: never;
-        /** Removes an account and its secrets. No request uses it from now on, whether the removal can be undone or not. */
+        /** Removes an account and its secrets. */
         delete: operations["removeAccount"];
         options?: never;
         head?: never;
@@ -292,23 +289,6 @@ export interface paths {
         put?: never;
         /** Asks the account a short, real question, whatever its condition. It costs what the service charges for it. */
         post: operations["testAccount"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/accounts/{id}/undo-removal": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Takes a removed account back, with everything that belonged to it. */
-        post: operations["undoRemoval"];
         delete?: never;
         options?: never;
         head?: never;
@@ -748,23 +728,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/support/open": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Opens the provider's support page in the person's browser. */
-        post: operations["openSupport"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/try": {
         parameters: {
             query?: never;
@@ -890,35 +853,71 @@ export interface components {
     schemas: {
         /** @description A change of an account: only what changes. `null` goes back to the default. */
         AccountChange: {
-            /** @description Whether it serves. */
-            enabled?: boolean | null;
-            /** @description The only host to ask, from the service's own hosts. */
-            host?: string | null;
-            /** @description Its name for people. */
-            label?: string | null;
-            /** @description Rest rather than pay extra. */
-            neverOverage?: boolean | null;
-            /** @description A person's own words. */
-            note?: string | null;
+            /**
+             * @description Whether it serves.
+             * @default null
+             */
+            enabled: boolean | null;
+            /**
+             * @description The only host to ask, from the service's own hosts.
+             * @default null
+             */
+            host: string | null;
+            /**
+             * @description Its name for people.
+             * @default null
+             */
+            label: string | null;
+            /**
+             * @description Rest rather than pay extra.
+             * @default null
+             */
+            neverOverage: boolean | null;
+            /**
+             * @description A person's own words.
+             * @default null
+             */
+            note: string | null;
             /**
              * Format: int32
              * @description Lower numbers are used first by the strategy `priority`.
+             * @default null
              */
-            priority?: number | null;
-            /** @description The profile that requests name. */
-            profileArn?: string | null;
-            proxy?: components["schemas"]["ProxyChoice"] | null;
-            /** @description Password at the proxy; write-only. */
-            proxyPassword?: string | null;
-            /** @description User name at the proxy; write-only. */
-            proxyUser?: string | null;
+            priority: number | null;
+            /**
+             * @description The profile that requests name.
+             * @default null
+             */
+            profileArn: string | null;
+            /** @default null */
+            proxy: components["schemas"]["ProxyChoice"] | null;
+            /**
+             * @description Password at the proxy; write-only.
+             * @default null
+             */
+            proxyPassword: string | null;
+            /**
+             * @description User name at the proxy; write-only.
+             * @default null
+             */
+            proxyUser: string | null;
             /**
              * Format: int32
              * @description It rests when less than this much of its quota is left, in percent.
+             * @default null
              */
-            quotaFloorPercent?: number | null;
-            /** @description Groups it belongs to. */
-            tags?: string[] | null;
+            quotaFloorPercent: number | null;
+            /**
+             * @description Groups it belongs to.
+             * @default null
+             */
+            tags: string[] | null;
+            /**
+             * Format: int32
+             * @description Its share of the requests by the strategy `weighted`.
+             * @default null
+             */
+            weight: number | null;
         };
         /** @description How many accounts there are. */
         AccountCounts: {
@@ -936,8 +935,6 @@ export interface components {
             /** @description In the order they were added. */
             accounts: components["schemas"]["AccountView"][];
             only?: components["schemas"]["AccountId"] | null;
-            /** @description Removed a moment ago: can still be taken back. */
-            removed: components["schemas"]["RemovedAccount"][];
         };
         /** @description What a person should know about an account that was added. */
         AccountNotes: {
@@ -1007,6 +1004,8 @@ export interface components {
             /** @enum {string} */
             kind: "probing";
         } | {
+            /** @description Whether it is the limit of a day, which no monthly figure contradicts. */
+            daily: boolean;
             /** @enum {string} */
             kind: "exhausted";
             /** @description When it is expected back. */
@@ -1120,12 +1119,17 @@ export interface components {
             unsaved: boolean;
             /** @description The service's stable id of the person, where known. */
             userId?: string | null;
+            /**
+             * Format: int32
+             * @description Its share of the requests by the strategy `weighted`, 1 to 100.
+             */
+            weight: number;
         };
         /**
          * @description Nothing of it keeps the account from being added.
          * @enum {string}
          */
-        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "notChecked" | "wishDropped";
+        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "wishDropped";
         /** @description Something changed. */
         AdminEvent: {
             /** @description The status now. */
@@ -1217,8 +1221,6 @@ export interface components {
             browsers: components["schemas"]["BrowserView"][];
             /** @description Whether a window can appear on this machine's screen. Without one no browser is ever opened here. */
             display: boolean;
-            /** @description The provider's own support, for an account that it stopped. */
-            supportPage: string;
         };
         /** @description One browser. */
         BrowserView: {
@@ -1748,6 +1750,20 @@ export interface components {
             /** @description In a preview: the text is a sealed export, and its passphrase is needed to see more. */
             sealed: boolean;
         };
+        /**
+         * @description What became of a name of the predecessor's environment.
+         * @enum {string}
+         */
+        InheritedEffect: "set" | "adjusted" | "login" | "loginFailed" | "alwaysSo" | "byRequest" | "perAccount" | "noContents" | "logFolder" | "oneBudget" | "notLoopback" | "neverInsecure" | "unreadable";
+        /** @description A name of the predecessor's environment that is set. */
+        InheritedName: {
+            /** @description What became of it. */
+            effect: components["schemas"]["InheritedEffect"];
+            /** @description Such as `KIRO_SERVER_PORT`. */
+            name: string;
+            /** @description The setting that it sets, such as `listener.port`. */
+            setting?: string | null;
+        };
         /** @description A change of a key: only what changes. */
         KeyChange: {
             /** @description Its name for people. */
@@ -1860,6 +1876,13 @@ export interface components {
              * @default 2
              */
             retries: number;
+            /**
+             * Format: int32
+             * @description Milliseconds before the first repeat after trouble of the service; it doubles with each attempt, up to eight seconds,
+             *     and a random share of it is waited.
+             * @default 400
+             */
+            retryDelayMilliseconds: number;
         };
         /** @description What to change of a shared login; the rest stays. */
         LinkChange: {
@@ -1876,7 +1899,7 @@ export interface components {
          * @description Programs whose logins can be shared.
          * @enum {string}
          */
-        LinkOwner: "kiroIde" | "kiroCli" | "amazonQ" | "kiroProxy";
+        LinkOwner: "kiroIde" | "kiroCli" | "amazonQ";
         /** @description The program that shares a login. */
         LinkView: {
             divergedAt?: components["schemas"]["Timestamp"] | null;
@@ -2065,8 +2088,6 @@ export interface components {
             refreshToken: string;
             /** @description Region of the identity instance, or of the key. */
             region?: string | null;
-            /** @description Save it also when the service cannot be asked about it. One that it refuses is never saved. */
-            unchecked?: boolean;
         };
         /** @description What to change of the marks; the rest stays. */
         MarkChange: {
@@ -2276,8 +2297,6 @@ export interface components {
             remoteAddress?: string | null;
             /** @description Start URL of the company's Identity Center. */
             startUrl?: string | null;
-            /** @description Keep the key also when the service cannot be asked about it. One that it refuses is never kept. */
-            unchecked?: boolean;
         };
         /**
          * @description What happened.
@@ -2412,6 +2431,32 @@ export interface components {
             source: components["schemas"]["OverrideSource"];
             /** @description The value that holds. */
             value: unknown;
+            /** @description The variable of the environment that says so, such as `KIRO_PROXY__LISTENER__PORT`. */
+            variable?: string | null;
+        };
+        /**
+         * @description How quickly requests follow each other. A request that comes too early waits in line, as long as `accounts.queueSeconds`
+         *     says, or goes to another account.
+         */
+        PaceSettings: {
+            /**
+             * Format: int32
+             * @description How many requests one account begins in a minute; ten seconds' worth of them may begin at once. 0: no limit.
+             * @default 60
+             */
+            accountPerMinute: number;
+            /**
+             * Format: int32
+             * @description Least milliseconds between two requests of one account. 0: none.
+             * @default 0
+             */
+            gapMilliseconds: number;
+            /**
+             * Format: int32
+             * @description How many requests all accounts together begin in a minute. 0: no limit.
+             * @default 0
+             */
+            totalPerMinute: number;
         };
         /**
          * @description What a part of a plan is.
@@ -2467,7 +2512,7 @@ export interface components {
          * @description A stable code that faces translate.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "login_unchecked" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
+        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
         /** @description What the account showed after the sign-in. */
         Proof: {
             /**
@@ -2630,8 +2675,6 @@ export interface components {
         Receipt: {
             /** @description Id of the account. */
             account: string;
-            /** @description Id of the request, as in the list of flows. */
-            request: string;
             /** @description True when the answer is made up on this machine. */
             simulated: boolean;
         };
@@ -2665,15 +2708,6 @@ export interface components {
             index: number;
             /** @description Plain words. */
             message: string;
-        };
-        /** @description An account that was removed and can be taken back. */
-        RemovedAccount: {
-            /** @description Its id. */
-            id: components["schemas"]["AccountId"];
-            /** @description Its name for people. */
-            label: string;
-            /** @description Until when. */
-            undoUntil: components["schemas"]["Timestamp"];
         };
         /** @description Answers that are kept for `previous_response_id`. */
         ResponseSettings: {
@@ -2772,7 +2806,8 @@ export interface components {
              *       "idleSeconds": 120,
              *       "keepAliveSeconds": 15,
              *       "retries": 2,
-             *       "attempts": 8
+             *       "attempts": 8,
+             *       "retryDelayMilliseconds": 400
              *     }
              */
             limits: components["schemas"]["LimitSettings"];
@@ -2853,6 +2888,15 @@ export interface components {
              */
             openai: components["schemas"]["OpenAiSettings"];
             /**
+             * @description How quickly requests follow each other.
+             * @default {
+             *       "accountPerMinute": 60,
+             *       "totalPerMinute": 0,
+             *       "gapMilliseconds": 0
+             *     }
+             */
+            pace: components["schemas"]["PaceSettings"];
+            /**
              * @description What is watched of the accounts' quotas.
              * @default {
              *       "warnPercent": 80,
@@ -2905,6 +2949,8 @@ export interface components {
         SettingsView: {
             /** @description What holds when nothing is said. */
             defaults: components["schemas"]["Settings"];
+            /** @description Names of the predecessor's environment that are set, and what became of each. */
+            inherited: components["schemas"]["InheritedName"][];
             /** @description What holds for this run only. */
             overrides: components["schemas"]["OverrideView"][];
             /**
@@ -2995,7 +3041,7 @@ export interface components {
          * @description How an account is chosen among those that can serve.
          * @enum {string}
          */
-        Strategy: "mostQuota" | "roundRobin" | "fewestRequests" | "priority" | "single";
+        Strategy: "mostQuota" | "roundRobin" | "fewestRequests" | "priority" | "single" | "weighted" | "soonestReset" | "fillFirst";
         /** @description A test question. */
         TestQuestion: {
             /** @description Which model; the default one when absent. */
@@ -3552,10 +3598,7 @@ export interface operations {
     };
     removeAccount: {
         parameters: {
-            query?: {
-                /** @description For how many seconds the removal can be undone; without it the account is gone for good at once. */
-                undoSeconds?: number;
-            };
+            query?: never;
             header?: never;
             path: {
                 id: string;
@@ -3564,39 +3607,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Removed; can be undone */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RemovedAccount"];
-                };
-            };
-            /** @description Removed for good */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3855,35 +3872,6 @@ export interface operations {
                 };
             };
             503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    undoRemoval: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AccountView"];
-                };
-            };
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4950,31 +4938,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
-                };
-            };
-        };
-    };
-    openSupport: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

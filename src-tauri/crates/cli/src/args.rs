@@ -6,6 +6,7 @@ pub(crate) mod flows;
 pub(crate) mod link;
 pub(crate) mod login;
 pub(crate) mod proxy;
+pub(crate) mod settings;
 pub(crate) mod transfer;
 pub(crate) mod vault;
 
@@ -75,6 +76,11 @@ pub(crate) enum Command {
     Models {
         #[command(subcommand)]
         command: Models,
+    },
+    /// Settings: see, change, keep as a file
+    Settings {
+        #[command(subcommand)]
+        command: settings::Settings,
     },
     /// Where secrets are kept: state, lock and unlock, another key, another store
     Vault {

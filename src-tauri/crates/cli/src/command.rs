@@ -10,6 +10,7 @@ pub(crate) mod login;
 pub(crate) mod models;
 pub(crate) mod proxy;
 pub(crate) mod serve;
+pub(crate) mod settings;
 pub(crate) mod simulate;
 pub(crate) mod status;
 pub(crate) mod transfer;

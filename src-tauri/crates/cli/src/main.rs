@@ -113,6 +113,12 @@ async fn run(cli: Cli, environment: place::Env<'_>) -> Result<Exit, Trouble> {
             client.close().await;
             result
         }
+        Command::Settings { command } => {
+            let client = admin_client::AdminClient::open(options()?).await?;
+            let result = command::settings::run(&client, command).await;
+            client.close().await;
+            result
+        }
         Command::Vault { command } => command::vault::run(options()?, command).await,
         Command::Usage(wish) => {
             let client = admin_client::AdminClient::open(options()?).await?;
@@ -132,6 +138,7 @@ fn output(command: &Command) -> Output {
         Command::Models { command } => command::models::output(command),
         Command::Proxy { command } => command::proxy::output(command),
         Command::Flows { command } => command::flows::output(command),
+        Command::Settings { command } => command::settings::output(command),
         Command::Vault { command } => command::vault::output(command),
         Command::Login(login) => Output::json_when(login.json.json),
         Command::Usage(wish) => Output::json_when(wish.json.json),

@@ -49,7 +49,12 @@ fn store(place: &Place, env: Env<'_>, given: StoreChoice, data_dir: Option<&std:
 
 /// Flags of `serve` as overrides, in the order in which they win: named flags over `--set`.
 pub(crate) fn overrides(serve: &Serve) -> Result<Vec<Override>, Trouble> {
-    let flag = |path: &str, value: String| Override { path: path.to_owned(), value, source: OverrideSource::Flag };
+    let flag = |path: &str, value: String| Override {
+        path: path.to_owned(),
+        value,
+        source: OverrideSource::Flag,
+        variable: None,
+    };
     let mut overrides = Vec::new();
     for set in &serve.set {
         let Some((path, value)) = set.split_once('=') else {

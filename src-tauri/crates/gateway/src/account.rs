@@ -25,7 +25,7 @@ pub use book::{Added, Book, BookError, NewAccount};
 pub use intent::CutShort;
 pub use lease::{Census, LastFailure, Lease, Leases, ModelPause, Outcome, Record};
 pub use link::{LinkError, Seen};
-pub use machine::{installation_machine_id, normal_machine_id};
+pub use machine::{installation_machine_id, normal_machine_id, system_machine_id};
 pub use roster::{Leaving, Roster, RosterError};
 pub use selection::{LeaseRequest, NoAccount, PaceRules, QuotaGlance, SelectionRules, Strategy};
 pub use state::{AccountState, Signal};

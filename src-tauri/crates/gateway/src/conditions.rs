@@ -62,7 +62,7 @@ impl Conditions {
             AccountState::Suspended { reason } => {
                 self.notifier.tell(NotificationKind::Suspended, Some(account), reason);
             }
-            AccountState::Exhausted { until } => {
+            AccountState::Exhausted { until, .. } => {
                 if !self.quotas.put_to_rest(id, *until) {
                     self.quotas.refused(account);
                 }
@@ -87,7 +87,7 @@ impl Conditions {
         let pool = self.roster.pool();
         let serves = |account: &Arc<Account>| match self.leases.state(account) {
             AccountState::Ready { .. } | AccountState::Probing { .. } => true,
-            AccountState::CoolingDown { until, .. } | AccountState::Exhausted { until } => until <= soon,
+            AccountState::CoolingDown { until, .. } | AccountState::Exhausted { until, .. } => until <= soon,
             AccountState::NeedsLogin { .. }
             | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }

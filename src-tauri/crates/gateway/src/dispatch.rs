@@ -31,8 +31,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// First pause between attempts; it doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(400);
+/// Longest pause between attempts that we choose ourselves.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A longer wait that the upstream asks for is the client's to decide about.
 const LONGEST_ASKED: Duration = Duration::from_secs(10);
@@ -54,6 +53,8 @@ pub(crate) struct Order {
     pub(crate) invocation: String,
     /// How many repeats after trouble of the service are left.
     pub(crate) retries: u32,
+    /// Longest first pause before a repeat; it doubles.
+    pub(crate) retry_delay: Duration,
     /// How many attempts beyond the first of a round are left, whatever they are for.
     pub(crate) spare: u32,
     /// Only this account, when a person chose one.
@@ -220,9 +221,10 @@ impl Dispatcher {
                     true => AttemptReason::OtherHost,
                     false => return Verdict::OtherAccount(verdict),
                 },
+                // Refused everywhere: were nothing noted, an account that cannot serve would be asked first for ever.
                 Disposition::NextRung => match climb.next() {
                     true => AttemptReason::OtherHost,
-                    false => return Verdict::OtherAccount(verdict),
+                    false => return Verdict::OtherAccount(Outcome::Failed),
                 },
                 Disposition::RefreshThenRetry if (renewed || wrong_host_first) && climb.next() => {
                     AttemptReason::OtherHost
@@ -250,7 +252,7 @@ impl Dispatcher {
                     AttemptReason::Repaired
                 }
                 Disposition::RetrySame => {
-                    let pause = error.retry_after.unwrap_or_else(|| backoff(order.attempts));
+                    let pause = error.retry_after.unwrap_or_else(|| backoff(order));
                     if order.retries == 0 || pause > LONGEST_ASKED || !self.repeats.allow() {
                         return Verdict::Failed(verdict, error.failure());
                     }
@@ -352,7 +354,7 @@ impl Dispatcher {
     /// What a refusal says about the account, and until when.
     fn outcome(&self, error: &UpstreamError) -> Outcome {
         match error.kind {
-            Kind::DailyQuota => Outcome::QuotaUsedUp { resets_at: Some(next_day(self.clock.now())) },
+            Kind::DailyQuota => Outcome::QuotaUsedUp { resets_at: Some(next_day(self.clock.now())), daily: true },
             _ => outcome(error),
         }
     }
@@ -455,7 +457,8 @@ pub(crate) fn outcome(error: &UpstreamError) -> Outcome {
         Kind::ModelBusy => Outcome::ModelBusy { retry_after: error.retry_after },
         // Its own proxy is the account's own trouble.
         Kind::ProxyDown => Outcome::Failed,
-        Kind::MonthlyQuota | Kind::DailyQuota => Outcome::QuotaUsedUp { resets_at: None },
+        Kind::MonthlyQuota => Outcome::QuotaUsedUp { resets_at: None, daily: false },
+        Kind::DailyQuota => Outcome::QuotaUsedUp { resets_at: None, daily: true },
         Kind::Suspended => Outcome::Suspended { reason: error.message.clone() },
         // Transport faults and trouble of the service never disable an account.
         Kind::Unavailable
@@ -485,8 +488,25 @@ pub(crate) fn outcome(error: &UpstreamError) -> Outcome {
     }
 }
 
-/// Doubles, with full jitter.
-pub(crate) fn backoff(attempts: u32) -> Duration {
-    let most = FIRST_PAUSE.saturating_mul(1 << attempts.min(8)).min(LONGEST_PAUSE);
-    most.mul_f64(rand::rng().random_range(0.0..1.0))
+/// The pause before the next attempt: it doubles, with full jitter.
+pub(crate) fn backoff(order: &Order) -> Duration {
+    longest_pause(order.retry_delay, order.attempts).mul_f64(rand::rng().random_range(0.0..1.0))
+}
+
+fn longest_pause(first: Duration, attempts: u32) -> Duration {
+    first.saturating_mul(1 << attempts.min(8)).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_begin_as_the_setting_says_double_and_end_at_eight_seconds() {
+        let pauses = |first: u64| {
+            [0, 1, 2, 5, 60].map(|attempts| longest_pause(Duration::from_millis(first), attempts).as_millis())
+        };
+        assert_eq!(pauses(400), [400, 800, 1600, 8000, 8000]);
+        assert_eq!(pauses(10_000), [8000; 5]);
+    }
 }

@@ -19,6 +19,7 @@ mod error;
 mod flow;
 mod health;
 mod http;
+mod inherited;
 mod inquiry;
 mod inspect;
 mod kept;
@@ -55,6 +56,7 @@ pub use flow::{
 pub use http::admin::openapi_document;
 pub use http::holder::PortHolder;
 pub use http::local::{Duplex, LocalDoor, LocalStream};
+pub use inherited::{Inherited, InheritedEffect, InheritedName};
 pub use notify::NotificationKind;
 pub use options::{
     DemoHost, DemoSession, LogChoice, Options, Override, OverrideSource, UiAsset, UiAssets, check_environment,

@@ -4,6 +4,7 @@ use crate::browser::Desktop;
 use crate::clock::{Clock, SystemClock};
 use crate::credential::{StoreChoice, VaultKeySource};
 use crate::error::OpenError;
+use crate::inherited::Inherited;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -43,11 +44,9 @@ pub struct Options {
     pub sign_in_windows: bool,
     /// User name and password for the proxy of the setting `network.proxy`, as `user:password`.
     pub proxy_login: Option<SecretString>,
+    /// What the predecessor's environment says.
+    pub inherited: Inherited,
 }
-
-/// Names of the predecessor's environment that still mean something here, and the settings they set.
-const INHERITED: [(&str, &str); 2] =
-    [("KIRO_VPN_PROXY_URL", "network.proxy"), ("KIRO_PROXY_CA_BUNDLE", "network.extraCaFile")];
 
 impl Default for Options {
     fn default() -> Self {
@@ -64,6 +63,7 @@ impl Default for Options {
             desktop: Desktop::default(),
             sign_in_windows: false,
             proxy_login: None,
+            inherited: Inherited::default(),
         }
     }
 }
@@ -81,8 +81,8 @@ impl std::fmt::Debug for Options {
 }
 
 impl Options {
-    /// Reads `KIRO_PROXY_DATA_DIR`, `KIRO_PROXY_ENDPOINTS`, `KIRO_PROXY_VAULT_KEY` (unless systemd hands over a vault key), `KIRO_VPN_PROXY_URL`,
-    /// `KIRO_PROXY_CA_BUNDLE` and every `KIRO_PROXY__<SECTION>__<FIELD>` through `env`, and what the desktop is known by.
+    /// Reads `KIRO_PROXY_DATA_DIR`, `KIRO_PROXY_ENDPOINTS`, `KIRO_PROXY_VAULT_KEY` (unless systemd hands over a vault key), the
+    /// predecessor's names and every `KIRO_PROXY__<SECTION>__<FIELD>` through `env`, and what the desktop is known by.
     ///
     /// The environment cannot be listed through `env`, so the names of all settings are asked for one by one.
     pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, OpenError> {
@@ -101,22 +101,15 @@ impl Options {
         } else if let Some(key) = env("KIRO_PROXY_VAULT_KEY").filter(|key| !key.is_empty()) {
             options.store = StoreChoice::Vault(VaultKeySource::Key(SecretString::from(key)));
         }
-        for (name, path) in INHERITED {
-            let Some(mut value) = env(name).filter(|value| !value.is_empty()) else { continue };
-            // A password in the address is not kept with the settings, which faces may read.
-            if let Ok((address, login)) = crate::upstream::proxy::split(&value)
-                && path == "network.proxy"
-            {
-                value = address.to_string();
-                options.proxy_login = login;
-            }
-            options.overrides.push(Override { path: path.to_owned(), value, source: OverrideSource::Environment });
-        }
+        options.inherited = Inherited::read(env);
+        options.proxy_login = options.inherited.proxy_login.take();
+        options.overrides.append(&mut options.inherited.overrides);
         let moved = crate::settings::MOVED.iter().map(|(old, _)| (*old).to_owned());
         for path in moved.chain(crate::settings::paths()) {
             let name = crate::settings::environment_name(&path);
             if let Some(value) = env(&name) {
-                options.overrides.push(Override { path, value, source: OverrideSource::Environment });
+                let variable = Some(name);
+                options.overrides.push(Override { path, value, source: OverrideSource::Environment, variable });
             }
         }
         Ok(options)
@@ -153,7 +146,7 @@ pub(crate) fn check_endpoints(url: &Url) -> Result<(), OpenError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum OverrideSource {
-    /// `KIRO_PROXY__SECTION__FIELD`.
+    /// A variable of the environment.
     Environment,
     /// A command line flag.
     Flag,
@@ -168,6 +161,8 @@ pub struct Override {
     pub value: String,
     /// Who says so.
     pub source: OverrideSource,
+    /// The variable of the environment that says so.
+    pub variable: Option<String>,
 }
 
 /// Where logs go.

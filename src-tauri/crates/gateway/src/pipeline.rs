@@ -119,6 +119,7 @@ impl Pipeline {
             built,
             invocation: uuid::Uuid::new_v4().to_string(),
             retries: settings.limits.retries,
+            retry_delay: settings.limits.retry_delay(),
             spare: settings.limits.attempts.saturating_sub(1),
             only,
             tags: options.account_tags.as_slice().into(),

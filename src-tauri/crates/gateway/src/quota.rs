@@ -270,7 +270,7 @@ impl Quotas {
         let resets_at = self.entries().get(&account.id).and_then(|entry| entry.known.as_ref()?.quota.resets_at);
         let resets_at = resets_at.filter(|at| *at > now);
         let exhausted = match self.leases.state(account) {
-            AccountState::Exhausted { until } => Some(until),
+            AccountState::Exhausted { until, .. } => Some(until),
             AccountState::Ready { .. }
             | AccountState::CoolingDown { .. }
             | AccountState::Probing { .. }
@@ -290,7 +290,7 @@ impl Quotas {
 
     fn rest_until(&self, account: &Account, until: Timestamp) {
         self.change(&account.id, |entry| entry.resting = Some(until));
-        self.signal(account, Signal::QuotaUsedUp { resets_at: Some(until) });
+        self.signal(account, Signal::QuotaUsedUp { resets_at: Some(until), daily: false });
     }
 
     /// Whether it was said here that the account rests until then; otherwise a refusal said so.

@@ -1,9 +1,11 @@
 //! The composition root: builds every part once, in order, and takes them down in the opposite order.
 
+mod given;
 mod removal;
 
 use crate::account::{
     AccountId, Book, CutShort, Leases, Roster, TokenNews, TokenParts, Tokens, installation_machine_id,
+    system_machine_id,
 };
 use crate::admin_event::{AdminEvent, Announcer};
 use crate::background;
@@ -126,11 +128,15 @@ impl Gateway {
         let wish = options.data_dir.clone();
         let dir = Arc::new(DataDir::open(wish.clone()).map_err(|error| data_dir_error(error, wish))?);
         let settings = Arc::new(SettingsStore::open(Arc::clone(&dir), &options.overrides)?);
+        settings.inherit(&options.inherited);
         let now = settings.snapshot().settings;
         let telemetry = Telemetry::install(options.log, &dir, &now.logs);
         let announcer = Announcer::new();
         if let Some(told) = settings.recovered() {
             tracing::warn!("{told}");
+        }
+        for told in options.inherited.names.iter().filter(|told| told.effect.is_surprising()) {
+            tracing::warn!(name = told.name, "{} {}", told.name, told.effect.words());
         }
 
         let credentials = open_store(&options.store, &dir).await.map_err(OpenError::Store)?;
@@ -161,7 +167,7 @@ impl Gateway {
             dir: Arc::clone(&dir),
         }));
         let book = Book { roster, leases, tokens, credentials: credentials.clone() };
-        let machine_id = installation_machine_id(&dir).map_err(|error| internal(&error))?;
+        let machine_id = installation_machine_id(&dir, system_machine_id).map_err(|error| internal(&error))?;
         let kept = Kept::new(Arc::clone(&dir), credentials.clone(), Arc::clone(&clock), &machine_id);
         let kept = Arc::new(kept);
         kept.follow(&now.responses).await;
@@ -270,6 +276,7 @@ impl Gateway {
             }),
         };
         gateway.begin().await;
+        gateway.take_in(options.inherited.logins.clone()).await;
         Ok(gateway)
     }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 
 use http::Method;
-use kiro_gateway::{Gateway, OpenError, Options, Problem, Status};
+use kiro_gateway::{Gateway, InheritedEffect, OpenError, Options, Problem, Status};
 use serde_json::Value;
 
 use super::list;
@@ -53,6 +53,7 @@ async fn until_signal(
     print_address(&status);
     print_key(client).await?;
     print_secrets(client).await?;
+    print_inherited(client).await?;
     print_answers(&status);
     if status.accounts.total == 0 {
         tokio::select! {
@@ -99,6 +100,19 @@ async fn print_secrets(client: &AdminClient) -> Result<(), Trouble> {
         print::line(
             "Secrets: the vault's key came through the environment, which whoever started this program can still read; a key file is safer",
         );
+    }
+    Ok(())
+}
+
+/// Names of the predecessor's environment that do not do what somebody who set them probably expects.
+async fn print_inherited(client: &AdminClient) -> Result<(), Trouble> {
+    let settings = client.call(Method::GET, "/api/settings", None).await?;
+    for told in list(&settings, "inherited") {
+        let effect: Option<InheritedEffect> =
+            told.get("effect").cloned().and_then(|effect| serde_json::from_value(effect).ok());
+        if let Some(effect) = effect.filter(|effect| effect.is_surprising()) {
+            print::line(&format!("Note:    {} {}", member(told, "name"), effect.words()));
+        }
     }
     Ok(())
 }

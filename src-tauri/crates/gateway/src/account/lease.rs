@@ -44,6 +44,8 @@ pub enum Outcome {
     QuotaUsedUp {
         /// When it comes back, where known.
         resets_at: Option<Timestamp>,
+        /// Whether it is the limit of a day.
+        daily: bool,
     },
     /// The upstream suspended the account.
     Suspended {
@@ -264,15 +266,6 @@ impl Leases {
         let Some(at) = state.table.at(id) else { return };
         state.table.set_quota(at, quota, now);
         self.serve_waiting(state, now);
-    }
-
-    /// Takes the credits of an answer off what is known to be left, until the quota is asked for again.
-    pub fn spend(&self, id: &AccountId, credits: f64) {
-        let now = self.clock.now();
-        let mut state = self.books(now);
-        if let Some(at) = state.table.at(id) {
-            state.table.spend(at, credits, now);
-        }
     }
 
     /// Notes an attempt that failed, for people to see.
@@ -511,8 +504,8 @@ impl Lease {
             }
             Outcome::Failed => Signal::Failed,
             Outcome::Throttled { retry_after } => Signal::Throttled { retry_after },
-            Outcome::QuotaUsedUp { resets_at } => {
-                Signal::QuotaUsedUp { resets_at: resets_at.or_else(|| self.leases.quota_reset(id)) }
+            Outcome::QuotaUsedUp { resets_at, daily } => {
+                Signal::QuotaUsedUp { resets_at: resets_at.or_else(|| self.leases.quota_reset(id)), daily }
             }
             Outcome::Suspended { reason } => Signal::SuspendedUpstream { reason },
             Outcome::NeedsLogin { reason } => Signal::GrantRejected { reason },

@@ -1,25 +1,48 @@
-//! The machine id in the user agent: one random value per installation, made once and kept. An imported account keeps its
-//! own. It never follows a token's rotation and is never changed to look like another machine.
+//! The machine id in the user agent: one value per installation, made once and kept. An imported account keeps its own. It
+//! never follows a token's rotation and is never changed to look like another machine.
 
 use std::io;
 
 use super::hex;
 use crate::data_dir::DataDir;
+use sha2::{Digest as _, Sha256};
 
 const FILE: &str = "machine-id";
 
-/// This installation's machine id: 64 lower-case hex digits.
-pub fn installation_machine_id(dir: &DataDir) -> io::Result<String> {
+/// This installation's machine id: 64 lower-case hex digits, kept in the data directory.
+///
+/// It is made once, from the operating system's own id (`of_system`) as the Kiro IDE makes its own; a system without one, such
+/// as a container, gets a random value.
+pub fn installation_machine_id(dir: &DataDir, of_system: impl FnOnce() -> Option<String>) -> io::Result<String> {
     for found in [dir.read(FILE)?, dir.read_previous(FILE)?].into_iter().flatten() {
         if let Some(id) = String::from_utf8(found).ok().and_then(|text| normal_machine_id(text.trim())) {
             return Ok(id);
         }
     }
-    let mut random = [0_u8; 32];
-    rand::fill(&mut random[..]);
-    let id = hex(&random);
+    let id = of_system().as_deref().and_then(derived).unwrap_or_else(random);
     dir.replace(FILE, format!("{id}\n").as_bytes())?;
     Ok(id)
+}
+
+/// What the operating system calls this machine: `MachineGuid` of Windows, `IOPlatformUUID` of macOS, `/etc/machine-id` of
+/// Linux.
+pub fn system_machine_id() -> Option<String> {
+    machine_uid::get().ok()
+}
+
+/// SHA-256 of the system's id in lower case, as the Kiro IDE writes it. `None` for an id that is no one machine's.
+fn derived(system: &str) -> Option<String> {
+    let system = system.trim().to_lowercase();
+    let digits = system.chars().filter(char::is_ascii_hexdigit).collect::<Vec<_>>();
+    // Images are delivered with an empty or a zero id, or with the word "uninitialized".
+    let is_one_machine = digits.len() >= 16 && digits.iter().any(|digit| *digit != digits[0]);
+    is_one_machine.then(|| hex(&Sha256::digest(system.as_bytes())))
+}
+
+fn random() -> String {
+    let mut random = [0_u8; 32];
+    rand::fill(&mut random[..]);
+    hex(&random)
 }
 
 /// A machine id as programs write it: 64 hex digits, or a UUID, whose 32 digits are written twice.
@@ -36,16 +59,34 @@ pub fn normal_machine_id(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_installation_keeps_its_machine_id() {
+    fn made(system: Option<&str>) -> (tempfile::TempDir, DataDir, String) {
         let root = tempfile::tempdir().expect("temp dir");
         let dir = DataDir::open(Some(root.path().join("state"))).expect("opens");
-        let first = installation_machine_id(&dir).expect("makes one");
-        assert_eq!(normal_machine_id(&first).as_deref(), Some(&*first));
-        assert_eq!(installation_machine_id(&dir).expect("reads it"), first);
-        let other = tempfile::tempdir().expect("temp dir");
-        let other = DataDir::open(Some(other.path().join("state"))).expect("opens");
-        assert_ne!(installation_machine_id(&other).expect("makes one"), first);
+        let id = installation_machine_id(&dir, || system.map(str::to_owned)).expect("makes one");
+        (root, dir, id)
+    }
+
+    #[test]
+    fn an_installation_keeps_its_machine_id_also_when_the_system_gets_another() {
+        let (_root, dir, first) = made(Some("0f1e2d3c4b5a69788796a5b4c3d2e1f0"));
+        let other = || Some("ffffffff4b5a69788796a5b4c3d2e1f0".to_owned());
+        assert_eq!(installation_machine_id(&dir, other).expect("reads it"), first);
+    }
+
+    #[test]
+    fn it_is_derived_from_the_systems_id_as_the_ide_does_it() {
+        for written in ["0f1e2d3c4b5a69788796a5b4c3d2e1f0", " 0F1E2D3C4B5A69788796A5B4C3D2E1F0\n"] {
+            assert_eq!(made(Some(written)).2, "a1bf4dc2c0cea821798c38e16fcc1667d6f0504afa821b181672035fc5967890");
+        }
+    }
+
+    #[test]
+    fn a_system_without_an_id_of_its_own_gets_a_random_one() {
+        for system in [None, Some(""), Some("uninitialized"), Some("00000000000000000000000000000000")] {
+            let (first, second) = (made(system).2, made(system).2);
+            assert_ne!(first, second, "{system:?}");
+            assert_eq!(normal_machine_id(&first).as_deref(), Some(&*first));
+        }
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub enum AccountState {
     Exhausted {
         /// When it is expected back.
         until: Timestamp,
+        /// Whether it is the limit of a day, which no monthly figure contradicts.
+        daily: bool,
     },
     /// The refresh grant was rejected.
     NeedsLogin {
@@ -83,6 +85,8 @@ pub enum Signal {
     QuotaUsedUp {
         /// When it comes back, where known.
         resets_at: Option<Timestamp>,
+        /// Whether it is the limit of a day.
+        daily: bool,
     },
     /// There is quota again before the time that was expected.
     QuotaBack,
@@ -152,7 +156,7 @@ impl AccountState {
                 _ => Self::READY,
             },
             Signal::QuotaBack => match self.tick(now) {
-                Self::Exhausted { .. } => Self::READY,
+                Self::Exhausted { daily: false, .. } => Self::READY,
                 other => other,
             },
             Signal::Tick => self.tick(now),
@@ -177,13 +181,19 @@ impl AccountState {
                 },
                 other => other,
             },
-            Signal::QuotaUsedUp { resets_at } => match self.tick(now) {
-                Self::Ready { .. } | Self::Probing { .. } | Self::CoolingDown { .. } | Self::Exhausted { .. } => {
-                    let until = resets_at.filter(|at| *at > now).unwrap_or_else(|| now.plus(UNKNOWN_RESET));
-                    Self::Exhausted { until }
+            Signal::QuotaUsedUp { resets_at, daily } => {
+                let until = resets_at.filter(|at| *at > now).unwrap_or_else(|| now.plus(UNKNOWN_RESET));
+                match self.tick(now) {
+                    // The limit of the day holds to its end, whatever is said of the month's.
+                    Self::Exhausted { until: day, daily: true } if !daily && day >= until => {
+                        Self::Exhausted { until: day, daily: true }
+                    }
+                    Self::Ready { .. } | Self::Probing { .. } | Self::CoolingDown { .. } | Self::Exhausted { .. } => {
+                        Self::Exhausted { until, daily }
+                    }
+                    other => other,
                 }
-                other => other,
-            },
+            }
         }
     }
 
@@ -207,7 +217,7 @@ impl AccountState {
             Self::CoolingDown { until, round } if now >= until || until.since(now) > LONGEST_ASKED => {
                 Self::Probing { round }
             }
-            Self::Exhausted { until } if now >= until => Self::READY,
+            Self::Exhausted { until, .. } if now >= until => Self::READY,
             other => other,
         }
     }

@@ -1,7 +1,7 @@
 //! A search on the web by the account that answers: the same hosts, profile and token as the conversation.
 
+use super::Dispatcher;
 use super::climb::Climb;
-use super::{Dispatcher, FIRST_PAUSE};
 use crate::account::Account;
 use crate::flow::{AttemptReason, FlowAttempt, FlowOperation, Trail};
 use crate::upstream::SearchCall;
@@ -9,7 +9,11 @@ use crate::upstream::classify::{Disposition, Kind, UpstreamError};
 use crate::upstream::endpoint;
 use kiro_protocol::event::SearchHit;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// Before the one repeat.
+const PAUSE: Duration = Duration::from_millis(400);
 
 /// More attempts than this are not made for one search: the answer can go on without it.
 const MOST: u32 = 4;
@@ -48,7 +52,7 @@ impl Dispatcher {
                 Disposition::RetrySame if !repeated && error.kind != Kind::Throttled => {
                     repeated = true;
                     reason = AttemptReason::Repeated;
-                    tokio::time::sleep(FIRST_PAUSE).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 // Whatever a host says against the search as such, another one may know it.
                 Disposition::NextRung | Disposition::RetrySame | Disposition::GiveUp

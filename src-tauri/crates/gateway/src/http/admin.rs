@@ -16,6 +16,7 @@ mod models;
 mod network;
 mod removals;
 mod settings;
+mod settings_file;
 mod status;
 mod transfer;
 mod try_it;
@@ -45,6 +46,8 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(status::listener))
         .routes(routes!(status::port))
         .routes(routes!(settings::settings, settings::patch))
+        .routes(routes!(settings_file::export))
+        .routes(routes!(settings_file::import))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::demo))
         .routes(routes!(transfer::import))

@@ -150,24 +150,16 @@ impl Exchange {
         let Stage::Answering(answering) = std::mem::replace(&mut self.stage, Stage::Over) else { return None };
         let Answering { mut order, lease, answer } = *answering;
         let spent = (!answer.is_empty() || self.spent().credits.is_some()).then(|| self.spent());
-        self.charge(&lease);
         self.meter = Meter::new(self.rough, self.means.yardstick.clone());
         tracing::warn!(account = %lease.account.id, kind = ?error.kind, %error, "an answer broke off before it was delivered; asking again");
         // A model that has no room is asked once more before it pauses.
         let verdict = if error.kind == Kind::ModelBusy { Outcome::NoVerdict } else { outcome(error) };
         lease.settle(verdict);
         order.retries = order.retries.saturating_sub(1);
-        let pause = error.retry_after.unwrap_or_else(|| backoff(order.attempts));
+        let pause = error.retry_after.unwrap_or_else(|| backoff(&order));
         order.last = Some(error.clone());
         self.stage = dial(&self.means.dispatcher, order, flow, pause);
         spent
-    }
-
-    /// Takes what the answer cost off what is known to be left of the account's quota.
-    fn charge(&self, lease: &Lease) {
-        if let Some(credits) = self.spent().credits {
-            self.means.dispatcher.leases.spend(&lease.account.id, credits);
-        }
     }
 
     /// What this complete answer teaches about counting.
@@ -181,7 +173,6 @@ impl Exchange {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Answering(answering) => {
                 let Answering { order, lease, answer } = *answering;
-                self.charge(&lease);
                 Some(Finished { order, lease, notices: answer.notices() })
             }
             Stage::Dialling(_) | Stage::Over => None,

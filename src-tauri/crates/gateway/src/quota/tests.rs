@@ -1,5 +1,5 @@
 use super::*;
-use crate::account::{AccountId, LeaseRequest};
+use crate::account::{AccountId, LeaseRequest, NoAccount, SelectionRules};
 use crate::admin_event::{AdminEvent, Announcer};
 use crate::inquiry::house::House;
 use serde_json::{Value, json};
@@ -134,11 +134,11 @@ async fn a_refusal_is_followed_by_a_question_and_a_rest_until_the_reset() {
     watch.quotas.fresh(&account).await.expect("answered");
     assert_eq!(watch.state(), AccountState::READY);
     tokio::time::sleep(Duration::from_secs(60)).await;
-    watch.house.leases.signal(&account.id, Signal::QuotaUsedUp { resets_at: None }).expect("kept");
+    watch.house.leases.signal(&account.id, Signal::QuotaUsedUp { resets_at: None, daily: false }).expect("kept");
     watch.quotas.refused(&account);
     watch.run_for(Duration::from_secs(5)).await;
     assert_eq!(watch.asked(), 2);
-    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET });
+    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET, daily: false });
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +150,7 @@ async fn an_account_with_bonus_left_is_not_parked_until_the_reset() {
     assert_eq!(watch.state(), AccountState::READY, "the plan is used up and the bonus is not");
     tokio::time::sleep(Duration::from_secs(60)).await;
     watch.quotas.fresh(&account).await.expect("answered");
-    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET });
+    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET, daily: false });
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,16 +158,48 @@ async fn a_refusal_that_the_figures_contradict_rests_for_minutes_and_is_not_aske
     let watch = Watch::new(1).await;
     let account = watch.house.account(0);
     watch.answers((0..20).map(|_| plan(40.0)));
-    watch.house.leases.signal(&account.id, Signal::QuotaUsedUp { resets_at: None }).expect("kept");
+    watch.house.leases.signal(&account.id, Signal::QuotaUsedUp { resets_at: None, daily: false }).expect("kept");
     watch.quotas.refused(&account);
     watch.run_for(Duration::from_secs(240)).await;
     assert!(
-        matches!(watch.state(), AccountState::Exhausted { until } if until < watch.house.clock.now().plus(CONTRADICTED))
+        matches!(watch.state(), AccountState::Exhausted { until, .. } if until < watch.house.clock.now().plus(CONTRADICTED))
     );
     assert_eq!(watch.asked(), 1);
     watch.run_for(Duration::from_secs(120)).await;
     assert_eq!(watch.state(), AccountState::READY);
     assert!(watch.asked() <= 3, "{}", watch.asked());
+}
+
+#[tokio::test(start_paused = true)]
+async fn credits_of_answers_count_once_until_the_quota_is_asked_for_again() {
+    let watch = Watch::new(1).await;
+    let account = watch.house.account(0);
+    watch.house.leases.follow(SelectionRules { floor_percent: 50, ..SelectionRules::default() });
+    watch.answers([plan(40.0), plan(40.0)]);
+    watch.quotas.fresh(&account).await.expect("answered");
+    watch.quotas.spent(&account, 6.0);
+    watch.house.leases.lease(&LeaseRequest::default()).expect("54 percent are left");
+    watch.quotas.spent(&account, 6.0);
+    let resting = NoAccount::Resting { until: Some(RESET) };
+    assert_eq!(watch.house.leases.lease(&LeaseRequest::default()).expect_err("48 percent are left"), resting);
+    watch.quotas.fresh(&account).await.expect("answered");
+    watch.house.leases.lease(&LeaseRequest::default()).expect("the service knows better");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_a_day_holds_to_its_end_although_the_month_has_credits_left() {
+    let watch = Watch::new(1).await;
+    let account = watch.house.account(0);
+    watch.answers((0..20).map(|_| plan(40.0)));
+    let until = watch.house.clock.now().plus(Duration::from_secs(3 * 3600));
+    let used_up = Signal::QuotaUsedUp { resets_at: Some(until), daily: true };
+    watch.house.leases.signal(&account.id, used_up).expect("kept");
+    watch.quotas.refused(&account);
+    watch.run_for(Duration::from_secs(3600)).await;
+    assert_eq!(watch.state(), AccountState::Exhausted { until, daily: true });
+    assert!(watch.asked() <= 3, "{}", watch.asked());
+    watch.run_for(Duration::from_secs(2 * 3600 + 60)).await;
+    assert_eq!(watch.state(), AccountState::READY);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,7 +212,7 @@ async fn beyond_the_plan_nothing_is_used_unless_it_is_wanted() {
     assert_eq!(watch.state(), AccountState::READY);
     // The upstream would go on, for money. What was charged since its answer counts at once.
     watch.quotas.spent(&account, 0.7);
-    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET });
+    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET, daily: false });
     let view = watch.quotas.view(&account).expect("known");
     assert!(view.overage_refused);
     assert_eq!((view.limit, view.left), (Some(100.0), Some(0.0)));
@@ -198,7 +230,7 @@ async fn beyond_the_plan_nothing_is_used_unless_it_is_wanted() {
     watch.quotas.follow(&QuotaSettings { never_overage: false, ..QuotaSettings::default() });
     assert_eq!(watch.state(), AccountState::READY);
     watch.quotas.follow(&QuotaSettings::default());
-    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET });
+    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET, daily: false });
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,7 +265,7 @@ async fn what_was_known_survives_a_restart_with_its_age_and_holds_no_secret() {
     tokio::time::sleep(Duration::from_secs(3600)).await;
     let watch = Watch::over(house, QuotaSettings::default()).await;
     // Nothing was asked: the next request would cost money.
-    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET });
+    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET, daily: false });
     let view = watch.quotas.view(&account).expect("known");
     assert!(view.age_seconds.is_some_and(|age| (3600..3700).contains(&age)), "{view:?}");
     assert_eq!(watch.asked(), 1);
@@ -247,7 +279,7 @@ async fn the_plan_is_asked_for_when_it_starts_again() {
     watch.quotas.fresh(&account).await.expect("answered");
     let until = RESET.since(watch.house.clock.now());
     watch.run_for(until - Duration::from_secs(1)).await;
-    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET });
+    assert_eq!(watch.state(), AccountState::Exhausted { until: RESET, daily: false });
     let before = watch.asked();
     watch.run_for(Duration::from_secs(180)).await;
     assert!(watch.asked() > before, "asked within three minutes");

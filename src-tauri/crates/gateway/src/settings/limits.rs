@@ -25,11 +25,22 @@ pub struct LimitSettings {
     /// delivered.
     #[schema(minimum = 1, maximum = 30, default = 8)]
     pub attempts: u32,
+    /// Milliseconds before the first repeat after trouble of the service; it doubles with each attempt, up to eight seconds,
+    /// and a random share of it is waited.
+    #[schema(minimum = 100, maximum = 10000, default = 400)]
+    pub retry_delay_milliseconds: u32,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
-        Self { first_event_seconds: 300, idle_seconds: 120, keep_alive_seconds: 15, retries: 2, attempts: 8 }
+        Self {
+            first_event_seconds: 300,
+            idle_seconds: 120,
+            keep_alive_seconds: 15,
+            retries: 2,
+            attempts: 8,
+            retry_delay_milliseconds: 400,
+        }
     }
 }
 
@@ -49,11 +60,17 @@ impl LimitSettings {
         Duration::from_secs(self.keep_alive_seconds.into())
     }
 
+    /// Longest first pause before a repeat.
+    pub fn retry_delay(&self) -> Duration {
+        Duration::from_millis(self.retry_delay_milliseconds.into())
+    }
+
     pub(super) fn check(&self, errors: &mut FieldErrors) {
         errors.range("limits.firstEventSeconds", self.first_event_seconds.into(), 10, 1800);
         errors.range("limits.idleSeconds", self.idle_seconds.into(), 10, 1800);
         errors.range("limits.keepAliveSeconds", self.keep_alive_seconds.into(), 1, 120);
         errors.range("limits.retries", self.retries.into(), 0, 5);
         errors.range("limits.attempts", self.attempts.into(), 1, 30);
+        errors.range("limits.retryDelayMilliseconds", self.retry_delay_milliseconds.into(), 100, 10_000);
     }
 }

@@ -3,15 +3,20 @@
 //! Promises: a damaged file falls back to its previous generation, else the program refuses to start; a file of a newer
 //! version is refused; what this version does not know is kept, not dropped; one writer, and readers take a snapshot.
 
+mod backup;
+
+pub(crate) use backup::SettingsImport;
+
 use super::Settings;
 use super::check::FieldErrors;
 use crate::data_dir::DataDir;
 use crate::error::{FieldProblem, OpenError, Problem, ProblemCode};
+use crate::inherited::{Inherited, InheritedEffect, InheritedName};
 use crate::options::{Override, OverrideSource};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
@@ -26,6 +31,8 @@ pub struct OverrideView {
     pub path: String,
     /// Who says so.
     pub source: OverrideSource,
+    /// The variable of the environment that says so, such as `KIRO_PROXY__LISTENER__PORT`.
+    pub variable: Option<String>,
     /// The value that holds.
     pub value: Value,
 }
@@ -42,6 +49,8 @@ pub struct SettingsView {
     pub defaults: Settings,
     /// What holds for this run only.
     pub overrides: Vec<OverrideView>,
+    /// Names of the predecessor's environment that are set, and what became of each.
+    pub inherited: Vec<InheritedName>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,6 +77,7 @@ pub(crate) struct SettingsStore {
     dir: Arc<DataDir>,
     writer: Mutex<Stored>,
     overrides: Vec<OverrideView>,
+    inherited: Mutex<Vec<InheritedName>>,
     /// What was wrong with the file, when its previous generation holds instead.
     recovered: Option<String>,
     sender: watch::Sender<Snapshot>,
@@ -93,7 +103,23 @@ impl SettingsStore {
                 .map_err(|fields| override_error(&overrides, &fields))?
         };
         let (sender, _) = watch::channel(Snapshot { revision: stored.revision, settings: Arc::new(settings) });
-        Ok(Self { dir, writer: Mutex::new(stored), overrides, recovered, sender })
+        Ok(Self { dir, writer: Mutex::new(stored), overrides, inherited: Mutex::default(), recovered, sender })
+    }
+
+    /// Remembers what the predecessor's environment says, for faces.
+    pub(crate) fn inherit(&self, inherited: &Inherited) {
+        self.inherited().clone_from(&inherited.names);
+    }
+
+    /// Says what became of a name of the predecessor's environment after all.
+    pub(crate) fn tell_inherited(&self, name: &str, effect: InheritedEffect) {
+        if let Some(told) = self.inherited().iter_mut().find(|told| told.name == name) {
+            told.effect = effect;
+        }
+    }
+
+    fn inherited(&self) -> MutexGuard<'_, Vec<InheritedName>> {
+        self.inherited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The settings now.
@@ -119,6 +145,7 @@ impl SettingsStore {
             settings: Settings::clone(&snapshot.settings),
             defaults: Settings::default(),
             overrides: self.overrides.clone(),
+            inherited: self.inherited().clone(),
         }
     }
 
@@ -148,7 +175,8 @@ impl SettingsStore {
         self.save(&mut writer, &serde_json::json!({ "listener": { "port": port } })).map(|_| ())
     }
 
-    fn save(&self, writer: &mut Stored, patch: &Value) -> Result<Snapshot, Problem> {
+    /// What a patch makes of the file layer, and the settings that would hold. Nothing is saved.
+    fn check(&self, writer: &Stored, patch: &Value) -> Result<(Stored, Settings), Problem> {
         let leaves = leaves(patch).map_err(refused)?;
         let mut errors = FieldErrors::default();
         let holds = serde_json::to_value(&*self.snapshot().settings).unwrap_or_default();
@@ -167,6 +195,11 @@ impl SettingsStore {
         // The file layer must also hold without this run's overrides.
         effective(&next.settings, &[]).and_then(lasting_port).and_then(checked).map_err(refused)?;
         let settings = effective(&next.settings, &self.overrides).and_then(checked).map_err(refused)?;
+        Ok((next, settings))
+    }
+
+    fn save(&self, writer: &mut Stored, patch: &Value) -> Result<Snapshot, Problem> {
+        let (next, settings) = self.check(writer, patch)?;
         let storage = |error: std::io::Error| {
             Problem::new(ProblemCode::Storage, format!("the settings cannot be saved: {error}"))
                 .action("Free some space and check that the data directory can be written. Nothing was changed.")
@@ -212,7 +245,7 @@ fn override_error(overrides: &[OverrideView], fields: &BTreeMap<String, FieldPro
 
 fn origin(over: &OverrideView) -> String {
     match over.source {
-        OverrideSource::Environment => super::environment_name(&over.path),
+        OverrideSource::Environment => over.variable.clone().unwrap_or_else(|| super::environment_name(&over.path)),
         OverrideSource::Flag => format!("the setting {} given by a flag", over.path),
     }
 }
@@ -395,6 +428,12 @@ fn checked(settings: Settings) -> Result<Settings, BTreeMap<String, FieldProblem
     if fields.is_empty() { Ok(settings) } else { Err(fields) }
 }
 
+/// Whether an override alone could hold.
+pub(crate) fn is_acceptable(over: &Override) -> bool {
+    resolve(std::slice::from_ref(over))
+        .is_ok_and(|overrides| effective(&Map::new(), &overrides).and_then(checked).is_ok())
+}
+
 /// Finds the setting each override means and reads its value.
 fn resolve(overrides: &[Override]) -> Result<Vec<OverrideView>, OpenError> {
     let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
@@ -402,7 +441,7 @@ fn resolve(overrides: &[Override]) -> Result<Vec<OverrideView>, OpenError> {
     let mut resolved: Vec<OverrideView> = Vec::new();
     for over in overrides {
         let named = || match over.source {
-            OverrideSource::Environment => super::environment_name(&over.path),
+            OverrideSource::Environment => over.variable.clone().unwrap_or_else(|| super::environment_name(&over.path)),
             OverrideSource::Flag => format!("the setting {}", over.path),
         };
         let moved = super::MOVED.iter().find(|(old, _)| plain(old) == plain(&over.path)).map(|(_, new)| *new);
@@ -423,7 +462,7 @@ fn resolve(overrides: &[Override]) -> Result<Vec<OverrideView>, OpenError> {
                 })?,
         };
         resolved.retain(|known| known.path != *path);
-        resolved.push(OverrideView { path: path.clone(), source: over.source, value });
+        resolved.push(OverrideView { path: path.clone(), source: over.source, variable: over.variable.clone(), value });
     }
     Ok(resolved)
 }

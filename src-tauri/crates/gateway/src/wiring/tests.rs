@@ -15,7 +15,12 @@ use tower::ServiceExt as _;
 fn options(dir: &Path, overrides: &[(&str, &str)]) -> Options {
     let overrides = overrides
         .iter()
-        .map(|(path, value)| Override { path: (*path).into(), value: (*value).into(), source: OverrideSource::Flag })
+        .map(|(path, value)| Override {
+            path: (*path).into(),
+            value: (*value).into(),
+            source: OverrideSource::Flag,
+            variable: None,
+        })
         .collect();
     Options {
         data_dir: Some(dir.join("data")),

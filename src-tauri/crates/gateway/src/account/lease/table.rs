@@ -186,20 +186,6 @@ impl Table {
         self.change(at, now, |row| row.quota = quota);
     }
 
-    /// Takes credits off what is known to be left, until the quota is asked for again.
-    pub(super) fn spend(&mut self, at: usize, credits: f64, now: Timestamp) {
-        self.change(at, now, |row| {
-            if let Some(quota) = &mut row.quota
-                && credits > 0.0
-                && quota.left > 0.0
-            {
-                let rest = (quota.left - credits).max(0.0);
-                quota.left_percent *= rest / quota.left;
-                quota.left = rest;
-            }
-        });
-    }
-
     /// The best account for a request, by position; it counts as chosen.
     pub(super) fn take(
         &mut self,
@@ -358,7 +344,7 @@ impl Table {
         row.pauses.prune(now);
         let state_opens = match &row.state {
             AccountState::Ready { .. } | AccountState::Probing { .. } => 0,
-            AccountState::CoolingDown { until, .. } | AccountState::Exhausted { until } => until.unix_ms(),
+            AccountState::CoolingDown { until, .. } | AccountState::Exhausted { until, .. } => until.unix_ms(),
             AccountState::NeedsLogin { .. }
             | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }

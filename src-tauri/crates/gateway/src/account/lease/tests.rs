@@ -191,18 +191,6 @@ fn an_account_rests_below_its_floor_until_the_quota_comes_back() {
 }
 
 #[test]
-fn credits_of_answers_count_until_the_quota_is_asked_for_again() {
-    let house = house(&["one"]).with(SelectionRules { floor_percent: 50, ..SelectionRules::default() });
-    house.quota("one", 100.0, 60.0);
-    let id = house.id("one");
-    house.lease().expect("above the floor");
-    house.leases.spend(&id, 20.0);
-    assert_eq!(house.lease().expect_err("48 percent are left"), NoAccount::Resting { until: None });
-    house.quota("one", 100.0, 60.0);
-    house.lease().expect("the service knows better");
-}
-
-#[test]
 fn what_would_be_paid_extra_is_not_used_when_the_person_does_not_want_it() {
     let house = house(&["one"]);
     let glance = QuotaGlance { left: 0.0, left_percent: 0.0, resets_at: None, blocked: true };
@@ -216,7 +204,7 @@ fn a_used_up_quota_comes_back_when_the_last_look_said_so() {
     let resets_at = Timestamp(90_000_000);
     let glance = QuotaGlance { left: 1.0, left_percent: 1.0, resets_at: Some(resets_at), blocked: false };
     house.leases.set_quota(&house.id("one"), Some(glance));
-    house.lease().expect("free").settle(Outcome::QuotaUsedUp { resets_at: None });
+    house.lease().expect("free").settle(Outcome::QuotaUsedUp { resets_at: None, daily: false });
     assert_eq!(house.lease().expect_err("used up"), NoAccount::Exhausted { until: resets_at });
 }
 

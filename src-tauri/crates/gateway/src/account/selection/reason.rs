@@ -159,7 +159,7 @@ pub(in crate::account) fn why_none<'a>(question: &Question<'_>, all: impl Iterat
 fn of(standing: &Standing<'_>) -> NoAccount {
     match standing.state {
         AccountState::CoolingDown { until, .. } => NoAccount::CoolingDown { until: *until },
-        AccountState::Exhausted { until } => NoAccount::Exhausted { until: *until },
+        AccountState::Exhausted { until, .. } => NoAccount::Exhausted { until: *until },
         AccountState::NeedsLogin { .. } | AccountState::OwnerSwitched { .. } => NoAccount::NeedsLogin,
         AccountState::Suspended { .. } => NoAccount::Suspended,
         AccountState::Disabled => NoAccount::Disabled,

@@ -11,8 +11,10 @@ fn signal() -> impl Strategy<Value = Signal> {
         Just(Signal::Failed),
         proptest::option::of(0_u64..100_000)
             .prop_map(|s| Signal::Throttled { retry_after: s.map(Duration::from_secs) }),
-        proptest::option::of(-5_000_000_i64..5_000_000)
-            .prop_map(|ms| Signal::QuotaUsedUp { resets_at: ms.map(Timestamp) }),
+        proptest::option::of(-5_000_000_i64..5_000_000).prop_map(|ms| Signal::QuotaUsedUp {
+            resets_at: ms.map(Timestamp),
+            daily: ms.is_some_and(|ms| ms % 2 == 0)
+        }),
         Just(Signal::GrantRejected { reason: "gone".into() }),
         Just(Signal::SuspendedUpstream { reason: "locked".into() }),
         Just(Signal::LoggedIn),
@@ -43,7 +45,7 @@ proptest! {
         let stuck = state.next(Signal::Enable, now).next(Signal::Restored, now)
             .next(Signal::GrantRejected { reason: "x".into() }, now);
         for signal in [Signal::Tick, Signal::Succeeded, Signal::Failed, Signal::Restored, Signal::Enable,
-            Signal::Throttled { retry_after: None }, Signal::QuotaUsedUp { resets_at: None }] {
+            Signal::Throttled { retry_after: None }, Signal::QuotaUsedUp { resets_at: None, daily: true }] {
             prop_assert_eq!(stuck.clone().next(signal, now.plus(Duration::from_secs(1 << 30))), stuck.clone());
         }
         prop_assert_eq!(stuck.next(Signal::LoggedIn, now), AccountState::READY);
@@ -108,7 +110,7 @@ proptest! {
                 prop_assert!(probing);
                 prop_assert!(later.admits(0) && !later.admits(1));
             }
-            AccountState::Exhausted { until } => prop_assert_eq!(state.next(Signal::Tick, until), AccountState::READY),
+            AccountState::Exhausted { until, .. } => prop_assert_eq!(state.next(Signal::Tick, until), AccountState::READY),
             AccountState::Ready { failures } => prop_assert!(failures < FAILURES_TO_COOL),
             AccountState::Probing { .. } | AccountState::NeedsLogin { .. } | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }

@@ -3,7 +3,7 @@
 use super::accounts::{AccountView, changed, view};
 use super::extract::Body;
 use super::try_it::{begin, problem as failed};
-use crate::account::{Account, AccountId, AuthMethod};
+use crate::account::{Account, AccountId, AccountState, AuthMethod, Signal};
 use crate::error::{Problem, ProblemCode};
 use crate::health::Finding;
 use crate::http::reply;
@@ -94,11 +94,27 @@ pub(super) async fn refresh_all(State(gateway): State<Gateway>) -> Json<RefreshR
 }
 
 async fn refreshed(gateway: &Gateway, account: &Account) -> Result<(), Problem> {
-    if !has_refresh(account) {
+    let lost = matches!(gateway.parts.book.leases.state(account), AccountState::NeedsLogin { .. });
+    // A key is as it is; one that was refused may have been allowed again.
+    if has_refresh(account) {
+        gateway.parts.inspector.renew(account).await?;
+    } else if !lost {
         return Err(Problem::new(ProblemCode::InvalidRequest, "an API key has nothing to refresh"));
     }
-    gateway.parts.inspector.renew(account).await?;
-    gateway.parts.inspector.inspect(&account.id).await.map(|_| ())
+    let inspection = gateway.parts.inspector.inspect(&account.id).await?;
+    if lost && (has_refresh(account) || inspection.quota.is_some()) {
+        found_again(gateway, account).await;
+    }
+    Ok(())
+}
+
+/// The sign-in works after all: the account serves again.
+async fn found_again(gateway: &Gateway, account: &Account) {
+    let (leases, id) = (Arc::clone(&gateway.parts.book.leases), account.id.clone());
+    let told = tokio::task::spawn_blocking(move || leases.signal(&id, Signal::LoggedIn)).await;
+    if let Ok(Err(error)) = told {
+        tracing::warn!(account = %account.id, %error, "the account's condition is known but could not be saved");
+    }
 }
 
 fn has_refresh(account: &Account) -> bool {

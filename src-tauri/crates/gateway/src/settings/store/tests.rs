@@ -8,7 +8,7 @@ fn dir() -> (tempfile::TempDir, Arc<DataDir>) {
 }
 
 fn flag(path: &str, value: &str) -> Override {
-    Override { path: path.into(), value: value.into(), source: OverrideSource::Flag }
+    Override { path: path.into(), value: value.into(), source: OverrideSource::Flag, variable: None }
 }
 
 #[test]
