@@ -711,6 +711,40 @@ export interface paths {
         patch: operations["patchSettings"];
         trace?: never;
     };
+    "/api/settings/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is saved, without what holds for this run only. */
+        get: operations["exportSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes over what the file says and leaves everything else as it is: all of it, or nothing. */
+        post: operations["importSettings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -2774,6 +2808,15 @@ export interface components {
             /** @description Only tell what would be imported. */
             preview?: boolean;
         };
+        /** @description What an import would change, or has changed. */
+        SettingChange: {
+            /** @description What was saved, or the default. */
+            from: unknown;
+            /** @description Such as `limits.retries`. */
+            path: string;
+            /** @description What the file says. */
+            to: unknown;
+        };
         /** @description All settings. */
         Settings: {
             /**
@@ -2934,6 +2977,29 @@ export interface components {
              *     }
              */
             tools: components["schemas"]["ToolSettings"];
+        };
+        /** @description A file of settings. */
+        SettingsFile: {
+            /** @description Its text: JSON with everything that was changed from the defaults. No secrets, no accounts, no keys. */
+            content: string;
+            /** @description A name for it. */
+            fileName: string;
+        };
+        /** @description What an import of settings brought. */
+        SettingsImport: {
+            /** @description Settings that differ. */
+            changes: components["schemas"]["SettingChange"][];
+            /** @description Whether they were saved; false for a preview, and when nothing differs. */
+            saved: boolean;
+            /** @description Names in the file that this version does not know. */
+            unknown: string[];
+        };
+        /** @description A file of settings to take over. */
+        SettingsImportRequest: {
+            /** @description Its text. */
+            content: string;
+            /** @description Only tell what it would change. */
+            preview?: boolean;
         };
         /** @description A change. */
         SettingsPatch: {
@@ -4906,6 +4972,64 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsFile"];
+                };
+            };
+        };
+    };
+    importSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsImportRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsImport"];
+                };
+            };
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
