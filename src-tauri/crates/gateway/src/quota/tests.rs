@@ -182,6 +182,7 @@ async fn credits_of_answers_count_once_until_the_quota_is_asked_for_again() {
     watch.quotas.spent(&account, 6.0);
     let resting = NoAccount::Resting { until: Some(RESET) };
     assert_eq!(watch.house.leases.lease(&LeaseRequest::default()).expect_err("48 percent are left"), resting);
+    tokio::time::sleep(Duration::from_secs(60)).await;
     watch.quotas.fresh(&account).await.expect("answered");
     watch.house.leases.lease(&LeaseRequest::default()).expect("the service knows better");
 }
