@@ -3,8 +3,10 @@
 //!
 //! The demo account is no member of the pool: it is considered only while no real account is present at all.
 
+mod lanes;
 mod reason;
 
+pub(super) use lanes::Lanes;
 pub use reason::NoAccount;
 pub(super) use reason::{Standing, why_none};
 
@@ -143,9 +145,6 @@ pub(super) struct Candidate {
     pub(super) paused_models: bool,
 }
 
-/// Divides by every small weight, so that shares are compared without rounding.
-const SHARES: u64 = 2520;
-
 /// No pace asks for a longer wait than this (milliseconds); a longer one comes from a clock that was set back.
 pub(super) const LONGEST_PACE: i64 = 120_000;
 
@@ -216,64 +215,35 @@ pub(super) fn has_room(candidate: &Candidate, now: i64, limit: u32) -> bool {
 
 /// The best position, or `None` when no one can serve now. `pausing`: see [`Question::is_served_by`].
 pub(super) fn choose(
+    lanes: &Lanes,
     candidates: &[Candidate],
     question: &Question<'_>,
     pausing: impl Fn(usize) -> bool,
 ) -> Option<usize> {
-    let usable = |at: usize, candidate: &Candidate| question.is_served_by(at, candidate, &pausing);
-    if let Some(only) = question.only {
-        return candidates.get(only).filter(|candidate| usable(only, candidate)).map(|_| only);
-    }
-    match question.strategy {
-        Strategy::MostQuota => best(candidates, usable, |candidate| {
-            let left = if candidate.left == UNKNOWN { question.neutral } else { candidate.left };
-            (u64::from(u32::MAX - left), candidate.served, candidate.turn)
-        }),
-        Strategy::RoundRobin => best(candidates, usable, |candidate| (candidate.turn, 0, 0)),
-        Strategy::FewestRequests => best(candidates, usable, |candidate| (candidate.served, candidate.turn, 0)),
-        Strategy::Priority => {
-            best(candidates, usable, |candidate| (rank(candidate.priority), candidate.served, candidate.turn))
-        }
-        Strategy::Weighted => best(candidates, usable, |candidate| {
-            (candidate.served.saturating_mul(SHARES) / u64::from(candidate.weight), candidate.turn, 0)
-        }),
-        Strategy::SoonestReset => {
-            best(candidates, usable, |candidate| (candidate.resets.into(), candidate.served, candidate.turn))
-        }
-        Strategy::FillFirst => best(candidates, usable, |candidate| {
-            let left = if candidate.left == UNKNOWN { question.neutral } else { candidate.left };
-            (u64::from(left == 0), left.into(), rank(candidate.priority))
-        }),
-        Strategy::Single => single(candidates, question).filter(|at| usable(*at, &candidates[*at])),
+    let usable = |at: &usize| question.is_served_by(*at, &candidates[*at], &pausing);
+    match (question.only, question.strategy) {
+        (Some(only), _) => Some(only).filter(usable),
+        (None, Strategy::Single) => single(candidates, question).filter(usable),
+        (
+            None,
+            Strategy::MostQuota
+            | Strategy::RoundRobin
+            | Strategy::FewestRequests
+            | Strategy::Priority
+            | Strategy::Weighted
+            | Strategy::SoonestReset
+            | Strategy::FillFirst,
+        ) => lanes.best(candidates, question, pausing),
     }
 }
 
 /// The one position that the strategy [`Strategy::Single`] uses, whatever its condition.
 pub(super) fn single(candidates: &[Candidate], question: &Question<'_>) -> Option<usize> {
-    let may = |at: usize, candidate: &Candidate| question.allows(at, candidate) && question.permits(at);
-    best(candidates, may, |candidate| (rank(candidate.priority), 0, 0))
+    let may = |(at, candidate): &(usize, &Candidate)| question.allows(*at, candidate) && question.permits(*at);
+    candidates.iter().enumerate().filter(may).min_by_key(|(_, candidate)| rank(candidate.priority)).map(|(at, _)| at)
 }
 
 /// Order-preserving: lower numbers first.
 fn rank(priority: i32) -> u64 {
     u64::from(priority.cast_unsigned() ^ (1 << 31))
-}
-
-/// The first position with the smallest key.
-fn best(
-    candidates: &[Candidate],
-    usable: impl Fn(usize, &Candidate) -> bool,
-    key: impl Fn(&Candidate) -> (u64, u64, u64),
-) -> Option<usize> {
-    let mut found: Option<(usize, (u64, u64, u64))> = None;
-    for (at, candidate) in candidates.iter().enumerate() {
-        if !usable(at, candidate) {
-            continue;
-        }
-        let this = key(candidate);
-        if found.is_none_or(|(_, least)| this < least) {
-            found = Some((at, this));
-        }
-    }
-    found.map(|(at, _)| at)
 }

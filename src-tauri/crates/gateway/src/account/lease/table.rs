@@ -4,14 +4,17 @@
 use super::model_pause::ModelPauses;
 use super::pace::Pace;
 use crate::account::selection::{
-    Candidate, LeaseRequest, NoAccount, Question, QuotaGlance, SelectionRules, Standing, Strategy, UNKNOWN, choose,
-    has_room, pace_lets, single, why_none,
+    Candidate, Lanes, LeaseRequest, NoAccount, Question, QuotaGlance, SelectionRules, Standing, Strategy, UNKNOWN,
+    choose, pace_lets, single, why_none,
 };
 use crate::account::{Account, AccountId, AccountState, Signal, StoppedKind};
 use crate::clock::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+/// A clock that goes back by more than this was set back; less is the noise of keeping it right.
+const CLOCK_SET_BACK: Duration = Duration::from_secs(2);
 /// Sets of positions that are remembered, by what they were made from.
 const SETS: usize = 256;
 
@@ -48,10 +51,14 @@ pub(super) struct Table {
     seen: Arc<Vec<Arc<Account>>>,
     rows: Vec<Row>,
     candidates: Vec<Candidate>,
+    /// The candidates as the choice scans them.
+    lanes: Lanes,
     index: HashMap<AccountId, usize>,
     pub(super) rules: SelectionRules,
     /// The pace of all accounts together, and until when it lets nobody begin.
     pace: (Pace, i64),
+    /// The latest moment that was asked about, to notice a clock that is set back.
+    latest: Timestamp,
     /// Running number of choices.
     turn: u64,
     /// Sum and number of the known quotas, for what an unknown one counts as.
@@ -145,6 +152,7 @@ impl Table {
     pub(super) fn retell(&mut self, now: Timestamp) {
         // Counted anew: candidates may have left.
         self.left = (0, 0);
+        self.lanes.reset(self.rows.len());
         for at in 0..self.rows.len() {
             self.candidates[at].left = UNKNOWN;
             self.tell(at, now);
@@ -193,10 +201,11 @@ impl Table {
         preferred: Option<&AccountId>,
         now: Timestamp,
     ) -> Result<usize, NoAccount> {
+        self.notice_clock(now);
         let found = self.look(request, now, |table, question, pausing| {
             let usable = |at: usize| question.is_served_by(at, &table.candidates[at], pausing);
             let kept = preferred.and_then(|id| table.at(id)).filter(|at| usable(*at));
-            kept.or_else(|| choose(&table.candidates, question, pausing)).ok_or(())
+            kept.or_else(|| choose(&table.lanes, &table.candidates, question, pausing)).ok_or(())
         });
         let at = match found {
             Some(Ok(at)) if self.lets_begin(at, now) => at,
@@ -227,6 +236,7 @@ impl Table {
         let at = self.at(id)?;
         let candidate = &mut self.candidates[at];
         candidate.in_flight = candidate.in_flight.saturating_sub(1);
+        self.follow(at);
         Some(at)
     }
 
@@ -238,10 +248,23 @@ impl Table {
 
     /// True when no account at all could take a request now.
     pub(super) fn is_full(&self, now: Timestamp) -> bool {
-        let takes = |(at, candidate): (usize, &Candidate)| {
-            has_room(candidate, now.unix_ms(), self.rules.concurrency) && self.lets_begin(at, now)
-        };
-        !self.candidates.iter().enumerate().any(takes)
+        let paced = !pace_lets(self.pace.1, now.unix_ms()) && self.rows.iter().any(|row| !row.account.is_demo());
+        paced || !self.lanes.is_any_open(now.unix_ms())
+    }
+
+    /// With a clock that was set back, what waits for a moment would wait too long: all is told anew.
+    fn notice_clock(&mut self, now: Timestamp) {
+        if self.latest.since(now) > CLOCK_SET_BACK {
+            for at in 0..self.rows.len() {
+                self.state(at, now);
+            }
+        }
+        self.latest = now;
+    }
+
+    /// The choice follows a candidate that changed.
+    fn follow(&mut self, at: usize) {
+        self.lanes.follow(at, &self.candidates[at], self.rules.strategy, self.rules.concurrency);
     }
 
     /// Whether the pace of all accounts together lets a request begin on this one. Demo answers cost nobody anything.
@@ -277,6 +300,7 @@ impl Table {
             candidate.paced_until = self.rules.pace.account(&mut row.pace, now);
             self.pace.1 = self.rules.pace.total(&mut self.pace.0, now);
         }
+        self.follow(at);
     }
 
     /// Runs `work` with the question that a request asks. `None` when it names an account that is not there.
@@ -355,6 +379,9 @@ impl Table {
             Some(until) => until.map_or(i64::MAX, Timestamp::unix_ms),
         };
         let candidate = &mut self.candidates[at];
+        if pace_lets(candidate.paced_until, now.unix_ms()) {
+            candidate.paced_until = 0;
+        }
         candidate.open_at = state_opens.max(rest_ends);
         candidate.probing = match &row.state {
             AccountState::Probing { .. } | AccountState::CoolingDown { .. } => true,
@@ -384,6 +411,7 @@ impl Table {
         if left != UNKNOWN {
             self.left = (self.left.0 + u64::from(left), self.left.1 + 1);
         }
+        self.follow(at);
     }
 
     /// What is left on average where it is known.

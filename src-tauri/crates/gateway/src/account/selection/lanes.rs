@@ -1,7 +1,9 @@
 //! What a choice looks at first, side by side: whether a position is open, and how good it is. A thousand of them are 24 KB, so
 //! that the scan stays in the nearest cache; only a position that would win is looked at closely.
 
-use super::{Candidate, Question, Strategy, UNKNOWN, has_room, rank};
+#[cfg(test)]
+use super::has_room;
+use super::{Candidate, Question, Strategy, UNKNOWN, rank};
 
 /// Not open, for as long as nothing changes.
 const SHUT: i64 = i64::MAX;
@@ -30,8 +32,7 @@ impl Lanes {
     /// Follows a candidate. `limit`: how many requests it may serve at once.
     pub(in crate::account) fn follow(&mut self, at: usize, candidate: &Candidate, strategy: Strategy, limit: u32) {
         let busy = candidate.in_flight >= if candidate.probing { 1 } else { limit };
-        self.opens[at] =
-            if busy || !candidate.pooled { SHUT } else { candidate.open_at.max(candidate.paced_until) };
+        self.opens[at] = if busy || !candidate.pooled { SHUT } else { candidate.open_at.max(candidate.paced_until) };
         (self.first[at], self.second[at]) = merit(candidate, strategy);
     }
 
@@ -134,7 +135,8 @@ pub(super) fn plainly(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::prelude::{Just, any, prop, prop_assert_eq, prop_oneof, proptest};
+    use proptest::strategy::Strategy as Generator;
 
     const STRATEGIES: [Strategy; 7] = [
         Strategy::MostQuota,
@@ -146,7 +148,7 @@ mod tests {
         Strategy::FillFirst,
     ];
 
-    fn candidate() -> impl Strategy_<Value = Candidate> {
+    fn candidate() -> impl Generator<Value = Candidate> {
         let times = (0_i64..4, 0_i64..4);
         let counts = (0_u64..5, 0_u64..5, -2_i32..2, 0_u32..4);
         let quota = (prop_oneof![Just(UNKNOWN), 0_u32..4], prop_oneof![Just(UNKNOWN), 0_u32..3], 1_u16..4);
@@ -167,8 +169,6 @@ mod tests {
             },
         )
     }
-
-    use proptest::strategy::Strategy as Strategy_;
 
     proptest! {
         #[test]

@@ -75,3 +75,18 @@ async fn made_up_answers_have_no_pace() {
     let pace = PaceRules { account_per_minute: 1, total_per_minute: 1, gap_ms: 60_000 };
     assert_eq!(begun(&paced(&["demo"], pace), 5).await, [0; 5]);
 }
+
+#[test]
+fn a_clock_that_is_set_back_by_a_day_holds_no_account_up() {
+    let house = house(&["one", "two"]).with(SelectionRules {
+        pace: PaceRules { account_per_minute: 1, ..PaceRules::default() },
+        ..SelectionRules::default()
+    });
+    house.clock.set(Timestamp(100_000_000_000));
+    house.lease().expect("free");
+    house.lease().expect("the other one").settle(Outcome::Throttled { retry_after: None });
+    assert_eq!(house.lease().expect_err("paced, and pausing"), NoAccount::Busy);
+    house.clock.set(Timestamp(100_000_000_000 - 2 * 24 * 3_600_000));
+    house.lease().expect("the pace is forgotten");
+    house.lease().expect("and the pause");
+}
