@@ -115,7 +115,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Adds one account from typed text. The token is exchanged once first: what the service does not accept is not saved. */
+        /**
+         * Adds one account from typed text. The token is exchanged once first, a key is asked about: what the service does not accept is not
+         *     saved.
+         */
         post: operations["addManualAccount"];
         delete?: never;
         options?: never;
@@ -164,7 +167,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Looks for logins of Kiro IDE, kiro-cli and Amazon Q on this machine. Nothing is changed. */
+        /** Looks for logins of Kiro IDE, kiro-cli, Amazon Q and the original KiroProxy on this machine. Nothing is changed. */
         get: operations["scanAccounts"];
         put?: never;
         post?: never;
@@ -202,7 +205,7 @@ export interface paths {
         get: operations["getAccount"];
         put?: never;
         post?: never;
-        /** Removes an account and its secrets. */
+        /** Removes an account and its secrets. No request uses it from now on, whether the removal can be undone or not. */
         delete: operations["removeAccount"];
         options?: never;
         head?: never;
@@ -289,6 +292,23 @@ export interface paths {
         put?: never;
         /** Asks the account a short, real question, whatever its condition. It costs what the service charges for it. */
         post: operations["testAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{id}/undo-removal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a removed account back, with everything that belonged to it. */
+        post: operations["undoRemoval"];
         delete?: never;
         options?: never;
         head?: never;
@@ -762,6 +782,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/support/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Opens the provider's support page in the person's browser. */
+        post: operations["openSupport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/try": {
         parameters: {
             query?: never;
@@ -887,71 +924,40 @@ export interface components {
     schemas: {
         /** @description A change of an account: only what changes. `null` goes back to the default. */
         AccountChange: {
-            /**
-             * @description Whether it serves.
-             * @default null
-             */
-            enabled: boolean | null;
-            /**
-             * @description The only host to ask, from the service's own hosts.
-             * @default null
-             */
-            host: string | null;
-            /**
-             * @description Its name for people.
-             * @default null
-             */
-            label: string | null;
-            /**
-             * @description Rest rather than pay extra.
-             * @default null
-             */
-            neverOverage: boolean | null;
-            /**
-             * @description A person's own words.
-             * @default null
-             */
-            note: string | null;
+            /** @description Whether it serves. */
+            enabled?: boolean | null;
+            /** @description The only host to ask, from the service's own hosts. */
+            host?: string | null;
+            /** @description Its name for people. */
+            label?: string | null;
+            /** @description Rest rather than pay extra. */
+            neverOverage?: boolean | null;
+            /** @description A person's own words. */
+            note?: string | null;
             /**
              * Format: int32
              * @description Lower numbers are used first by the strategy `priority`.
-             * @default null
              */
-            priority: number | null;
-            /**
-             * @description The profile that requests name.
-             * @default null
-             */
-            profileArn: string | null;
-            /** @default null */
-            proxy: components["schemas"]["ProxyChoice"] | null;
-            /**
-             * @description Password at the proxy; write-only.
-             * @default null
-             */
-            proxyPassword: string | null;
-            /**
-             * @description User name at the proxy; write-only.
-             * @default null
-             */
-            proxyUser: string | null;
+            priority?: number | null;
+            /** @description The profile that requests name. */
+            profileArn?: string | null;
+            proxy?: components["schemas"]["ProxyChoice"] | null;
+            /** @description Password at the proxy; write-only. */
+            proxyPassword?: string | null;
+            /** @description User name at the proxy; write-only. */
+            proxyUser?: string | null;
             /**
              * Format: int32
              * @description It rests when less than this much of its quota is left, in percent.
-             * @default null
              */
-            quotaFloorPercent: number | null;
-            /**
-             * @description Groups it belongs to.
-             * @default null
-             */
-            tags: string[] | null;
+            quotaFloorPercent?: number | null;
+            /** @description Groups it belongs to. */
+            tags?: string[] | null;
             /**
              * Format: int32
              * @description Its share of the requests by the strategy `weighted`.
-             * @default null
              */
-            weight: number | null;
+            weight?: number | null;
         };
         /** @description How many accounts there are. */
         AccountCounts: {
@@ -969,6 +975,8 @@ export interface components {
             /** @description In the order they were added. */
             accounts: components["schemas"]["AccountView"][];
             only?: components["schemas"]["AccountId"] | null;
+            /** @description Removed a moment ago: can still be taken back. */
+            removed: components["schemas"]["RemovedAccount"][];
         };
         /** @description What a person should know about an account that was added. */
         AccountNotes: {
@@ -1163,7 +1171,7 @@ export interface components {
          * @description Nothing of it keeps the account from being added.
          * @enum {string}
          */
-        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "wishDropped";
+        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "notChecked" | "wishDropped";
         /** @description Something changed. */
         AdminEvent: {
             /** @description The status now. */
@@ -1255,6 +1263,8 @@ export interface components {
             browsers: components["schemas"]["BrowserView"][];
             /** @description Whether a window can appear on this machine's screen. Without one no browser is ever opened here. */
             display: boolean;
+            /** @description The provider's own support, for an account that it stopped. */
+            supportPage: string;
         };
         /** @description One browser. */
         BrowserView: {
@@ -1933,7 +1943,7 @@ export interface components {
          * @description Programs whose logins can be shared.
          * @enum {string}
          */
-        LinkOwner: "kiroIde" | "kiroCli" | "amazonQ";
+        LinkOwner: "kiroIde" | "kiroCli" | "amazonQ" | "kiroProxy";
         /** @description The program that shares a login. */
         LinkView: {
             divergedAt?: components["schemas"]["Timestamp"] | null;
@@ -2122,6 +2132,8 @@ export interface components {
             refreshToken: string;
             /** @description Region of the identity instance, or of the key. */
             region?: string | null;
+            /** @description Save it also when the service cannot be asked about it. One that it refuses is never saved. */
+            unchecked?: boolean;
         };
         /** @description What to change of the marks; the rest stays. */
         MarkChange: {
@@ -2331,6 +2343,8 @@ export interface components {
             remoteAddress?: string | null;
             /** @description Start URL of the company's Identity Center. */
             startUrl?: string | null;
+            /** @description Keep the key also when the service cannot be asked about it. One that it refuses is never kept. */
+            unchecked?: boolean;
         };
         /**
          * @description What happened.
@@ -2546,7 +2560,7 @@ export interface components {
          * @description A stable code that faces translate.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
+        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "login_unchecked" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
         /** @description What the account showed after the sign-in. */
         Proof: {
             /**
@@ -2709,6 +2723,8 @@ export interface components {
         Receipt: {
             /** @description Id of the account. */
             account: string;
+            /** @description Id of the request, as in the list of flows. */
+            request: string;
             /** @description True when the answer is made up on this machine. */
             simulated: boolean;
         };
@@ -2742,6 +2758,15 @@ export interface components {
             index: number;
             /** @description Plain words. */
             message: string;
+        };
+        /** @description An account that was removed and can be taken back. */
+        RemovedAccount: {
+            /** @description Its id. */
+            id: components["schemas"]["AccountId"];
+            /** @description Its name for people. */
+            label: string;
+            /** @description Until when. */
+            undoUntil: components["schemas"]["Timestamp"];
         };
         /** @description Answers that are kept for `previous_response_id`. */
         ResponseSettings: {
@@ -3664,7 +3689,10 @@ export interface operations {
     };
     removeAccount: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description For how many seconds the removal can be undone; without it the account is gone for good at once. */
+                undoSeconds?: number;
+            };
             header?: never;
             path: {
                 id: string;
@@ -3673,13 +3701,39 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Removed; can be undone */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedAccount"];
+                };
+            };
+            /** @description Removed for good */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3938,6 +3992,35 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoRemoval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountView"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5062,6 +5145,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    openSupport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
