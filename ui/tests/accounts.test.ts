@@ -383,7 +383,7 @@ describe('what needs attention', () => {
       account({ id: 'a', label: 'a', state: { kind: 'needsLogin', reason: 'x' } }),
       account({ id: 'b', label: 'b', state: { kind: 'suspended', reason: 'x' } }),
       account({ id: 'c', label: 'c', state: { kind: 'aLaterOne' } as never }),
-      account({ id: 'd', label: 'd', state: { kind: 'exhausted', until: Date.now() + 86_400_000 } }),
+      account({ id: 'd', label: 'd', state: { kind: 'exhausted', daily: false, until: Date.now() + 86_400_000 } }),
       account({ id: 'e', label: 'e', quota: quota({ percentUsed: 97 }) } as Partial<AccountView>),
       account({ id: 'f', label: 'f', unsaved: true }),
       account({ id: 'g', label: 'g', enabled: false, state: { kind: 'needsLogin', reason: 'x' } }),
