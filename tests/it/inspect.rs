@@ -164,7 +164,53 @@ async fn a_host_that_knows_no_list_of_models_gives_way_to_the_newer_one_which_is
         let journal = world.control.journal();
         let asked = journal.iter().filter(|entry| entry.operation == "ListAvailableModels");
         let hosts: Vec<&str> = asked.map(|entry| entry.host.split('.').next().unwrap_or_default()).collect();
-        assert_eq!(hosts, ["q", "management", "management"], "{family:?}");
+        let other = if family == Family::ApiKey { "codewhisperer" } else { "management" };
+        assert_eq!(hosts, ["q", other, other], "{family:?}");
         world.assert_no_violations();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_does_not_take_the_token_is_not_the_end_of_a_sign_in_and_costs_no_refresh() {
+    for family in [Family::Social, Family::Idc, Family::ExternalIdp, Family::ApiKey] {
+        let seed = AccountSeed::new("somebody", family);
+        let simulator = Config { accounts: vec![seed.clone()], ..Config::default() };
+        let world =
+            Plan { simulator, listen: false, ..Plan::default() }.accounts(vec![login(&seed, FAR)]).start().await;
+        for (status, body) in
+            [(403, r#"{"message":"The bearer token included in the request is invalid."}"#), (401, "")]
+        {
+            for operation in ["ListAvailableModels", "GetUsageLimits"] {
+                let answer = Answer::Http { status, headers: Vec::new(), body: body.to_owned() };
+                let script = Script { operation: operation.to_owned(), answer, ..Script::default() };
+                world.control.enqueue(Target::Any, script);
+            }
+            let checked = world.admin_ok(Method::POST, "/api/accounts/check", None).await;
+            assert_eq!(checked["accounts"][0]["ok"], true, "{family:?}: {checked}");
+            let id = only_account(&world).await["id"].as_str().expect("an id").to_owned();
+            let usage = world.admin_ok(Method::GET, &format!("/api/accounts/{id}/usage?fresh=true"), None).await;
+            assert_eq!(usage["problem"], Value::Null, "{family:?}: {usage}");
+        }
+        assert_eq!(only_account(&world).await["state"]["kind"], "ready", "{family:?}");
+        assert_eq!(world.control.counters().refreshes, 0, "{family:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_companys_profile_that_the_newer_host_refuses_is_left_out_there() {
+    let seed = AccountSeed::new("company", Family::Idc);
+    let world = world(vec![seed.clone()], vec![login(&seed, FAR)]).await;
+    let id = only_account(&world).await["id"].as_str().expect("an id").to_owned();
+    for status in [404, 400] {
+        let answer = Answer::Http { status, headers: Vec::new(), body: r#"{"message":"no"}"#.to_owned() };
+        let script = Script { operation: "GetUsageLimits".to_owned(), answer, ..Script::default() };
+        world.control.enqueue(Target::Any, script);
+    }
+    world.admin_ok(Method::GET, &format!("/api/accounts/{id}/usage?fresh=true"), None).await;
+    let journal = world.control.journal();
+    let asked = journal.iter().filter(|entry| entry.operation == "GetUsageLimits");
+    let asked: Vec<(&str, bool)> = asked
+        .map(|entry| (entry.host.split('.').next().unwrap_or_default(), entry.path.contains("profileArn")))
+        .collect();
+    assert!(asked.ends_with(&[("q", true), ("management", true), ("management", false)]), "{asked:?}");
 }

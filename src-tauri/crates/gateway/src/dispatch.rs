@@ -18,6 +18,7 @@ use crate::demo::Demo;
 use crate::flow::{AttemptReason, FlowAttempt, FlowOperation, Trail};
 use crate::upstream::classify::{Disposition, Kind, Repair, UpstreamError};
 use crate::upstream::endpoint::{self, Rung};
+use crate::upstream::http::Route;
 use crate::upstream::{ByteStream, Call, Upstream};
 pub(crate) use budget::Repeats;
 use bytes::Bytes;
@@ -363,7 +364,9 @@ impl Dispatcher {
         let (kind, outcome) = match error {
             // The purchase has told the account's condition already.
             TokenError::NeedsLogin(_) => (Kind::TokenRejected, Outcome::NoVerdict),
-            TokenError::Transient { .. } => (Kind::Unavailable, Outcome::Failed),
+            // An outage of the token endpoint says nothing about the account (reliability 3.2); its own proxy is its own trouble.
+            TokenError::Transient { .. } if Route::of(account).has_own_proxy() => (Kind::Unavailable, Outcome::Failed),
+            TokenError::Transient { .. } => (Kind::Unavailable, Outcome::NoVerdict),
             TokenError::Store(_) => (Kind::NotSent, Outcome::NoVerdict),
         };
         let mut last = UpstreamError::local(kind, error.to_string());

@@ -1,11 +1,11 @@
 //! Whether accounts that nobody uses still work, found out by the cheapest question that costs nothing: the list of models.
 //!
 //! Promises: an account that answered a client recently is not asked; one that waits for a person (suspended, signed out,
-//! switched off) is never asked; at most one question per account is under way. A refused sign-in ends the account's turn until
-//! a new one, like a refused request would. A suspension is not concluded from here: only answers to conversations say it for
-//! sure, and an account that seems suspended is left alone until a client or a person tries it.
+//! switched off) is never asked; at most one question per account is under way. Neither a suspension nor the end of a sign-in is
+//! concluded from here: only a refresh and answers to conversations say it for sure. An account that seems to be at its end is
+//! left alone until a client or a person tries it.
 
-use crate::account::{Account, AccountId, AccountState, AuthMethod, Leases, Roster, Signal, TokenError};
+use crate::account::{Account, AccountId, AccountState, AuthMethod, Leases, Roster, TokenError};
 use crate::catalog::Catalog;
 use crate::error::Problem;
 use crate::inquiry::{Inquiry, InquiryError};
@@ -48,7 +48,7 @@ struct Watched {
     checked: Option<Instant>,
     /// The first check comes this long after it was first seen, so that a crowd does not come at once.
     due: Option<Instant>,
-    /// Seemed suspended.
+    /// Seemed suspended, or its sign-in seemed to be refused.
     doubtful: bool,
     gate: Arc<tokio::sync::Mutex<()>>,
 }
@@ -200,22 +200,18 @@ impl Health {
         }
     }
 
+    /// A refusal here never ends an account: the list of models lives on other hosts than answers do, and one of them may be the
+    /// wrong one. It is left alone instead; a client's request or a person says for sure.
     fn conclude(&self, account: &Account, error: &InquiryError) {
-        if error.kind() == Some(Kind::Suspended)
-            && let Some(entry) = self.watched().get_mut(&account.id)
-        {
-            entry.doubtful = true;
-        }
-        let refused = match error {
+        let doubtful = match error {
             InquiryError::Refused(_) => true,
             // A purchase tells its own end; a key has none.
             InquiryError::Token(TokenError::NeedsLogin(_)) => account.method == AuthMethod::ApiKey,
-            InquiryError::Token(_) | InquiryError::Upstream(_) => false,
+            InquiryError::Token(_) => false,
+            InquiryError::Upstream(error) => error.kind == Kind::Suspended,
         };
-        if refused
-            && let Err(error) = self.leases.signal(&account.id, Signal::GrantRejected { reason: error.to_string() })
-        {
-            tracing::warn!(account = %account.id, %error, "the account's condition is known but could not be saved");
+        if doubtful && let Some(entry) = self.watched().get_mut(&account.id) {
+            entry.doubtful = true;
         }
     }
 

@@ -10,6 +10,7 @@ pub mod identity;
 pub(crate) mod kiro;
 pub(crate) mod profiles;
 pub(crate) mod proxy;
+mod retry_after;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub(crate) mod search;

@@ -59,6 +59,9 @@ struct Record {
     cut_short: u64,
     #[serde(default)]
     lost: u64,
+    /// A refresh of this account was answered with a token before.
+    #[serde(default)]
+    worked: bool,
 }
 
 /// What refreshes that were cut short have cost so far.
@@ -106,9 +109,16 @@ impl Intents {
         self.records().values().filter(|record| record.open).map(|record| record.account.clone()).collect()
     }
 
-    /// Whether a refresh of the account has brought a new refresh token before.
-    pub(crate) fn has_rotated(&self, id: &AccountId) -> bool {
-        self.records().get(id).is_some_and(|record| record.last.generation > 1)
+    /// Whether a refresh of the account was answered with a token before: then it is sent to the right place.
+    pub(crate) fn has_worked(&self, id: &AccountId) -> bool {
+        self.records().get(id).is_some_and(|record| record.worked)
+    }
+
+    /// The refresh that is under way was answered with a token. On disk with the next change of the record.
+    pub(crate) fn worked(&self, id: &AccountId) {
+        if let Some(record) = self.records().get_mut(id) {
+            record.worked = true;
+        }
     }
 
     /// Counts over all accounts.
@@ -131,7 +141,8 @@ impl Intents {
             last: Intent { generation, token, at },
             open: true,
             cut_short: before.as_ref().map_or(0, |record| record.cut_short) + u64::from(again),
-            lost: before.map_or(0, |record| record.lost),
+            lost: before.as_ref().map_or(0, |record| record.lost),
+            worked: before.is_some_and(|record| record.worked),
         })
         .await
     }

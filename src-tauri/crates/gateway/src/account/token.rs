@@ -233,11 +233,14 @@ impl Tokens {
     /// let go. Cheap when that is known already.
     pub fn accepted(&self, id: &AccountId, token: &AccessToken) {
         let cell = self.cell(id);
-        if token.expires_at.is_none() || cell.generation() != Some(token.generation) || !cell.is_unproven() {
+        if token.expires_at.is_none()
+            || cell.generation() != Some(token.generation)
+            || !cell.would_prove(token.generation)
+        {
             return;
         }
-        let (parts, id) = (Arc::clone(&self.parts), id.clone());
-        self.parts.tracker.spawn(async move { commit::confirm(&parts, &cell, &id).await });
+        let (parts, id, generation) = (Arc::clone(&self.parts), id.clone(), token.generation);
+        self.parts.tracker.spawn(async move { commit::confirm(&parts, &cell, &id, generation).await });
     }
 
     /// Puts in a token that came with an import, so that the first request needs no purchase.

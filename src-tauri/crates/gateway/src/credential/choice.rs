@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::files::{Disk, Files};
 use super::key_source::{KeySource, VaultKeySource};
@@ -14,6 +15,8 @@ use crate::data_dir::DataDir;
 const FILE: &str = "store.json";
 /// The vault's folder in the data directory.
 const VAULT: &str = "vault";
+/// The folder for what a keychain does not take.
+const ASIDE: &str = "keychain.aside";
 
 /// Where secrets are kept.
 #[derive(Debug, Clone)]
@@ -146,7 +149,12 @@ impl Places {
 /// and a person can unlock it; so is a vault that waits for its passphrase. Before a choice was ever recorded the same
 /// trouble is a refusal.
 pub async fn open_store(choice: &StoreChoice, dir: &DataDir) -> Result<Credentials, StoreError> {
-    let keychain: OpenKeychain = Box::new(|| Arc::new(KeychainStore::new(SystemKeychain::default())));
+    let aside = dir.file(ASIDE);
+    let mark = crate::account::hex(&Sha256::digest(dir.path().as_os_str().as_encoded_bytes())[..16]);
+    let keychain: OpenKeychain = Box::new(move || {
+        let store = KeychainStore::new(SystemKeychain::default());
+        Arc::new(store.with_aside(Arc::new(Disk), aside.clone(), &mark))
+    });
     open_with(choice, Places::new(dir, Arc::new(Disk), keychain)).await
 }
 

@@ -5,17 +5,21 @@
 //! generation are written first, then the index names them; until then the old generation stands.
 //! Promises: a torn save leaves the old record. Leaves out: threads and deadlines (`queue`).
 
+mod aside;
 mod system;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::files::Files;
 use super::{CredentialStore, SecretId, Secrets, StoreError, StoreKind, StoreState, record};
 use crate::account::hex;
+use aside::Aside;
 
 pub use system::SystemKeychain;
 
@@ -62,6 +66,7 @@ pub struct KeychainStore<B> {
     state: Mutex<StoreState>,
     /// An item was once read or written: "no entry" can be believed.
     proven: AtomicBool,
+    aside: Option<Aside>,
 }
 
 impl<B> std::fmt::Debug for KeychainStore<B> {
@@ -73,7 +78,23 @@ impl<B> std::fmt::Debug for KeychainStore<B> {
 impl<B: KeychainBackend> KeychainStore<B> {
     /// Over a platform's keychain.
     pub fn new(backend: B) -> Self {
-        Self { backend, state: Mutex::new(StoreState::Ready), proven: AtomicBool::new(false) }
+        Self { backend, state: Mutex::new(StoreState::Ready), proven: AtomicBool::new(false), aside: None }
+    }
+
+    /// With a second place in a folder, for what the keychain does not take. `mark` tells the data directory from others.
+    pub(super) fn with_aside(self, files: Arc<dyn Files>, folder: PathBuf, mark: &str) -> Self {
+        Self { aside: Some(Aside::new(files, folder, mark)), ..self }
+    }
+
+    /// While the keychain can be used, the key of the second place is remembered.
+    fn learn<T>(&self, result: &Result<T, StoreError>) {
+        if let (Ok(_), Some(aside)) = (result, &self.aside) {
+            aside.learn(&self.backend);
+        }
+    }
+
+    fn second_place(&self) -> Result<&Aside, StoreError> {
+        self.aside.as_ref().ok_or_else(|| StoreError::Failed(StoreKind::Keychain, "there is no second place".into()))
     }
 
     fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
@@ -246,7 +267,11 @@ impl<B: KeychainBackend> CredentialStore for KeychainStore<B> {
     }
 
     fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
-        self.note(self.load_committed(id))
+        let loaded = self.load_committed(id);
+        if matches!(&loaded, Ok(Some(_))) {
+            self.learn(&loaded);
+        }
+        self.note(loaded)
     }
 
     fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
@@ -258,7 +283,9 @@ impl<B: KeychainBackend> CredentialStore for KeychainStore<B> {
     }
 
     fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
-        self.note(self.save_next(id, secrets))
+        let saved = self.save_next(id, secrets);
+        self.learn(&saved);
+        self.note(saved)
     }
 
     fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
@@ -267,6 +294,22 @@ impl<B: KeychainBackend> CredentialStore for KeychainStore<B> {
 
     fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
         self.note(self.delete_all(id))
+    }
+
+    fn save_aside(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
+        self.second_place()?.save(id, secrets)
+    }
+
+    fn load_aside(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        self.aside.as_ref().map_or(Ok(None), |aside| aside.load(&self.backend, id))
+    }
+
+    fn drop_aside(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.aside.as_ref().map_or(Ok(()), |aside| aside.drop_record(&self.backend, id))
+    }
+
+    fn has_aside(&self) -> Result<bool, StoreError> {
+        self.aside.as_ref().map_or(Ok(false), Aside::any)
     }
 }
 

@@ -24,8 +24,8 @@ use super::{
 type Store = Arc<dyn CredentialStore>;
 type Job = Box<dyn FnOnce(&mut Store) + Send>;
 
-/// How long a probe at start may take.
-const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a probe at start may take: a keychain that is silent must not keep the program from starting.
+const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 /// How long any other call may take; a person may be typing a password.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
 /// How long work on all records may take.
@@ -97,7 +97,7 @@ impl Credentials {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the store works, found out by writing, reading and removing a random record within 5 s.
+    /// Whether the store works, found out by writing, reading and removing a random record within 2 s.
     pub async fn probe(&self) -> Result<(), StoreError> {
         self.call(PROBE_DEADLINE, |store| store.probe()).await
     }
@@ -206,6 +206,7 @@ impl Credentials {
             if let Some(recovery) = &recovery {
                 acceptable(recovery)?;
             }
+            nothing_waits(store)?;
             let old = vault.header()?.key_source();
             let records =
                 vault.rekey(source.for_rekey(folder, files)?, recovery.as_ref().zip(Some(&Argon2id::fresh())))?;
@@ -227,6 +228,7 @@ impl Credentials {
         }
         let saved = Arc::clone(&self.saved);
         self.job(WHOLE_DEADLINE, false, move |store| {
+            nothing_waits(&**store)?;
             let mut ids: BTreeSet<SecretId> = ids.into_iter().collect();
             ids.extend(saved.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
             ids.extend(store.vault().map(VaultStore::ids).transpose()?.into_iter().flatten());
@@ -301,6 +303,18 @@ impl Credentials {
                 Err(StoreError::TimedOut(seen.kind))
             }
         }
+    }
+}
+
+/// What lies in the second place is newer than its record and sealed for this store as it is: it has to go where it belongs first.
+fn nothing_waits(store: &dyn CredentialStore) -> Result<(), StoreError> {
+    match store.has_aside()? {
+        false => Ok(()),
+        true => Err(StoreError::Failed(
+            store.kind(),
+            "a sign-in waits to be saved where it belongs, which is tried again and again; then this can be done"
+                .into(),
+        )),
     }
 }
 

@@ -22,7 +22,7 @@ use super::files::{Disk, Files};
 use super::key_source::KeySource;
 use super::{CredentialStore, SecretId, Secrets, StoreError, StoreKind, StoreState};
 use header::Header;
-use shelf::Shelf;
+pub(super) use shelf::Shelf;
 
 pub(super) use kdf::{Argon2id, acceptable};
 pub use key::VaultKey;
@@ -289,6 +289,10 @@ impl CredentialStore for VaultStore {
 
     fn drop_aside(&self, id: &SecretId) -> Result<(), StoreError> {
         self.aside(|shelf| shelf.delete(id))
+    }
+
+    fn has_aside(&self) -> Result<bool, StoreError> {
+        self.aside(|shelf| shelf.every().map(|all| !all.is_empty()))
     }
 
     fn vault(&self) -> Option<&VaultStore> {

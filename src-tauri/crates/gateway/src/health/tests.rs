@@ -1,4 +1,5 @@
 use super::*;
+use crate::account::Signal;
 use crate::inquiry::house::House;
 
 const EVERY: Duration = Duration::from_secs(600);
@@ -79,13 +80,16 @@ async fn accounts_that_wait_for_a_person_are_never_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_in_that_is_refused_with_a_fresh_token_as_well_needs_a_new_one_and_is_asked_no_more() {
+async fn a_refusal_with_a_fresh_token_as_well_ends_no_account_and_leaves_it_alone_until_somebody_uses_it() {
     let ward = Ward::new(1);
     ward.house.sign_in(&ward.house.account(0)).await;
     ward.house.upstream.lists([(403, REFUSED.to_owned()), (403, REFUSED.to_owned())]);
     ward.run_for(Duration::from_secs(24 * 3600)).await;
-    assert!(matches!(ward.state(), AccountState::NeedsLogin { .. }), "{:?}", ward.state());
-    assert_eq!(ward.asked(), 2);
+    assert_eq!(ward.state(), AccountState::READY, "one wrong host is not the end of a sign-in");
+    assert_eq!(ward.asked(), 2, "with the old token and with a fresh one, and no more");
+    ward.health.used(&ward.house.account(0).id);
+    ward.run_for(Duration::from_secs(3600)).await;
+    assert!(ward.asked() > 2);
 }
 
 #[tokio::test(start_paused = true)]

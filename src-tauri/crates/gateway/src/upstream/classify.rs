@@ -325,7 +325,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> U
         status: Some(status.as_u16()),
         code: reason.or(error_type),
         message: one_line(message),
-        retry_after: header("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs),
+        retry_after: super::retry_after::read(headers),
         request_id: header("x-amzn-requestid").map(one_line),
     }
 }

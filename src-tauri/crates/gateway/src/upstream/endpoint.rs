@@ -48,12 +48,21 @@ pub(crate) fn control_plane(account: &Account) -> Rung {
     Rung { host: format!("q.{region}.amazonaws.com"), profile_arn }
 }
 
-/// Where an account's models are listed, best first: the regional host, then the newer control plane.
-pub(crate) fn control_planes(account: &Account) -> [Rung; 2] {
+/// Where questions about an account may be asked, best first: the regional host, for a key also the one its ladder begins
+/// with, the other region while none is known, and the newer control plane.
+pub(crate) fn control_planes(account: &Account) -> Vec<Rung> {
     let own = control_plane(account);
     let region = region_of(&own.host).unwrap_or(API_REGIONS[0]);
     let newer = Rung { host: format!("{MANAGEMENT}{region}.kiro.dev"), profile_arn: own.profile_arn.clone() };
-    [own, newer]
+    // A profile belongs to one region, and so does a key.
+    let (bound, key) = match account.method {
+        AuthMethod::ApiKey => (account.api_region.is_some(), true),
+        AuthMethod::Social | AuthMethod::Idc | AuthMethod::ExternalIdp => (account.profile_arn.is_some(), false),
+    };
+    let bare = |host: String| Rung { host, profile_arn: None };
+    let oldest = (key && region == API_REGIONS[0]).then(|| bare(OLDEST.to_owned()));
+    let elsewhere = API_REGIONS.iter().filter(|other| !bound && **other != region).map(|other| bare(q(other)));
+    std::iter::once(own).chain(oldest).chain(elsewhere).chain([newer]).collect()
 }
 
 /// True for the newer control plane, which names the operation in a header.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::header::{ACCEPT, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, USER_AGENT};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -154,11 +154,7 @@ impl HttpIdentity {
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             return Err(IdentityError::transient(PROXY_DOWN));
         }
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = super::retry_after::read(response.headers());
         let body = read_capped(response).await?;
         answer::judge(account.method, status, retry_after, &body)
     }

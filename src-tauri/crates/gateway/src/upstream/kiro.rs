@@ -2,6 +2,7 @@
 
 mod control;
 mod models;
+mod places;
 
 use super::classify::{self, Kind, MAX_ERROR_BODY, UpstreamError};
 use super::http::{Http, Refused, Route};
@@ -37,7 +38,7 @@ pub(crate) struct Kiro {
     /// No answer's head may take longer.
     patience: Duration,
     learned: control::Learned,
-    /// Which host listed an account's models last.
+    /// Which place listed an account's models last.
     lists: models::Learned,
 }
 

@@ -19,6 +19,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// First pause after a purchase that failed; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The endpoint is left alone for as long as it asks, up to this.
+const LONGEST_ASKED: Duration = Duration::from_secs(15 * 60);
 
 /// The answer of a purchase, for everybody who waits.
 pub(super) type Answer = Result<AccessToken, TokenError>;
@@ -72,11 +74,25 @@ struct Inside {
     failures: u32,
     pause: Option<(Instant, TokenError)>,
     unsaved: Option<Secrets>,
-    /// The newest generation of secrets in the store has worked somewhere.
-    proven: bool,
+    proof: Proof,
     /// Secrets of this account are in the store's second place.
     aside: bool,
     retired: bool,
+}
+
+/// What shows that the newest generation of secrets in the store works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// It has worked.
+    Given,
+    /// An accepted token of this generation or a later one: an older token came with older secrets.
+    Wanted(u64),
+}
+
+impl Default for Proof {
+    fn default() -> Self {
+        Self::Wanted(0)
+    }
 }
 
 struct Held {
@@ -229,7 +245,7 @@ impl Cell {
                     TokenError::Transient { retry_after, .. } => retry_after.unwrap_or_default(),
                     TokenError::NeedsLogin(_) | TokenError::Store(_) => Duration::ZERO,
                 };
-                inside.pause = Some((Instant::now() + own.max(asked.min(LONGEST_PAUSE)), error.clone()));
+                inside.pause = Some((Instant::now() + own.max(asked.min(LONGEST_ASKED)), error.clone()));
             }
         }
     }
@@ -268,23 +284,37 @@ impl Cell {
         self.inside().aside
     }
 
-    pub(super) fn set_unproven(&self, unproven: bool) {
-        self.inside().proven = !unproven;
+    /// A new generation of secrets is in the store. Only tokens that are put from now on came with it, or after it.
+    pub(super) fn want_proof(&self) {
+        let mut inside = self.inside();
+        inside.proof = Proof::Wanted(inside.generation + 1);
     }
 
-    /// Whether the newest generation in the store still has to prove itself; it counts as proven afterwards.
-    pub(super) fn take_unproven(&self) -> bool {
-        !std::mem::replace(&mut self.inside().proven, true)
+    /// Whether an accepted token of this generation proves the newest secrets, and they are not proven yet.
+    pub(super) fn would_prove(&self, generation: u64) -> bool {
+        match self.inside().proof {
+            Proof::Given => false,
+            Proof::Wanted(from) => generation >= from,
+        }
+    }
+
+    /// Takes the proof, if it is one; what is wanted now is nothing more.
+    pub(super) fn take_proof(&self, generation: u64) -> bool {
+        let proves = self.would_prove(generation);
+        if proves {
+            self.inside().proof = Proof::Given;
+        }
+        proves
+    }
+
+    /// The proof could not be put to use: the next one will do.
+    pub(super) fn return_proof(&self, generation: u64) {
+        self.inside().proof = Proof::Wanted(generation);
     }
 
     /// The generation of the token in use.
     pub(super) fn generation(&self) -> Option<u64> {
         self.inside().token.as_ref().map(|held| held.token.generation)
-    }
-
-    /// Whether [`Self::take_unproven`] would answer true.
-    pub(super) fn is_unproven(&self) -> bool {
-        !self.inside().proven
     }
 
     /// The account was removed or signed in anew: whatever is still under way must leave its secrets alone.

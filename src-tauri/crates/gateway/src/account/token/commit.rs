@@ -30,6 +30,7 @@ pub(super) async fn commit(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base, ref
     let now = parts.clock.now();
     let life = refreshed.expires_in.unwrap_or(UNTOLD_LIFE);
     let mut safe = true;
+    parts.intents.worked(&account.id);
     if let Some(new) = refreshed.refresh_token {
         secrets.refresh_token = Some(new.clone());
         safe = save(parts, cell, &account.id, secrets).await;
@@ -77,7 +78,7 @@ pub(super) async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, s
 /// The store has the newest secrets: what was kept beside it is not needed any more.
 async fn saved(parts: &Parts, cell: &Cell, id: &AccountId) {
     cell.set_unsaved(None);
-    cell.set_unproven(true);
+    cell.want_proof();
     if cell.is_aside() {
         match parts.credentials.drop_aside(&SecretId::account(id)).await {
             Ok(()) => cell.set_aside(false),
@@ -87,16 +88,17 @@ async fn saved(parts: &Parts, cell: &Cell, id: &AccountId) {
     }
 }
 
-/// The newest generation in the store has worked: the one before it is not needed any more.
-pub(super) async fn confirm(parts: &Parts, cell: &Cell, id: &AccountId) {
+/// A token of this generation was accepted. When it came with the newest secrets in the store, those before them are not needed
+/// any more.
+pub(super) async fn confirm(parts: &Parts, cell: &Cell, id: &AccountId, generation: u64) {
     // Under the lock of saving, so that no newer generation is confirmed by an older one's success.
     let _saving = cell.saving.lock().await;
-    if cell.is_unsaved() || cell.is_retired() || !cell.take_unproven() {
+    if cell.is_unsaved() || cell.is_retired() || !cell.take_proof(generation) {
         return;
     }
     if let Err(error) = parts.credentials.confirm(&SecretId::account(id)).await {
         tracing::debug!(account = %id, %error, "the previous generation of the login could not be removed");
-        cell.set_unproven(true);
+        cell.return_proof(generation);
     }
 }
 

@@ -84,7 +84,7 @@ async fn other_regions(parts: &Parts, account: &Arc<Account>, sent: &Secrets) ->
         AuthMethod::Idc => {}
         AuthMethod::Social | AuthMethod::ExternalIdp | AuthMethod::ApiKey => return None,
     }
-    if parts.intents.has_rotated(&account.id) {
+    if parts.intents.has_worked(&account.id) {
         return None;
     }
     for region in regions(account) {

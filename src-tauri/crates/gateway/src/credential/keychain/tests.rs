@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::contract_tests::{refresh, shown};
-use super::super::power::{Fate, Power};
+use super::super::power::{Fate, MemoryFiles, Power};
 use super::*;
 
 #[derive(Clone, Default)]
@@ -188,4 +188,35 @@ fn a_long_save_that_was_cut_leaves_no_parts_behind_a_short_one() {
     fake.power.mend();
     store.save(&id(), &refresh("short")).expect("saves");
     assert_eq!(fake.names(), ["account/a#1.0", "account/a#index"]);
+}
+
+#[test]
+fn a_keychain_that_takes_nothing_any_more_has_a_second_place_that_outlives_the_process() {
+    let (fake, files) = (FakeKeychain::default(), MemoryFiles::default());
+    let open = |fake: &FakeKeychain| {
+        KeychainStore::new(fake.clone()).with_aside(Arc::new(files.clone()), "/data/keychain.aside".into(), "here")
+    };
+    let store = open(&fake);
+    store.save_aside(&id(), &refresh("early")).expect_err("nothing protects it before the keychain was used");
+    store.save(&id(), &refresh("first")).expect("saves");
+    assert!(!store.has_aside().expect("looks"));
+    // Locked while the program runs.
+    fake.power.cut_after(0, false);
+    store.save(&id(), &refresh("a-rotated-token")).expect_err("locked");
+    store.save_aside(&id(), &refresh("a-rotated-token")).expect("kept");
+    for file in files.all() {
+        assert!(!String::from_utf8_lossy(&files.get(&file)).contains("a-rotated-token"), "{}", file.display());
+    }
+    // Another process, unlocked again.
+    let fake = fake.copy();
+    let store = open(&fake);
+    assert!(store.has_aside().expect("looks"));
+    assert_eq!(shown(store.load_aside(&id()).expect("opens")).as_deref(), Some("a-rotated-token"));
+    assert_eq!(shown(store.load(&id()).expect("loads")).as_deref(), Some("first"));
+    store.drop_aside(&id()).expect("dropped");
+    assert!(!store.has_aside().expect("looks") && store.load_aside(&id()).expect("nothing").is_none());
+    // Whoever has the files and not the keychain has nothing.
+    store.save_aside(&id(), &refresh("again")).expect("kept");
+    let stranger = open(&FakeKeychain::default());
+    assert!(matches!(stranger.load_aside(&id()), Err(StoreError::Corrupt { .. })));
 }

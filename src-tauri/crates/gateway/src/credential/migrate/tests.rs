@@ -206,3 +206,30 @@ async fn a_record_saved_a_moment_ago_that_no_list_names_yet_moves_too() {
     assert_eq!(shown(credentials.load(&id).await.expect("loads")).as_deref(), Some("new"));
     assert!(house.files.all().iter().all(|path| path.file_name() == Some(Path::new("store.json").as_os_str())));
 }
+
+#[tokio::test]
+async fn what_waits_in_the_second_place_is_saved_before_a_move_or_a_new_key() {
+    let house = House::new();
+    let places = house.places();
+    let vault = VaultStore::create(&places.vault, Arc::new(house.files.clone()), fresh(1)).expect("made");
+    let id = SecretId::from_text("account/0");
+    vault.save(&id, &refresh("old")).expect("saves");
+    vault.save_aside(&id, &refresh("rotated")).expect("kept");
+    places.record(Recorded::new(StoreKind::Vault, None)).expect("recorded");
+    let key = VaultKeySource::Key(secrecy::SecretString::from(key(1).to_base64().as_str()));
+    let credentials = open_with(&StoreChoice::Vault(key), house.places()).await.expect("opens");
+    let ids: Vec<SecretId> = ids().into_iter().collect();
+    for _ in 0..2 {
+        let refused = credentials.move_to(MoveTo::Keychain, ids.clone()).await.expect_err("something waits");
+        assert!(refused.to_string().contains("waits to be saved"), "{refused}");
+        let other =
+            VaultKeySource::Key(secrecy::SecretString::from(super::super::VaultKey::random().to_base64().as_str()));
+        let refused = credentials.rekey(other, None).await.expect_err("something waits");
+        assert!(refused.to_string().contains("waits to be saved"), "{refused}");
+    }
+    let waiting = credentials.load_aside(&id).await.expect("loads").expect("there");
+    credentials.save(&id, &waiting).await.expect("where it belongs");
+    credentials.drop_aside(&id).await.expect("dropped");
+    assert_eq!(credentials.move_to(MoveTo::Keychain, ids).await.expect("moved"), 1);
+    assert_eq!(shown(credentials.load(&id).await.expect("loads")).as_deref(), Some("rotated"));
+}

@@ -130,7 +130,7 @@ impl VaultKey {
         hex(&Sha256::digest(self.0)[..8])
     }
 
-    pub(super) fn bytes(&self) -> &[u8; 32] {
+    pub(in super::super) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }

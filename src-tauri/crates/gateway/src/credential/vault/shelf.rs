@@ -16,7 +16,7 @@ use crate::account::hex;
 const PURPOSE_RECORD: u8 = 1;
 const EXTENSION: &str = ".sealed";
 
-pub(super) struct Shelf<'a> {
+pub(in crate::credential) struct Shelf<'a> {
     files: &'a dyn Files,
     folder: PathBuf,
     key: &'a VaultKey,
@@ -24,7 +24,7 @@ pub(super) struct Shelf<'a> {
 
 impl<'a> Shelf<'a> {
     /// The records under `key` in the vault at `vault`.
-    pub(super) fn new(files: &'a dyn Files, vault: &Path, key: &'a VaultKey) -> Self {
+    pub(in crate::credential) fn new(files: &'a dyn Files, vault: &Path, key: &'a VaultKey) -> Self {
         Self { files, folder: vault.join(key.id()), key }
     }
 
@@ -32,7 +32,7 @@ impl<'a> Shelf<'a> {
         &self.folder
     }
 
-    pub(super) fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+    pub(in crate::credential) fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
         let mut trouble = None;
         for generation in self.generations(id)? {
             match self.open(id, generation) {
@@ -57,7 +57,7 @@ impl<'a> Shelf<'a> {
         Ok(self.generations(id)?.into_iter().skip(1).find_map(|old| self.open(id, old).ok()))
     }
 
-    pub(super) fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
+    pub(in crate::credential) fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
         let known = self.generations(id)?;
         let next = known.first().map_or(Some(1), |newest| newest.checked_add(1));
         let next = next.ok_or_else(|| corrupt("the generation counter is at its end"))?;
@@ -80,7 +80,7 @@ impl<'a> Shelf<'a> {
         Ok(())
     }
 
-    pub(super) fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
+    pub(in crate::credential) fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
         // A person's wish: damaged generations go as well, oldest first, so that a cut-off delete leaves the newest.
         let all = self.generations(id)?;
         all.into_iter().rev().try_for_each(|generation| self.files.remove(&self.path(id, generation))).map_err(failed)

@@ -10,7 +10,7 @@ mod social;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, RETRY_AFTER};
+use http::header::ACCEPT;
 use http::{Method, StatusCode};
 use reqwest::RequestBuilder;
 use secrecy::SecretString;
@@ -155,11 +155,7 @@ impl SignIn {
             retry_after: None,
         })?;
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = crate::upstream::retry_after::read(response.headers());
         Ok(Answer { status, retry_after, body: read_capped(response).await? })
     }
 }

@@ -1,10 +1,11 @@
-//! The list of models: the cheapest question there is, so that the check of an idle account asks it, too. Two hosts know it
-//! (kiro-upstream §1.2, §9.1); the one that answered an account is asked first the next time.
+//! The list of models: the cheapest question there is, so that the check of an idle account asks it, too. Several hosts
+//! may know it (kiro-upstream §1.2, §9.1); the place that answered an account is asked first the next time.
 
+use super::places::{Next, Place, places};
 use super::{Kiro, MAX_LIST, MAX_PAGES, answered, capped, checked, not_sent};
 use crate::account::{AccessToken, Account, AccountId};
 use crate::upstream::classify::{Kind, UpstreamError};
-use crate::upstream::endpoint::{self, Rung};
+use crate::upstream::endpoint;
 use crate::upstream::http::Route;
 use crate::upstream::{Caching, UpstreamModel};
 use reqwest::{Method, RequestBuilder};
@@ -22,51 +23,53 @@ const USUAL_POINTS: usize = 4;
 /// Tokens before a cache mark when the list does not say.
 const USUAL_MINIMUM: u64 = 1024;
 
-/// Which host listed an account's models last.
+/// Which place listed an account's models last.
 #[derive(Debug, Default)]
-pub(super) struct Learned(Mutex<HashMap<AccountId, String>>);
+pub(super) struct Learned(Mutex<HashMap<AccountId, Place>>);
 
 impl Kiro {
-    /// Asks the likelier host, and the other one when that one says nothing about models at all.
+    /// Asks where the list is likeliest to be, then wherever the refusals leave hope.
     pub(super) async fn list_models(
         &self,
         account: &Account,
         token: &AccessToken,
     ) -> Result<Vec<UpstreamModel>, UpstreamError> {
-        let mut rungs = endpoint::control_planes(account);
+        let mut places = places(account);
         {
             let learned = self.lists.0.lock().unwrap_or_else(PoisonError::into_inner);
             let known = learned.get(&account.id);
-            rungs.sort_by_key(|rung| known != Some(&rung.host));
+            places.sort_by_key(|place| known != Some(place));
         }
-        let mut first: Option<UpstreamError> = None;
-        for rung in &rungs {
-            match self.models_at(account, token, rung).await {
+        let (mut at, mut first) = (0, None);
+        loop {
+            let error = match self.models_at(account, token, &places[at]).await {
                 Ok(models) => {
                     let mut learned = self.lists.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    learned.insert(account.id.clone(), rung.host.clone());
+                    learned.insert(account.id.clone(), places[at].clone());
                     return Ok(models);
                 }
-                Err(error) if is_about_the_host(error.kind) => {
-                    // The likelier host's refusal says most about the account.
-                    first.get_or_insert(error);
-                }
-                Err(error) => return Err(first.unwrap_or(error)),
+                Err(error) => error,
+            };
+            let next = Next::after(error.kind).place(&places, at);
+            // The likeliest place's refusal says most about the account.
+            let first: &mut UpstreamError = first.get_or_insert(error);
+            match next {
+                Some(next) => at = next,
+                None => return Err(first.clone()),
             }
         }
-        Err(first.unwrap_or_else(|| UpstreamError::local(Kind::NotSent, "there is no host to ask for models")))
     }
 
     async fn models_at(
         &self,
         account: &Account,
         token: &AccessToken,
-        rung: &Rung,
+        place: &Place,
     ) -> Result<Vec<UpstreamModel>, UpstreamError> {
         let mut models: Vec<UpstreamModel> = Vec::new();
         let mut page: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let request = self.models_page(account, token, rung, page.as_deref()).await?;
+            let request = self.models_page(account, token, place, page.as_deref()).await?;
             let body = capped(answered(account, request).await?, MAX_LIST).await;
             let list: ModelPage = serde_json::from_slice(&body).map_err(|error| {
                 UpstreamError::local(Kind::Corrupt, format!("the list of models cannot be read: {error}"))
@@ -86,60 +89,26 @@ impl Kiro {
         &self,
         account: &Account,
         token: &AccessToken,
-        rung: &Rung,
+        place: &Place,
         page: Option<&str>,
     ) -> Result<RequestBuilder, UpstreamError> {
         let route = Route::of(account);
         let mut headers = self.plain_headers(account, token, 1)?;
-        if !endpoint::is_management(&rung.host) {
-            let path = list_path(rung.profile_arn.as_deref(), page);
-            let request = self.http.request(&route, Method::GET, &rung.host, &path).await.map_err(not_sent)?;
+        if !endpoint::is_management(&place.host) {
+            let path = list_path(place.arn.as_deref(), page);
+            let request = self.http.request(&route, Method::GET, &place.host, &path).await.map_err(not_sent)?;
             return Ok(request.headers(headers));
         }
         checked(&mut headers, "content-type", "application/x-amz-json-1.0")?;
         checked(&mut headers, "x-amz-target", TARGET)?;
         let mut question = json!({"origin": "AI_EDITOR", "maxResults": PAGE});
-        for (name, value) in [("profileArn", rung.profile_arn.as_deref()), ("nextToken", page)] {
+        for (name, value) in [("profileArn", place.arn.as_deref()), ("nextToken", page)] {
             if let Some(value) = value {
                 question[name] = value.into();
             }
         }
-        let request = self.http.request(&route, Method::POST, &rung.host, "/").await.map_err(not_sent)?;
+        let request = self.http.request(&route, Method::POST, &place.host, "/").await.map_err(not_sent)?;
         Ok(request.headers(headers).body(question.to_string()))
-    }
-}
-
-/// Whether another host may answer what this one did not.
-fn is_about_the_host(kind: Kind) -> bool {
-    match kind {
-        Kind::WrongRung | Kind::Forbidden | Kind::NoSuchPath | Kind::Transport => true,
-        Kind::Malformed
-        | Kind::Invalid
-        | Kind::ContextTooLong
-        | Kind::UnknownModel
-        | Kind::ConversationId
-        | Kind::ReasoningSignature
-        | Kind::FieldsUnsupported
-        | Kind::TokenRejected
-        | Kind::Suspended
-        | Kind::Gate
-        | Kind::Organisation
-        | Kind::MonthlyQuota
-        | Kind::DailyQuota
-        | Kind::Throttled
-        | Kind::RiskControl
-        | Kind::ModelBusy
-        | Kind::Unavailable
-        | Kind::ServerError
-        | Kind::GaveUp
-        | Kind::Blocked
-        | Kind::TimedOut
-        | Kind::Truncated
-        | Kind::Corrupt
-        | Kind::BrokenToolCall
-        | Kind::Empty
-        | Kind::ProxyDown
-        | Kind::NotSent => false,
     }
 }
 

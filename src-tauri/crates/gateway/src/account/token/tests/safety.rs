@@ -1,6 +1,7 @@
 //! The commit protocol, fault by fault: whatever fails or ends in between, the login is there afterwards, or the reason is.
 
 use super::*;
+use crate::account::token::cell::{Cell, Pace};
 use crate::account::{Account, Book, NewAccount};
 use crate::clock::Timestamp;
 use crate::data_dir::{remove_synced, write_synced};
@@ -268,4 +269,61 @@ async fn a_token_that_the_store_would_not_take_survives_a_kill_in_the_second_pla
     assert_eq!((house.stored(), house.calls()), (house.good(), 2));
     let aside = house.credentials.load_aside(&SecretId::account(&house.account.id)).await.expect("loads");
     assert!(aside.is_none(), "where it belongs by now");
+}
+
+#[test]
+fn an_older_token_proves_nothing_about_secrets_that_were_saved_after_it_came() {
+    let cell = Cell::default();
+    let now = Timestamp(1_000);
+    let put = |text: &str| cell.put(SecretString::from(text), Some(Duration::from_secs(3600)), Pace::Ahead, now);
+    let old = put("old");
+    assert!(cell.take_proof(old.generation), "what was there at the start");
+    // The next generation is in the store, and its access token is not published yet.
+    cell.want_proof();
+    assert!(!cell.would_prove(old.generation) && !cell.take_proof(old.generation));
+    let new = put("new");
+    assert!(!cell.take_proof(old.generation));
+    assert!(cell.take_proof(new.generation));
+    assert!(!cell.would_prove(new.generation), "once is enough");
+    cell.return_proof(new.generation);
+    assert!(cell.would_prove(new.generation), "it could not be used, so the next one is");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hiccup_of_the_first_refresh_does_not_hide_that_the_region_is_wrong() {
+    let house = house().await;
+    let account = Account {
+        method: AuthMethod::Idc,
+        oidc_region: Some("us-east-1".into()),
+        profile_arn: Some("arn:aws:codewhisperer:eu-central-1:111122223333:profile/P".into()),
+        ..test_account("idc")
+    };
+    *house.identity.region.lock().expect("lock") = Some("eu-central-1".into());
+    let account = house.add(account, "idc-1").await;
+    for _ in 0..2 {
+        let busy = IdentityError::transient("503");
+        house.identity.troubles.lock().expect("lock").push_back(Trouble::Before(busy));
+        house.tokens.force(&account).await.expect_err("it passes");
+        house.settle().await;
+    }
+    house.tokens.force(&account).await.expect("found in the region of its profile");
+    let known = house.roster.get(&account.id).expect("there");
+    assert_eq!(known.oidc_region.as_deref(), Some("eu-central-1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_asks_to_be_left_alone_is_left_alone_that_long() {
+    let house = house().await;
+    let busy = IdentityError::Transient { message: "429".into(), retry_after: Some(Duration::from_secs(300)) };
+    house.identity.troubles.lock().expect("lock").push_back(Trouble::Before(busy));
+    house.tokens.access(&house.account).await.expect_err("busy");
+    house.settle().await;
+    for seconds in [60, 239] {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        house.tokens.access(&house.account).await.expect_err("still left alone");
+        assert_eq!(house.calls(), 1);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    house.tokens.access(&house.account).await.expect("asked again");
+    assert_eq!(house.calls(), 2);
 }
