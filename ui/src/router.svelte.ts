@@ -1,6 +1,6 @@
 // Which page is shown. The address's hash holds it, so back and forward work in the window and in a browser.
 
-export const PAGES = ['home', 'accounts', 'usage', 'models', 'settings'] as const;
+export const PAGES = ['home', 'accounts', 'requests', 'usage', 'models', 'settings'] as const;
 export type Page = (typeof PAGES)[number];
 
 function pageOf(hash: string): Page {

@@ -2,7 +2,7 @@
 import { vi } from 'vitest';
 import type { AccountList, AccountView, AdminEvent, BrowserList, ClientKey, FlowView, ImportResult, LoginView } from '../src/api/client';
 import type { ModelList, NameTestResult, PortView, QuotaView, ScanResult, SettingsView, Status } from '../src/api/client';
-import type { NetworkProxy, UsageRow, VaultView } from '../src/api/client';
+import type { MarkedFlow, NetworkProxy, UsageRow, VaultView } from '../src/api/client';
 import type { Host, HostRequest } from '../src/api/host';
 
 export function json(value: unknown, status = 200): Response {
@@ -196,6 +196,7 @@ export class FakeHost implements Host {
   network: NetworkProxy = { address: null, login: 'none' };
   vault: VaultView = { kind: 'keychain', state: 'ready', records: 1, protectedByPermissionsOnly: false, recovery: false } as VaultView;
   flows: FlowView[] = [];
+  flowStore = 'disk';
   keys: ClientKey[] = [key()];
   models = models();
   ports = new Map<number, Partial<PortView>>();
@@ -237,10 +238,10 @@ export class FakeHost implements Host {
     this.#queries.set(call, path.split('?')[1] ?? '');
     const special = this.special.get(call);
     if (special) return special(request);
-    return this.#answer(call, body ?? {});
+    return this.#answer(call, body ?? {}, path);
   }
 
-  #answer(call: string, body: Record<string, never>): Response {
+  #answer(call: string, body: Record<string, never>, path: string): Response {
     if (call === 'GET /api/status') return json(this.status);
     if (call === 'GET /api/settings') return json(this.settings);
     if (call === 'GET /api/accounts') return json(this.#accountList());
@@ -249,7 +250,8 @@ export class FakeHost implements Host {
     if (call === 'GET /api/usage') return json({ rows: this.usage });
     if (call === 'GET /api/browsers') return json({ ...this.browsers, supportPage: 'https://app.kiro.dev/settings/account#support' });
     if (call === 'GET /api/vault') return json(this.vault);
-    if (call === 'GET /api/flows') return json({ flows: this.flows });
+    const kept = this.#flowAnswer(call, path, body);
+    if (kept) return kept;
     if (call === 'GET /api/keys') return json({ keys: this.keys });
     if (call === 'PATCH /api/keys/k1') {
       this.keys = this.keys.map((one) => (one.id === 'k1' ? { ...one, ...(body as Partial<ClientKey>) } : one));
@@ -342,6 +344,57 @@ export class FakeHost implements Host {
       return json(quota());
     }
     return undefined;
+  }
+
+  /** Records of requests: enough of the filters that pages can be seen to use them. */
+  #flowAnswer(call: string, path: string, body: Record<string, unknown>): Response | undefined {
+    const query = new URLSearchParams(path.split('?')[1] ?? '');
+    const marked = this.flows.map((one) => ({ bookmarked: false, note: null, tags: [], ...one }) as MarkedFlow);
+    const fits = (one: MarkedFlow) =>
+      ['outcome', 'protocol', 'model', 'account'].every((name) => !query.has(name) || one[name as 'outcome'] === query.get(name)) &&
+      (!query.has('bookmarked') || one.bookmarked) &&
+      (!query.has('tag') || one.tags.includes(query.get('tag') ?? '')) &&
+      (!query.has('search') || JSON.stringify(one).toLowerCase().includes(query.get('search')?.toLowerCase() ?? ''));
+    const found = marked.filter(fits);
+    const ended = found.filter((one) => one.outcome !== 'running');
+    if (call === 'GET /api/flows') {
+      const limit = Number(query.get('limit') ?? 50);
+      const running = found.filter((one) => one.outcome === 'running');
+      return json({ flows: ended.slice(0, limit), running, matched: ended.length, next: ended.length > limit ? 1 : null });
+    }
+    if (call === 'GET /api/flows/stats') {
+      const group = (key: string) => ({ key, requests: 1, failed: 0, credits: 0 });
+      const keys = (name: 'protocol' | 'model' | 'account') => [...new Set(found.map((one) => one[name]))].flatMap((key) => (key ? [group(key)] : []));
+      const latency = { measured: ended.length, p50Ms: 1200, p90Ms: 2000, p99Ms: 3000, maxMs: 3000 };
+      const count = (outcome: string) => found.filter((one) => one.outcome === outcome).length;
+      return json({
+        requests: ended.length,
+        running: count('running'),
+        oldest: null,
+        outcomes: { complete: count('complete'), failed: count('failed'), clientLeft: count('clientLeft') },
+        duration: latency,
+        firstEvent: latency,
+        inputTokens: 10,
+        outputTokens: 5,
+        credits: 0.5,
+        protocols: keys('protocol'),
+        models: keys('model'),
+        accounts: keys('account'),
+        codes: [],
+        store: this.flowStore,
+        unsaved: 0,
+      });
+    }
+    if (call === 'POST /api/flows/export') return json({ fileName: 'requests.json', mediaType: 'application/json', content: '{}', flows: ended.length });
+    if (call === 'DELETE /api/flows') {
+      const before = this.flows.length;
+      this.flows = query.get('marked') === 'true' ? [] : (marked.filter((one) => one.bookmarked) as FlowView[]);
+      return json({ deleted: before - this.flows.length });
+    }
+    const id = /^PATCH \/api\/flows\/(.+)$/.exec(call)?.[1];
+    if (id === undefined) return undefined;
+    this.flows = this.flows.map((one) => (one.id === id ? { ...one, ...body } : one));
+    return json({ ...marked.find((one) => one.id === id), ...body });
   }
 
   #loginAnswer(call: string, body: Record<string, unknown>): Response | undefined {

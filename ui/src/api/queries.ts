@@ -3,6 +3,7 @@ import { Query } from './query.svelte';
 import { AccountCalls } from './account-calls';
 import { take, type AccountList, type AccountView, type Api, type ClientKey, type FlowView } from './client';
 import { Logins } from './logins.svelte';
+import { RequestCalls } from './request-calls';
 import type { KeyChange, ModelList, NameTestResult, NetworkProxy, PortView } from './client';
 import type { ProxyLogin, ProxyTest, SettingsFile, SettingsImport, SettingsView, Status } from './client';
 import type { BrowserList, UsageBy, UsageRow, VaultChange, VaultMove, VaultNewKey, VaultUnlock, VaultView } from './client';
@@ -27,6 +28,8 @@ export class Queries {
   readonly logins: Logins;
   /** What can be done with accounts. */
   readonly account: AccountCalls;
+  /** Records of requests. */
+  readonly request: RequestCalls;
   readonly #api: Api;
 
   constructor(api: Api) {
@@ -35,6 +38,7 @@ export class Queries {
     this.settings = new Query(() => take(api.GET('/api/settings')));
     this.accounts = new Query(() => take(api.GET('/api/accounts')));
     this.logins = new Logins(api);
+    this.request = new RequestCalls(api);
     this.account = new AccountCalls(api, () => this.accountsAgain());
     this.browsers = new Query(() => take(api.GET('/api/browsers')));
     this.vault = new Query(() => take(api.GET('/api/vault')));
