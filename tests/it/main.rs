@@ -54,6 +54,7 @@ mod settings;
 mod shared_login;
 mod shutdown;
 mod speakers;
+mod speed;
 mod transcripts;
 mod transfer;
 mod transfer_cli;

@@ -207,3 +207,33 @@ describe('taking along and deleting', () => {
     expect(await by('requests-empty')).toBeInTheDocument();
   });
 });
+
+describe('the speed test', () => {
+  const measured = {
+    rounds: 3,
+    hosts: [
+      { host: 'q.one.test', region: 'us-east-1', answered: 3, connectMs: 40, firstByteMs: 60, totalMs: 100, status: 404, problem: null },
+      { host: 'q.two.test', region: 'eu-central-1', answered: 0, connectMs: null, firstByteMs: null, totalMs: null, status: null, problem: 'no answer in time' },
+    ],
+  };
+
+  it('measures on demand, on the way that was chosen, and tells what did not answer', async () => {
+    host.special.set('POST /api/speed-test', () => json(measured));
+    await open([]);
+    expect(host.count('POST /api/speed-test')).toBe(0);
+    await waitFor(() => expect(screen.getByText('alice@example.com')).toBeInTheDocument());
+    await choose('speed-way', 'a1');
+    await click('speed-run');
+    const table = await by('speed-table');
+    for (const words of ['q.one.test', '40ms', '100ms', '3 of 3', '0 of 3', 'no answer in time']) expect(table).toHaveTextContent(words);
+    expect(host.sent('POST /api/speed-test')).toEqual({ account: 'a1' });
+  });
+
+  it('says why it could not be made', async () => {
+    host.special.set('POST /api/speed-test', () => json({ code: 'stopping', message: 'stopping' }, 503));
+    await open([]);
+    await click('speed-run');
+    await waitFor(() => expect(screen.getAllByRole('alert').length).toBeGreaterThan(0));
+    expect(none('speed-table')).toBe(true);
+  });
+});

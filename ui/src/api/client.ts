@@ -21,6 +21,7 @@ export type FlowList = Schemas['FlowList'];
 export type FlowSummary = Schemas['FlowSummary'];
 export type MarkChange = Schemas['MarkChange'];
 export type MarkedFlow = Schemas['MarkedFlow'];
+export type SpeedReport = Schemas['SpeedReport'];
 export type ModelList = Schemas['ModelList'];
 export type AccountChange = Schemas['AccountChange'];
 export type ExportResult = Schemas['ExportResult'];

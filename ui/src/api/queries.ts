@@ -6,7 +6,7 @@ import { Logins } from './logins.svelte';
 import { RequestCalls } from './request-calls';
 import type { KeyChange, ModelList, NameTestResult, NetworkProxy, PortView } from './client';
 import type { ProxyLogin, ProxyTest, SettingsFile, SettingsImport, SettingsView, Status } from './client';
-import type { BrowserList, UsageBy, UsageRow, VaultChange, VaultMove, VaultNewKey, VaultUnlock, VaultView } from './client';
+import type { BrowserList, SpeedReport, UsageBy, UsageRow, VaultChange, VaultMove, VaultNewKey, VaultUnlock, VaultView } from './client';
 
 /** How many recent requests the window keeps in view. */
 const RECENT = 20;
@@ -119,6 +119,11 @@ export class Queries {
 
   async usage(by: UsageBy, days: number): Promise<UsageRow[]> {
     return (await take(this.#api.GET('/api/usage', { params: { query: { by, days } } }))).rows;
+  }
+
+  /** On the way of one account, or as everything goes. */
+  speedTest(account?: string): Promise<SpeedReport> {
+    return take(this.#api.POST('/api/speed-test', { body: account === undefined ? {} : { account } }));
   }
 
   /** Lets the gateway ask the upstream again. */

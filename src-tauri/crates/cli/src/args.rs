@@ -7,6 +7,7 @@ pub(crate) mod link;
 pub(crate) mod login;
 pub(crate) mod proxy;
 pub(crate) mod settings;
+pub(crate) mod speedtest;
 pub(crate) mod transfer;
 pub(crate) mod vault;
 
@@ -97,6 +98,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: flows::Flows,
     },
+    /// How fast each host of the service is reached; nothing is spent
+    Speedtest(speedtest::Speedtest),
     /// What was used, by account, model, key or day
     Usage(account_checks::Usage),
     /// What the running gateway is doing; exit code 3 when none runs

@@ -12,6 +12,7 @@ pub(crate) mod proxy;
 pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod simulate;
+pub(crate) mod speedtest;
 pub(crate) mod status;
 pub(crate) mod transfer;
 mod transfer_files;

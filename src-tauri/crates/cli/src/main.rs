@@ -120,6 +120,12 @@ async fn run(cli: Cli, environment: place::Env<'_>) -> Result<Exit, Trouble> {
             result
         }
         Command::Vault { command } => command::vault::run(options()?, command).await,
+        Command::Speedtest(wish) => {
+            let client = admin_client::AdminClient::open(options()?).await?;
+            let result = command::speedtest::run(&client, wish).await;
+            client.close().await;
+            result
+        }
         Command::Usage(wish) => {
             let client = admin_client::AdminClient::open(options()?).await?;
             let result = command::usage::run(&client, wish).await;
@@ -141,6 +147,7 @@ fn output(command: &Command) -> Output {
         Command::Settings { command } => command::settings::output(command),
         Command::Vault { command } => command::vault::output(command),
         Command::Login(login) => Output::json_when(login.json.json),
+        Command::Speedtest(wish) => Output::json_when(wish.json.json),
         Command::Usage(wish) => Output::json_when(wish.json.json),
         Command::Status(json) => Output::json_when(json.json),
         Command::Serve(_) | Command::Simulate(_) => Output::Text,

@@ -32,6 +32,7 @@ mod pipeline;
 pub mod protect;
 mod quota;
 pub mod settings;
+mod speed;
 mod status;
 mod telemetry;
 mod tokens;

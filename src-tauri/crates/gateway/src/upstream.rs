@@ -16,7 +16,7 @@ pub(crate) mod scripted;
 pub(crate) mod search;
 pub(crate) mod usage;
 
-pub(crate) use host::API_REGIONS;
+pub(crate) use host::{API_REGIONS, data_plane};
 
 use crate::account::{AccessToken, Account};
 use bytes::Bytes;

@@ -17,6 +17,7 @@ mod network;
 mod removals;
 mod settings;
 mod settings_file;
+mod speed;
 mod status;
 mod transfer;
 mod try_it;
@@ -78,6 +79,7 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(models::refresh))
         .routes(routes!(models::test))
         .routes(routes!(try_it::ask))
+        .routes(routes!(speed::speed_test))
         .routes(routes!(flows::list, flows::clear))
         .routes(routes!(flows::stats))
         .routes(routes!(flows::export))

@@ -49,6 +49,13 @@ const IDENTITY_REGIONS: [&str; 34] = [
     "us-west-2",
 ];
 
+/// Every host that answers conversations, with its region.
+pub(crate) fn data_plane() -> Vec<(&'static str, String)> {
+    let hosts =
+        |region| [(region, format!("runtime.{region}.kiro.dev")), (region, format!("q.{region}.amazonaws.com"))];
+    API_REGIONS.into_iter().flat_map(hosts).collect()
+}
+
 /// The region in the name of a host of the data plane.
 pub(super) fn region_of(host: &str) -> Option<&'static str> {
     API_REGIONS.into_iter().find(|region| {

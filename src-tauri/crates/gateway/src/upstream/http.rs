@@ -5,15 +5,17 @@
 //! checked; the answer is never decompressed; a connection that was idle while the machine slept is never used again. Leaves out: what a request says (`upstream/kiro`, `upstream/identity`).
 
 mod clients;
+mod measure;
 
 use super::host::is_known_host;
-use super::proxy;
+use super::proxy::{self, ProxyUrl};
 use crate::account::{Account, AccountId, ProxyChoice};
 use crate::clock::{Clock, JumpWatch, SystemClock};
 use crate::credential::{Credentials, SecretId, StoreError};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use clients::Clients;
 pub(crate) use clients::{Common, extra_roots};
+pub(crate) use measure::{Measured, Unmeasured};
 use reqwest::header::{HOST, HeaderValue};
 use reqwest::{Certificate, Client, Method, RequestBuilder};
 use secrecy::SecretString;
@@ -196,15 +198,25 @@ impl Http {
         match clients.common() {
             Ok(client) => client,
             Err(proxy) => {
-                let kept = match &self.credentials {
-                    Some(credentials) => credentials.load(&SecretId::proxy_of_all()).await.map_err(unreadable)?,
-                    None => None,
-                };
-                let kept = kept.and_then(|secrets| secrets.proxy_credentials);
-                let login = kept.and_then(|kept| proxy::bound_to(&kept, &proxy));
+                let login = self.kept_login(&proxy).await?;
                 clients.make_common(&proxy, login.as_ref())
             }
         }
+    }
+
+    /// The login at the proxy of the settings: the one that was given, else the one in the store.
+    async fn login_of_all(&self, proxy: &ProxyUrl) -> Result<Option<SecretString>, Refused> {
+        match &self.login {
+            Some(login) => Ok(Some(login.clone())),
+            None => self.kept_login(proxy).await,
+        }
+    }
+
+    async fn kept_login(&self, proxy: &ProxyUrl) -> Result<Option<SecretString>, Refused> {
+        let Some(credentials) = &self.credentials else { return Ok(None) };
+        let kept = credentials.load(&SecretId::proxy_of_all()).await.map_err(unreadable)?;
+        let kept = kept.and_then(|secrets| secrets.proxy_credentials);
+        Ok(kept.and_then(|kept| proxy::bound_to(&kept, proxy)))
     }
 
     /// Whether the environment named the login at the proxy of the settings.
@@ -218,11 +230,16 @@ impl Http {
         if let Some(client) = clients.kept(account, proxy) {
             return Ok(client);
         }
-        let login = match &self.credentials {
-            Some(credentials) => credentials.proxy_login(account).await.map_err(unreadable)?,
-            None => None,
-        };
+        let login = self.login_of(account).await?;
         clients.make(account, proxy, login.as_ref())
+    }
+
+    /// The login at the proxy of an account.
+    async fn login_of(&self, account: &AccountId) -> Result<Option<SecretString>, Refused> {
+        match &self.credentials {
+            Some(credentials) => credentials.proxy_login(account).await.map_err(unreadable),
+            None => Ok(None),
+        }
     }
 
     /// Forgets what was built for an account's own proxy: its address or password changed, or the account is gone.

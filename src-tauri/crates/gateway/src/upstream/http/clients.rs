@@ -1,6 +1,7 @@
 //! Pooled HTTP clients by way out: one for everything, one past every proxy, one for each account with its own proxy.
 
 use super::Refused;
+use super::measure::Stopwatch;
 use crate::account::AccountId;
 use crate::upstream::proxy::{self, ProxyUrl};
 use reqwest::{Certificate, Client, ClientBuilder};
@@ -80,6 +81,28 @@ impl Clients {
     /// The same without any connection.
     pub(super) fn fresh(&self, login: Option<&SecretString>) -> Self {
         Self::new(self.redirected, self.wish.clone(), login, self.roots.clone())
+    }
+
+    /// The way of everything, as it was asked for.
+    pub(super) fn wish(&self) -> &Common {
+        &self.wish
+    }
+
+    /// A client without any connection, whose connecting is timed. `login`: for the proxy in `way`.
+    pub(super) fn timed(
+        &self,
+        way: &Common,
+        login: Option<&SecretString>,
+        watch: &Stopwatch,
+    ) -> Result<Client, Refused> {
+        let builder = match way {
+            Common::System if self.redirected => base().no_proxy(),
+            Common::System => base(),
+            Common::Direct => base().no_proxy(),
+            Common::Through(url) => proxied(url, login)?,
+            Common::Unusable => return Err(Refused::NoProxy("its address cannot be understood".to_owned())),
+        };
+        finish(builder.connector_layer(watch.clone()), self.redirected, &self.roots)
     }
 
     /// The client of everything, or the proxy whose login has to be read for it.
