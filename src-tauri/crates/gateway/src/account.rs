@@ -334,6 +334,42 @@ impl Account {
         }
     }
 
+    /// A new account of which only this is known. It may serve.
+    pub(crate) fn bare(
+        label: String,
+        method: AuthMethod,
+        origin: AccountOrigin,
+        machine_id: String,
+        added_at: Timestamp,
+    ) -> Self {
+        Self {
+            id: AccountId::random(),
+            label,
+            method,
+            provider: None,
+            origin,
+            email: None,
+            user_id: None,
+            profile_arn: None,
+            oidc_region: None,
+            api_region: None,
+            start_url: None,
+            client_id: None,
+            client_expires_at: None,
+            token_endpoint: None,
+            issuer_url: None,
+            scopes: None,
+            machine_id,
+            enabled: true,
+            stopped: None,
+            fingerprint: None,
+            link: None,
+            wishes: Wishes::default(),
+            learned_host: None,
+            added_at,
+        }
+    }
+
     /// Region of the data plane: the ARN's fourth field wins, then what was recorded, then the first region.
     pub fn data_region(&self) -> &str {
         self.profile_arn.as_deref().and_then(arn_region).or(self.api_region.as_deref()).unwrap_or(Self::FIRST_REGION)
@@ -388,29 +424,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 pub(crate) fn test_account(label: &str) -> Account {
     Account {
-        id: AccountId::random(),
-        label: label.into(),
-        method: AuthMethod::Social,
         provider: Some(Provider::Google),
-        origin: AccountOrigin::Imported,
-        email: None,
-        user_id: None,
-        profile_arn: None,
-        oidc_region: None,
-        api_region: None,
-        start_url: None,
-        client_id: None,
-        client_expires_at: None,
-        token_endpoint: None,
-        issuer_url: None,
-        scopes: None,
-        machine_id: "a".repeat(64),
-        enabled: true,
-        stopped: None,
-        fingerprint: None,
-        link: None,
-        wishes: Wishes::default(),
-        learned_host: None,
-        added_at: Timestamp(0),
+        ..Account::bare(label.into(), AuthMethod::Social, AccountOrigin::Imported, "a".repeat(64), Timestamp(0))
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod account;
 mod admin_event;
+mod argon2id;
 mod background;
 mod browser;
 mod catalog;

@@ -67,6 +67,22 @@ impl Host {
         }
     }
 
+    /// Region of an identity host; `None` when any region fits.
+    pub(crate) fn oidc_region(&self) -> Option<&str> {
+        match self {
+            Self::Oidc(region) => Some(region),
+            Self::Any
+            | Self::Runtime(_)
+            | Self::Management(_)
+            | Self::Q(_)
+            | Self::CodeWhisperer
+            | Self::SocialAuth
+            | Self::Portal
+            | Self::ExternalIdp
+            | Self::Unknown => None,
+        }
+    }
+
     pub(crate) fn serves(&self, plane: Plane) -> bool {
         match self {
             Self::Any => true,

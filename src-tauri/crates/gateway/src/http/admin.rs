@@ -8,6 +8,7 @@ mod events;
 mod export;
 mod extract;
 mod flows;
+mod incoming;
 mod keys;
 mod links;
 mod logins;
@@ -15,6 +16,7 @@ mod manual;
 mod models;
 mod network;
 mod removals;
+mod scan;
 mod settings;
 mod settings_file;
 mod speed;
@@ -53,8 +55,8 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(accounts::demo))
         .routes(routes!(transfer::import))
         .routes(routes!(transfer::import_sealed))
-        .routes(routes!(transfer::scan))
-        .routes(routes!(transfer::add_scanned))
+        .routes(routes!(scan::scan))
+        .routes(routes!(scan::add_scanned))
         .routes(routes!(manual::add_manual))
         .routes(routes!(export::export))
         .routes(routes!(links::change))

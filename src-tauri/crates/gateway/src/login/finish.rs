@@ -12,7 +12,7 @@ use super::shown::{Awaits, LoginState};
 use super::wish::Instance;
 use super::{Inbox, Login, Parts};
 use crate::account::{
-    Account, AccountId, AccountOrigin, Added, AuthMethod, NewAccount, Provider, Wishes, arn_region, fingerprint,
+    Account, AccountId, AccountOrigin, Added, AuthMethod, NewAccount, Provider, arn_region, fingerprint,
 };
 use crate::admin_event::AdminEvent;
 use crate::clock::Timestamp;
@@ -71,32 +71,9 @@ impl Granted {
     /// The account, without any secret.
     pub(super) fn described(&self, label: Option<String>, machine_id: &str, now: Timestamp) -> Account {
         let provider = self.provider();
-        let mut account = Account {
-            id: AccountId::random(),
-            label: label.or_else(|| self.email.clone()).unwrap_or_else(|| name(provider).to_owned()),
-            method: AuthMethod::Social,
-            provider,
-            origin: AccountOrigin::SignedIn,
-            email: self.email.clone(),
-            user_id: None,
-            profile_arn: None,
-            oidc_region: None,
-            api_region: None,
-            start_url: None,
-            client_id: None,
-            client_expires_at: None,
-            token_endpoint: None,
-            issuer_url: None,
-            scopes: None,
-            machine_id: machine_id.to_owned(),
-            enabled: true,
-            stopped: None,
-            fingerprint: None,
-            link: None,
-            wishes: Wishes::default(),
-            learned_host: None,
-            added_at: now,
-        };
+        let label = label.or_else(|| self.email.clone()).unwrap_or_else(|| name(provider).to_owned());
+        let bare = Account::bare(label, AuthMethod::Social, AccountOrigin::SignedIn, machine_id.to_owned(), now);
+        let mut account = Account { provider, email: self.email.clone(), ..bare };
         match &self.what {
             What::Social(_, tokens) => {
                 account.api_region = tokens.profile_arn.as_deref().and_then(arn_region).map(str::to_owned);

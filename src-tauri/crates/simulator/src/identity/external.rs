@@ -5,9 +5,7 @@ use serde_json::json;
 
 use super::page::{self, Answer};
 use super::proof::{self, Redeemed};
-use super::{
-    Refused, account_of_refresh, count_refresh, error, form, issue, message, redirect, signs_in_as, with_query,
-};
+use super::{account_of_refresh, count_refresh, error, form, issue, message, redirect, signs_in_as, with_query};
 use crate::account::{AccountSeed, Family};
 use crate::http_server::ResponseBody;
 use crate::refusal::json_response;
@@ -112,15 +110,7 @@ pub(super) fn token(call: &Call) -> Response<ResponseBody> {
 
 fn refresh(call: &Call, token: &str, client_id: &str, scope: &str) -> Response<ResponseBody> {
     let dead = || error(400, "invalid_grant", "", "AADSTS700082: The refresh token has expired.");
-    let found = account_of_refresh(&call.state.memory(), token);
-    let account = match found {
-        Ok(account) => account,
-        Err(Refused::Unknown) => return dead(),
-        Err(Refused::Rotated) => {
-            call.record("token.rotated", "a refresh token that was replaced or revoked");
-            return dead();
-        }
-    };
+    let Some(account) = account_of_refresh(call, token) else { return dead() };
     if !scope.is_empty() && !scope.split(' ').any(|s| s == "offline_access") {
         call.record("external.scope", "scope must contain offline_access");
     }

@@ -15,7 +15,7 @@ use crate::http_server::{ResponseBody, full};
 use crate::operation::Operation;
 use crate::refusal::json_response;
 use crate::router::Call;
-use crate::state::{Access, Memory, RefreshToken};
+use crate::state::{Access, Decision, DeviceGrant, Memory, RefreshToken};
 
 pub(crate) fn answer(call: &Call) -> Response<ResponseBody> {
     match call.operation {
@@ -90,18 +90,50 @@ fn form(body: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(body).into_owned().collect()
 }
 
-/// Why a refresh token was refused.
-enum Refused {
-    Unknown,
-    Rotated,
+/// The account of a refresh token that is good. One that was replaced or revoked is noted.
+fn account_of_refresh(call: &Call, token: &str) -> Option<String> {
+    let found = call.state.memory().refresh.get(token).map(|refresh| (refresh.account.clone(), refresh.dead));
+    let (account, dead) = found?;
+    if dead {
+        call.record("token.rotated", "a refresh token that was replaced or revoked");
+        return None;
+    }
+    Some(account)
 }
 
-fn account_of_refresh(memory: &Memory, token: &str) -> Result<String, Refused> {
-    match memory.refresh.get(token) {
-        None => Err(Refused::Unknown),
-        Some(refresh) if refresh.dead => Err(Refused::Rotated),
-        Some(refresh) => Ok(refresh.account.clone()),
-    }
+/// What a device needs to wait for its person.
+struct Waiting {
+    device_code: String,
+    user_code: String,
+    interval_ms: i64,
+}
+
+/// Begins the wait for a person who confirms a code. `whose` is the client, or the provider, that asks again with it.
+fn wait_for_a_person(
+    memory: &mut Memory,
+    account: String,
+    whose: String,
+    now_ms: i64,
+    life_ms: i64,
+    usual_interval_ms: i64,
+) -> Waiting {
+    let device_code = memory.uuid();
+    let user_code = format!("SIMU-{:04}", memory.serial());
+    let interval_ms = memory.device_interval_ms.unwrap_or(usual_interval_ms);
+    let decision = if memory.auto_approve && !memory.pages { Decision::Approved } else { Decision::Pending };
+    memory.devices.insert(
+        device_code.clone(),
+        DeviceGrant {
+            account,
+            client_id: whose,
+            user_code: user_code.clone(),
+            expires_ms: now_ms + life_ms,
+            interval_ms,
+            last_poll_ms: None,
+            decision,
+        },
+    );
+    Waiting { device_code, user_code, interval_ms }
 }
 
 /// Tokens handed out by a sign-in or a refresh.

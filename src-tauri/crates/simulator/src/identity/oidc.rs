@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 
 use super::page::{self, Answer};
 use super::proof::{self, Redeemed};
-use super::social::user_code;
-use super::{Refused, account_of_refresh, count_refresh, error, issue, redirect, signs_in_as, with_query};
+use super::{
+    Waiting, account_of_refresh, count_refresh, error, issue, redirect, signs_in_as, wait_for_a_person, with_query,
+};
 use crate::account::Family;
-use crate::host::Host;
 use crate::http_server::ResponseBody;
 use crate::refusal::json_response;
 use crate::router::Call;
-use crate::state::{Decision, DeviceGrant, Registration};
+use crate::state::{Decision, Registration};
 
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const REGISTRATION_DAYS: i64 = 90;
@@ -24,6 +24,10 @@ fn is_oidc(family: Family) -> bool {
 
 fn invalid_request(description: &str) -> Response<ResponseBody> {
     error(400, "invalid_request", "InvalidRequestException", description)
+}
+
+fn not_this_grant() -> Response<ResponseBody> {
+    error(400, "unauthorized_client", "UnauthorizedClientException", "Client is not authorized for this grant")
 }
 
 fn strings(value: &Value) -> Vec<String> {
@@ -53,18 +57,7 @@ pub(super) fn register(call: &Call) -> Response<ResponseBody> {
         call.record("oidc.redirect_uri", "public clients come back to this machine only");
         return error(400, "invalid_redirect_uri", "InvalidRedirectUriException", "Invalid redirect URI");
     }
-    let region = match &call.host {
-        Host::Oidc(region) => region.clone(),
-        Host::Any
-        | Host::Runtime(_)
-        | Host::Management(_)
-        | Host::Q(_)
-        | Host::CodeWhisperer
-        | Host::SocialAuth
-        | Host::Portal
-        | Host::ExternalIdp
-        | Host::Unknown => String::new(),
-    };
+    let region = call.host.oidc_region().unwrap_or_default().to_owned();
     let now = call.state.clock.now_ms();
     let mut memory = call.state.memory();
     let serial = memory.serial();
@@ -120,18 +113,8 @@ fn client(call: &Call, body: &Value) -> Result<String, Box<Response<ResponseBody
 
 /// A registration is known in its own region only.
 fn elsewhere(call: &Call, registration: &Registration) -> bool {
-    match &call.host {
-        Host::Oidc(region) => !registration.region.is_empty() && *region != registration.region,
-        Host::Any
-        | Host::Runtime(_)
-        | Host::Management(_)
-        | Host::Q(_)
-        | Host::CodeWhisperer
-        | Host::SocialAuth
-        | Host::Portal
-        | Host::ExternalIdp
-        | Host::Unknown => false,
-    }
+    let region = call.host.oidc_region();
+    region.is_some_and(|region| !registration.region.is_empty() && region != registration.region)
 }
 
 pub(super) fn device_authorization(call: &Call) -> Response<ResponseBody> {
@@ -147,34 +130,15 @@ pub(super) fn device_authorization(call: &Call) -> Response<ResponseBody> {
     let wanted = memory.sign_in_as.as_deref().and_then(|id| memory.account(id)).filter(|a| fits(&a.seed));
     let account = wanted.or_else(|| memory.accounts.iter().find(|a| fits(&a.seed))).map(|a| a.seed.id.clone());
     let Some(account) = account else { return invalid_request("Start URL is not valid") };
-    let device_code = memory.uuid();
-    let user_code = user_code(memory.serial());
     let allowed = memory
         .registrations
         .get(&client_id)
         .is_none_or(|r| r.grant_types.is_empty() || r.grant_types.iter().any(|grant| grant == DEVICE_CODE));
     if !allowed {
-        return error(
-            400,
-            "unauthorized_client",
-            "UnauthorizedClientException",
-            "Client is not authorized for this grant",
-        );
+        return not_this_grant();
     }
-    let interval_ms = memory.device_interval_ms.unwrap_or(1000);
-    let decision = if memory.auto_approve && !memory.pages { Decision::Approved } else { Decision::Pending };
-    memory.devices.insert(
-        device_code.clone(),
-        DeviceGrant {
-            account,
-            client_id,
-            user_code: user_code.clone(),
-            expires_ms: now + DEVICE_LIFE_S * 1000,
-            interval_ms,
-            last_poll_ms: None,
-            decision,
-        },
-    );
+    let Waiting { device_code, user_code, interval_ms } =
+        wait_for_a_person(&mut memory, account, client_id, now, DEVICE_LIFE_S * 1000, 1000);
     json_response(
         200,
         &json!({
@@ -189,18 +153,7 @@ pub(super) fn device_authorization(call: &Call) -> Response<ResponseBody> {
 }
 
 fn in_region(call: &Call, seed: &crate::AccountSeed) -> bool {
-    match &call.host {
-        Host::Oidc(region) => *region == seed.oidc_region,
-        Host::Any
-        | Host::Runtime(_)
-        | Host::Management(_)
-        | Host::Q(_)
-        | Host::CodeWhisperer
-        | Host::SocialAuth
-        | Host::Portal
-        | Host::ExternalIdp
-        | Host::Unknown => true,
-    }
+    call.host.oidc_region().is_none_or(|region| region == seed.oidc_region)
 }
 
 /// The browser leg of the authorization code flow.
@@ -225,12 +178,7 @@ pub(super) fn authorize(call: &Call) -> Response<ResponseBody> {
         return error(400, "invalid_scope", "InvalidScopeException", "Invalid scope");
     }
     if !registration.grant_types.is_empty() && !registration.grant_types.iter().any(|g| g == "authorization_code") {
-        return error(
-            400,
-            "unauthorized_client",
-            "UnauthorizedClientException",
-            "Client is not authorized for this grant",
-        );
+        return not_this_grant();
     }
     if !registration.redirect_uris.iter().any(|known| same_redirect(known, &redirect_uri)) {
         call.record("oidc.redirect_uri", "not the registered one");
@@ -309,15 +257,7 @@ fn refresh(call: &Call, body: &Value) -> Response<ResponseBody> {
     let token = body["refreshToken"].as_str().unwrap_or_default();
     let dead = || error(400, "invalid_grant", "InvalidGrantException", "Invalid refresh token provided");
     let now = call.state.clock.now_ms();
-    let found = account_of_refresh(&call.state.memory(), token);
-    let account = match found {
-        Ok(account) => account,
-        Err(Refused::Unknown) => return dead(),
-        Err(Refused::Rotated) => {
-            call.record("token.rotated", "a refresh token that was replaced or revoked");
-            return dead();
-        }
-    };
+    let Some(account) = account_of_refresh(call, token) else { return dead() };
     let seed = call.state.memory().account(&account).map(|a| a.seed.clone());
     let Some(seed) = seed.filter(|s| is_oidc(s.family)) else {
         call.record("token.family", "the OIDC endpoint refreshes OIDC accounts only");

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use super::page::{self, Answer};
 use super::proof::{self, Redeemed};
 use super::{
-    Issued, Refused, account_of_refresh, count_refresh, error, issue, message, redirect, signs_in_as, with_query,
+    Issued, Waiting, account_of_refresh, count_refresh, error, issue, message, redirect, signs_in_as,
+    wait_for_a_person, with_query,
 };
 use crate::account::Family;
 use crate::http_server::ResponseBody;
 use crate::refusal::json_response;
 use crate::router::Call;
-use crate::state::{CodeGrant, Decision, DeviceGrant, ExchangeForm};
+use crate::state::{CodeGrant, Decision, ExchangeForm};
 
 /// Ports of the IDE's list; only these are known to pass (kiro-upstream §5.1).
 const LOOPBACK_PORTS: [u16; 10] = [3128, 4649, 6588, 8008, 9091, 49153, 50153, 51153, 52153, 53153];
@@ -171,15 +172,7 @@ fn try_refresh(call: &Call) -> Response<ResponseBody> {
     if call.headers.contains_key(http::header::AUTHORIZATION) {
         call.record("header.authorization", "the refresh token goes in the body, without a bearer header");
     }
-    let found = account_of_refresh(&call.state.memory(), &token);
-    let account = match found {
-        Ok(account) => account,
-        Err(Refused::Unknown) => return message(401, "Bad credentials"),
-        Err(Refused::Rotated) => {
-            call.record("token.rotated", "a refresh token that was replaced or revoked");
-            return message(401, "Bad credentials");
-        }
-    };
+    let Some(account) = account_of_refresh(call, &token) else { return message(401, "Bad credentials") };
     let now = call.state.clock.now_ms();
     let mut memory = call.state.memory();
     if memory.account(&account).is_none_or(|a| a.seed.family != Family::Social) {
@@ -204,22 +197,8 @@ pub(super) fn device_start(call: &Call) -> Response<ResponseBody> {
     let Some(account) = signs_in_as(&memory, |f| f == Family::Social) else {
         return message(503, "The stand-in has no social account.");
     };
-    let device_code = memory.uuid();
-    let user_code = user_code(memory.serial());
-    let interval_ms = memory.device_interval_ms.unwrap_or(DEVICE_INTERVAL_MS);
-    let decision = if memory.auto_approve && !memory.pages { Decision::Approved } else { Decision::Pending };
-    memory.devices.insert(
-        device_code.clone(),
-        DeviceGrant {
-            account,
-            client_id: provider,
-            user_code: user_code.clone(),
-            expires_ms: now + DEVICE_LIFE_MS,
-            interval_ms,
-            last_poll_ms: None,
-            decision,
-        },
-    );
+    let Waiting { device_code, user_code, interval_ms } =
+        wait_for_a_person(&mut memory, account, provider, now, DEVICE_LIFE_MS, DEVICE_INTERVAL_MS);
     json_response(
         200,
         &json!({
@@ -231,10 +210,6 @@ pub(super) fn device_start(call: &Call) -> Response<ResponseBody> {
             "intervalInMilliseconds": interval_ms,
         }),
     )
-}
-
-pub(super) fn user_code(serial: u64) -> String {
-    format!("SIMU-{serial:04}")
 }
 
 pub(super) fn device_poll(call: &Call) -> Response<ResponseBody> {

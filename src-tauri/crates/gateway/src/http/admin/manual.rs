@@ -2,7 +2,8 @@
 
 use super::accounts::{changed, view};
 use super::extract::Body;
-use super::transfer::{ImportResult, add, context};
+use super::incoming::ImportResult;
+use super::transfer::{add, context};
 use crate::account::AccountWarning;
 use crate::error::{Problem, ProblemCode};
 use crate::transfer::{Typed, typed};

@@ -1,25 +1,19 @@
-//! Accounts that come in: from files and pasted text, from a sealed export, and from other programs on this machine. Secrets
-//! go in and never come out: a preview has none of them.
+//! Accounts that come in: from files, pasted text and sealed exports. Secrets go in and never come out: a preview has none of them.
 
-use super::accounts::{AccountView, book_problem, changed, view};
+use super::accounts::{book_problem, changed, view};
 use super::extract::Body;
-use crate::account::{
-    Account, AccountId, AccountOrigin, AccountWarning, Added, AuthMethod, LinkOwner, NewAccount, Provider,
-    normal_machine_id,
-};
-use crate::clock::Timestamp;
+use super::incoming::{AccountNotes, ImportCandidate, ImportResult, LoginPreview, RejectedRecord};
+use crate::account::{AccountId, AccountOrigin, Added, NewAccount, normal_machine_id};
 use crate::error::{Problem, ProblemCode};
 use crate::status::ListenerState;
 use crate::transfer::{
-    Companion, ImportContext, ImportReport, Rejected, SealError, import as read_accounts, is_sealed, masked,
-    open_export,
+    Companion, ImportContext, ImportReport, SealError, import as read_accounts, is_sealed, open_export,
 };
 use crate::wiring::Gateway;
 use axum::Json;
 use axum::extract::State;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 /// A file beside the imported one.
@@ -60,76 +54,6 @@ pub(super) struct SealedImportRequest {
     /// Only tell what would be imported.
     #[serde(default)]
     preview: bool,
-}
-
-/// A record that is no account.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RejectedRecord {
-    /// Position, from 0.
-    index: usize,
-    /// Stable code.
-    code: String,
-    /// Plain words.
-    message: String,
-}
-
-impl From<Rejected> for RejectedRecord {
-    fn from(rejected: Rejected) -> Self {
-        Self { index: rejected.index, code: rejected.code.to_owned(), message: rejected.message }
-    }
-}
-
-/// An account that an import would bring, without any secret.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ImportCandidate {
-    /// Position, from 0.
-    index: usize,
-    /// Its name for people.
-    label: String,
-    /// The person's address with most of its letters hidden.
-    email: Option<String>,
-    /// How it proves itself.
-    method: AuthMethod,
-    /// Who the person signed in with.
-    provider: Option<Provider>,
-    /// Region of the data plane.
-    region: String,
-    /// When its access token ends.
-    expires_at: Option<Timestamp>,
-    /// Our account of the same person, if there is one: it would stay as it is.
-    known: Option<AccountId>,
-    /// What a person should know.
-    warnings: Vec<AccountWarning>,
-}
-
-/// What a person should know about an account that was added.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AccountNotes {
-    /// The account.
-    account: AccountId,
-    /// What about it.
-    warnings: Vec<AccountWarning>,
-}
-
-/// What became of an import, or what would become of it.
-#[derive(Debug, Clone, Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ImportResult {
-    /// Accounts that were added, or that work again.
-    pub(super) imported: Vec<AccountView>,
-    /// Records that are no accounts.
-    pub(super) rejected: Vec<RejectedRecord>,
-    /// Ids of accounts that were known already.
-    pub(super) duplicates: Vec<AccountId>,
-    /// What a person should know about added accounts.
-    pub(super) notes: Vec<AccountNotes>,
-    /// In a preview: the accounts that would be added.
-    found: Vec<ImportCandidate>,
-    /// In a preview: the text is a sealed export, and its passphrase is needed to see more.
-    sealed: bool,
 }
 
 /// Imports accounts from the content of a file or from pasted text, or tells what would be imported.
@@ -177,129 +101,12 @@ pub(super) async fn import_sealed(
     take_in(&gateway, report, request.preview).await
 }
 
-/// A login of another program on this machine, without any secret.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FoundLogin {
-    /// Names it for the next ten minutes.
-    id: String,
-    /// The program.
-    owner: LinkOwner,
-    /// Where it keeps the login.
-    path: String,
-    /// A name for people.
-    label: String,
-    /// The person's address with most of its letters hidden.
-    email: Option<String>,
-    /// How it proves itself.
-    method: AuthMethod,
-    /// Who the person signed in with.
-    provider: Option<Provider>,
-    /// Region of the data plane.
-    region: String,
-    /// When the program's access token ends.
-    expires_at: Option<Timestamp>,
-    /// Our account of the same person, if there is one.
-    known: Option<AccountId>,
-    /// What a person should know.
-    warnings: Vec<AccountWarning>,
-}
-
-/// A place with something that is no usable login.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ScanTrouble {
-    /// The program.
-    owner: LinkOwner,
-    /// The file.
-    path: String,
-    /// Stable code.
-    code: String,
-    /// Plain words.
-    message: String,
-}
-
-/// What a look around this machine brought.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ScanResult {
-    /// Logins.
-    found: Vec<FoundLogin>,
-    /// Places that could not be used.
-    problems: Vec<ScanTrouble>,
-}
-
-/// Looks for logins of Kiro IDE, kiro-cli, Amazon Q and the original KiroProxy on this machine. Nothing is changed.
-#[utoipa::path(get, path = "/api/accounts/scan", operation_id = "scanAccounts",
-    responses((status = 200, body = ScanResult)))]
-pub(super) async fn scan(State(gateway): State<Gateway>) -> Result<Json<ScanResult>, Problem> {
-    let (desk, context) = (Arc::clone(&gateway.parts.desk), context(&gateway));
-    let (found, scanned) = blocking(move || desk.look(&context)).await?;
-    let found = found.into_iter().map(|(id, found)| {
-        let account = &found.new.account;
-        FoundLogin {
-            id,
-            owner: found.link.owner,
-            path: found.link.path.clone(),
-            label: preview_label(account),
-            email: account.email.as_deref().map(masked),
-            method: account.method,
-            provider: account.provider,
-            region: account.data_region().to_owned(),
-            expires_at: found.expires_at,
-            known: gateway.parts.book.known(account).map(|known| known.id.clone()),
-            warnings: found.new.warnings.clone(),
-        }
-    });
-    let found = found.collect();
-    let problems = scanned.problems.into_iter().map(|problem| ScanTrouble {
-        owner: problem.owner,
-        path: problem.path,
-        code: problem.code.to_owned(),
-        message: problem.message,
-    });
-    Ok(Json(ScanResult { found, problems: problems.collect() }))
-}
-
-/// Which logins of a scan to add.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ScanAddRequest {
-    /// Ids of the scan, valid for ten minutes.
-    #[schema(max_items = 200)]
-    ids: Vec<String>,
-    /// Share the login with its program in place of taking a copy.
-    #[serde(default)]
-    link: bool,
-}
-
-/// Adds logins that a scan found. Each is read anew: one that its program has changed since is refused.
-#[utoipa::path(post, path = "/api/accounts/scan/add", operation_id = "addScannedAccounts", request_body = ScanAddRequest,
-    responses((status = 200, body = ImportResult), (status = 422, body = Problem), (status = 503, body = Problem)))]
-pub(super) async fn add_scanned(
-    State(gateway): State<Gateway>,
-    Body(request): Body<ScanAddRequest>,
-) -> Result<Json<ImportResult>, Problem> {
-    let (desk, context) = (Arc::clone(&gateway.parts.desk), context(&gateway));
-    let report = blocking(move || {
-        let mut report = ImportReport::default();
-        for (index, id) in request.ids.iter().enumerate().take(200) {
-            match desk.take(id, request.link, &context) {
-                Ok(new) => {
-                    report.accounts.push(new);
-                    report.positions.push(index);
-                }
-                Err(rejected) => report.rejected.push(Rejected { index, ..rejected }),
-            }
-        }
-        report
-    })
-    .await?;
-    take_in(&gateway, report, false).await
-}
-
 /// Adds what was understood, or only tells it.
-async fn take_in(gateway: &Gateway, report: ImportReport, preview: bool) -> Result<Json<ImportResult>, Problem> {
+pub(super) async fn take_in(
+    gateway: &Gateway,
+    report: ImportReport,
+    preview: bool,
+) -> Result<Json<ImportResult>, Problem> {
     if report.accounts.is_empty() && report.rejected.is_empty() {
         return Err(Problem::new(ProblemCode::NothingToImport, "there is no account in this text")
             .action("Give the content of Kiro IDE's kiro-auth-token.json, or of an export of another program."));
@@ -310,7 +117,9 @@ async fn take_in(gateway: &Gateway, report: ImportReport, preview: bool) -> Resu
     };
     if preview {
         let candidates = report.accounts.iter().zip(report.positions);
-        result.found = candidates.map(|(new, index)| candidate(gateway, new, index)).collect();
+        let found =
+            candidates.map(|(new, index)| ImportCandidate { index, login: LoginPreview::of(gateway, new, None) });
+        result.found = found.collect();
         return Ok(Json(result));
     }
     for new in report.accounts {
@@ -362,38 +171,9 @@ pub(super) async fn add(gateway: &Gateway, new: NewAccount, result: &mut ImportR
     }
 }
 
-fn candidate(gateway: &Gateway, new: &NewAccount, index: usize) -> ImportCandidate {
-    let account = &new.account;
-    ImportCandidate {
-        index,
-        label: preview_label(account),
-        email: account.email.as_deref().map(masked),
-        method: account.method,
-        provider: account.provider,
-        region: account.data_region().to_owned(),
-        expires_at: new.access.as_ref().map(|(_, end)| *end),
-        known: gateway.parts.book.known(account).map(|known| known.id.clone()),
-        warnings: new.warnings.clone(),
-    }
-}
-
-/// Without a name of its own an account is called by its address, which a preview hides.
-fn preview_label(account: &Account) -> String {
-    match &account.email {
-        Some(email) if *email == account.label => masked(email),
-        Some(_) | None => account.label.clone(),
-    }
-}
-
 pub(super) fn context(gateway: &Gateway) -> ImportContext {
     let parts = &gateway.parts;
     ImportContext { now: parts.clock.now(), machine_id: parts.machine_id.clone(), origin: AccountOrigin::Imported }
-}
-
-/// Work that blocks on the file system.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| Problem::new(ProblemCode::Internal, "reading the logins of other programs met a fault of ours"))
 }
 
 /// Work that takes much memory and a moment: one at a time.
