@@ -765,23 +765,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/speed-test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Measures how fast each host of the service is reached. Nothing is spent: no credential is sent. */
-        post: operations["speedTest"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -1745,79 +1728,19 @@ export interface components {
          * @enum {string}
          */
         FormWish: "auto" | "browser" | "device";
-        /** @description A login of another program on this machine, without any secret. */
-        FoundLogin: {
-            /** @description The person's address with most of its letters hidden. */
-            email?: string | null;
-            expiresAt?: components["schemas"]["Timestamp"] | null;
+        /** @description A login of another program. */
+        FoundLogin: components["schemas"]["LoginPreview"] & {
             /** @description Names it for the next ten minutes. */
             id: string;
-            known?: components["schemas"]["AccountId"] | null;
-            /** @description A name for people. */
-            label: string;
-            /** @description How it proves itself. */
-            method: components["schemas"]["AuthMethod"];
             /** @description The program. */
             owner: components["schemas"]["LinkOwner"];
             /** @description Where it keeps the login. */
             path: string;
-            provider?: components["schemas"]["Provider"] | null;
-            /** @description Region of the data plane. */
-            region: string;
-            /** @description What a person should know. */
-            warnings: components["schemas"]["AccountWarning"][];
         };
-        /** @description One host of the service. */
-        HostSpeed: {
-            /**
-             * Format: int32
-             * @description How many of the rounds it answered.
-             */
-            answered: number;
-            /**
-             * Format: int64
-             * @description Milliseconds until a connection stood: name, TCP, proxy and TLS. The median; nothing when it never answered.
-             */
-            connectMs?: number | null;
-            /**
-             * Format: int64
-             * @description Milliseconds from then until the first byte of the answer. The median.
-             */
-            firstByteMs?: number | null;
-            /** @description The host. */
-            host: string;
-            /** @description What went wrong in the last round that was not answered, in plain English. */
-            problem?: string | null;
-            /** @description Its region. */
-            region: string;
-            /**
-             * Format: int32
-             * @description HTTP status of the last answer. Any status is a sign of the service.
-             */
-            status?: number | null;
-            /**
-             * Format: int64
-             * @description Milliseconds of both. The median.
-             */
-            totalMs?: number | null;
-        };
-        /** @description An account that an import would bring, without any secret. */
-        ImportCandidate: {
-            /** @description The person's address with most of its letters hidden. */
-            email?: string | null;
-            expiresAt?: components["schemas"]["Timestamp"] | null;
+        /** @description An account that an import would bring. */
+        ImportCandidate: components["schemas"]["LoginPreview"] & {
             /** @description Position, from 0. */
             index: number;
-            known?: components["schemas"]["AccountId"] | null;
-            /** @description Its name for people. */
-            label: string;
-            /** @description How it proves itself. */
-            method: components["schemas"]["AuthMethod"];
-            provider?: components["schemas"]["Provider"] | null;
-            /** @description Region of the data plane. */
-            region: string;
-            /** @description What a person should know. */
-            warnings: components["schemas"]["AccountWarning"][];
         };
         /** @description What to import. */
         ImportRequest: {
@@ -2094,6 +2017,22 @@ export interface components {
         LoginList: {
             /** @description Oldest first. */
             logins: components["schemas"]["LoginView"][];
+        };
+        /** @description A login that could become an account, without any secret. */
+        LoginPreview: {
+            /** @description The person's address with most of its letters hidden. */
+            email?: string | null;
+            expiresAt?: components["schemas"]["Timestamp"] | null;
+            known?: components["schemas"]["AccountId"] | null;
+            /** @description A name for people. */
+            label: string;
+            /** @description How it proves itself. */
+            method: components["schemas"]["AuthMethod"];
+            provider?: components["schemas"]["Provider"] | null;
+            /** @description Region of the data plane. */
+            region: string;
+            /** @description What a person should know. */
+            warnings: components["schemas"]["AccountWarning"][];
         };
         /** @description How sign-in pages are opened. */
         LoginSettings: {
@@ -3114,21 +3053,6 @@ export interface components {
             id: components["schemas"]["AccountId"];
             /** @description Why. */
             reason: components["schemas"]["Skipped"];
-        };
-        /** @description What was measured. */
-        SpeedReport: {
-            /** @description Every host of the service's data plane, the fastest first. */
-            hosts: components["schemas"]["HostSpeed"][];
-            /**
-             * Format: int32
-             * @description How often each host was asked.
-             */
-            rounds: number;
-        };
-        /** @description Which way to measure. */
-        SpeedTest: {
-            /** @description Id of an account whose way is measured, its own proxy included; as everything goes when absent. */
-            account?: string | null;
         };
         /** @description What happens at the start. */
         StartupSettings: {
@@ -5187,45 +5111,6 @@ export interface operations {
                 };
             };
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    speedTest: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SpeedTest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SpeedReport"];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
