@@ -62,6 +62,37 @@ async fn a_typed_key_is_asked_about_by_one_call_and_kept_with_its_region() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_by_key_without_a_region_finds_the_one_that_accepts_it() {
+    let mut plan = plan();
+    plan.simulator.accounts.push(european());
+    let world = plan.start().await;
+    for (key, region) in [(EUROPEAN, "eu-central-1"), (KEY, "us-east-1")] {
+        let done = end(&world, &begin(&world, json!({"kind": "apiKey", "apiKey": key})).await).await;
+        assert_eq!((&done["state"], &done["account"]["region"]), (&json!("done"), &json!(region)), "{done}");
+    }
+    world.assert_no_violations();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_of_a_company_directory_can_be_typed_and_its_endpoint_is_checked() {
+    let world = plan().start().await;
+    let seed = AccountSeed::new("entra", Family::ExternalIdp);
+    let tenant = "https://login.microsoftonline.com/00000000-0000-4000-8000-00000000aaaa/oauth2/v2.0/token";
+    let body = |endpoint: &str| {
+        json!({"refreshToken": seed.refresh_token, "method": "external-idp", "clientId": seed.client_id,
+            "tokenEndpoint": endpoint, "scopes": "offline_access"})
+    };
+    for hostile in
+        ["https://login.microsoftonline.com.attacker.example/token", "http://login.microsoftonline.com/token"]
+    {
+        let (_, answer) = add(&world, body(hostile)).await;
+        assert_eq!(answer["rejected"][0]["code"], "host_not_allowed", "{answer}");
+    }
+    let (status, answer) = add(&world, body(tenant)).await;
+    assert_eq!((status, &answer["imported"][0]["method"]), (StatusCode::OK, &json!("externalIdp")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_the_service_refuses_is_not_saved_not_even_unchecked() {
     let world = plan().start().await;
     for unchecked in [false, true] {

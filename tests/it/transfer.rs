@@ -158,9 +158,10 @@ async fn a_scan_follows_the_list_of_the_original_program() {
     let owners: Vec<_> = scan["found"].as_array().unwrap().iter().map(|found| found["owner"].clone()).collect();
     assert_eq!(owners, [json!("kiroIde"), json!("kiroCli"), json!("kiroProxy")]);
     let third = ids(&scan).remove(2);
-    let body = json!({"ids": [third], "link": true});
+    let body = json!({"ids": [third], "link": true, "writeBack": true});
     let added = world.admin_ok(Method::POST, "/api/accounts/scan/add", Some(body)).await;
-    assert_eq!(added["imported"][0]["link"]["owner"], "kiroProxy", "{added}");
+    let link = &added["imported"][0]["link"];
+    assert_eq!((&link["owner"], &link["writeBack"]), (&json!("kiroProxy"), &json!(true)), "{added}");
     assert_eq!(others.picture(), before, "what belongs to other programs was changed");
 
     std::fs::write(home.join(".kiro-proxy/config.json"), "{\"accounts\": [{\"token_path\": \"~/half").unwrap();

@@ -765,6 +765,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/speed-test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Measures how fast each host of the service is reached. Nothing is spent: no credential is sent. */
+        post: operations["speedTest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -1736,6 +1753,40 @@ export interface components {
             owner: components["schemas"]["LinkOwner"];
             /** @description Where it keeps the login. */
             path: string;
+        };
+        /** @description One host of the service. */
+        HostSpeed: {
+            /**
+             * Format: int32
+             * @description How many of the rounds it answered.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Milliseconds until a connection stood: name, TCP, proxy and TLS. The median; nothing when it never answered.
+             */
+            connectMs?: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds from then until the first byte of the answer. The median.
+             */
+            firstByteMs?: number | null;
+            /** @description The host. */
+            host: string;
+            /** @description What went wrong in the last round that was not answered, in plain English. */
+            problem?: string | null;
+            /** @description Its region. */
+            region: string;
+            /**
+             * Format: int32
+             * @description HTTP status of the last answer. Any status is a sign of the service.
+             */
+            status?: number | null;
+            /**
+             * Format: int64
+             * @description Milliseconds of both. The median.
+             */
+            totalMs?: number | null;
         };
         /** @description An account that an import would bring. */
         ImportCandidate: components["schemas"]["LoginPreview"] & {
@@ -3053,6 +3104,21 @@ export interface components {
             id: components["schemas"]["AccountId"];
             /** @description Why. */
             reason: components["schemas"]["Skipped"];
+        };
+        /** @description What was measured. */
+        SpeedReport: {
+            /** @description Every host of the service's data plane, the fastest first. */
+            hosts: components["schemas"]["HostSpeed"][];
+            /**
+             * Format: int32
+             * @description How often each host was asked.
+             */
+            rounds: number;
+        };
+        /** @description Which way to measure. */
+        SpeedTest: {
+            /** @description Id of an account whose way is measured, its own proxy included; as everything goes when absent. */
+            account?: string | null;
         };
         /** @description What happens at the start. */
         StartupSettings: {
@@ -5111,6 +5177,45 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    speedTest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpeedTest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpeedReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -11,6 +11,7 @@ mod json;
 mod normal;
 mod own;
 mod owned;
+mod proxy;
 mod scan;
 mod sealed;
 mod text;
@@ -109,6 +110,10 @@ struct Raw {
     email: Option<String>,
     user_id: Option<String>,
     label: Option<String>,
+    /// As the file has it: an address, perhaps with a login in it, or `direct`.
+    proxy: Option<String>,
+    proxy_user: Option<String>,
+    proxy_password: Option<SecretString>,
     disabled: bool,
     /// Known to be complete, so its length says nothing.
     whole: bool,

@@ -17,7 +17,7 @@ pub(crate) enum LoginKind {
     Idc,
     /// A company's Microsoft directory
     Microsoft,
-    /// A `ksk_` key, asked for on the terminal or read from standard input: needs --region
+    /// A `ksk_` key, asked for on the terminal or read from standard input; without --region the service is asked which it is
     ApiKey,
     /// A link that somebody opens on another machine and signs in there
     Remote,

@@ -37,6 +37,9 @@ pub(crate) struct Scan {
     /// Share the login with its program in place of taking a copy
     #[arg(long)]
     pub(crate) link: bool,
+    /// With --link: write rotated tokens into the program's file too. Without it whoever renews the login first can sign the other out
+    #[arg(long, requires = "link")]
+    pub(crate) write_back: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -61,6 +64,12 @@ pub(crate) struct Add {
     /// The registered client of an AWS sign-in
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,
+    /// Token endpoint of a company directory (external-idp), on one of Microsoft's sign-in hosts
+    #[arg(long, value_name = "URL", requires = "client_id")]
+    pub(crate) token_endpoint: Option<String>,
+    /// Scopes of a company directory, in one text
+    #[arg(long, value_name = "SCOPES", requires = "token_endpoint")]
+    pub(crate) scopes: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
 }

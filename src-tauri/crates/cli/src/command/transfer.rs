@@ -67,7 +67,7 @@ pub(crate) async fn scan(client: &AdminClient, scan: &Scan) -> Result<Exit, Trou
         }
         return Ok(Exit::Ok);
     }
-    let body = json!({"ids": ids, "link": scan.link});
+    let body = json!({"ids": ids, "link": scan.link, "writeBack": scan.write_back});
     let answer = client.call(Method::POST, "/api/accounts/scan/add", Some(body)).await?;
     Ok(print_result(&answer, output))
 }
@@ -75,14 +75,21 @@ pub(crate) async fn scan(client: &AdminClient, scan: &Scan) -> Result<Exit, Trou
 pub(crate) async fn add(client: &AdminClient, add: &Add) -> Result<Exit, Trouble> {
     let refresh = hidden::ask("Refresh token, or a ksk_ key")?;
     let mut body = json!({"refreshToken": *refresh, "unchecked": add.unchecked});
-    let members =
-        [("label", &add.label), ("method", &add.method), ("region", &add.region), ("clientId", &add.client_id)];
+    let members = [
+        ("label", &add.label),
+        ("method", &add.method),
+        ("region", &add.region),
+        ("clientId", &add.client_id),
+        ("tokenEndpoint", &add.token_endpoint),
+        ("scopes", &add.scopes),
+    ];
     for (name, value) in members {
         if let Some(value) = value {
             body[name] = value.as_str().into();
         }
     }
-    if add.client_id.is_some() {
+    // Clients of directories are public: they have no secret.
+    if add.client_id.is_some() && add.token_endpoint.is_none() {
         body["clientSecret"] = hidden::ask("Secret of the client")?.as_str().into();
     }
     let answer = client.call(Method::POST, "/api/accounts/manual", Some(body)).await?;

@@ -24,6 +24,10 @@ pub enum AccountWarning {
     NoRefreshToken,
     /// Another program keeps this login too and refreshes it: whoever refreshes first can sign the other out.
     SharedWithOwner,
+    /// Its file names a proxy, which every call of it goes through.
+    ProxyTaken,
+    /// Its file names a proxy that cannot be used here: it is switched off, so that nothing goes past that proxy.
+    ProxyUnusable,
     /// The service could not be asked about it; the person saved it all the same.
     NotChecked,
     /// A wish of the exported account cannot be taken over and was left out.
@@ -46,6 +50,10 @@ impl AccountWarning {
             Self::NoRefreshToken => "it has no refresh token",
             Self::SharedWithOwner => {
                 "another program keeps this login too; whoever renews it first can sign the other out"
+            }
+            Self::ProxyTaken => "its own proxy comes along; every call of it goes through that",
+            Self::ProxyUnusable => {
+                "its file names a proxy that cannot be used here, so it is switched off; set a proxy, then switch it on"
             }
             Self::NotChecked => "the service could not be asked about it; its first use will show whether it works",
             Self::WishDropped => "a wish of the exported account was left out because it is not valid here",

@@ -33,7 +33,7 @@ enum What {
     Social(Provider, Refreshed),
     Oidc(Instance, RegisteredClient, Refreshed),
     Directory(Directory, Refreshed),
-    Key(SecretString, String),
+    Key(SecretString, Option<String>),
 }
 
 impl Granted {
@@ -50,7 +50,7 @@ impl Granted {
         Self { what: What::Directory(directory, tokens), email }
     }
 
-    pub(super) fn key(key: SecretString, region: String) -> Self {
+    pub(super) fn key(key: SecretString, region: Option<String>) -> Self {
         Self { what: What::Key(key, region), email: None }
     }
 
@@ -95,7 +95,7 @@ impl Granted {
             }
             What::Key(key, region) => {
                 account.method = AuthMethod::ApiKey;
-                account.api_region = Some(region.clone());
+                account.api_region.clone_from(region);
                 account.fingerprint = Some(fingerprint(key));
             }
         }

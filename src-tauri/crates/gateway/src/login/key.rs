@@ -13,7 +13,7 @@ pub(super) async fn key(
     parts: &Arc<Parts>,
     login: &Login,
     key: SecretString,
-    region: String,
+    region: Option<String>,
     unchecked: bool,
 ) -> Result<Granted, Ended> {
     login.exchanging();
@@ -24,7 +24,7 @@ pub(super) async fn key(
         account.keep_from(&known);
     }
     match parts.trial.key(&mut account, &key).await {
-        Ok(answer) => Ok(granted.of(answer.email)),
+        Ok(answer) => Ok(Granted::key(key, account.api_region).of(answer.email)),
         Err(doubt) if unchecked && doubt.is_open() => Ok(granted),
         Err(doubt) => Err(Ended::failed(doubt.problem())),
     }

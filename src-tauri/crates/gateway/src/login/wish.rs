@@ -98,7 +98,7 @@ pub(super) enum Way {
     OidcBrowser(Instance),
     SocialDevice(SocialIdp),
     Portal(PortalPorts),
-    Key { key: SecretString, region: String, unchecked: bool },
+    Key { key: SecretString, region: Option<String>, unchecked: bool },
 }
 
 /// What a sign-in does.
@@ -234,13 +234,12 @@ impl Fields {
         )
     }
 
-    /// Keys belong to a region with a data plane.
-    fn key_region(&mut self, region: Option<&str>) -> Option<String> {
-        match region.map(str::trim) {
-            Some(region) if API_REGIONS.contains(&region) => Some(region.to_owned()),
-            Some(_) | None => {
-                self.refuse("region", "invalid_value", "a key belongs to us-east-1 or eu-central-1: name the region")
-            }
+    /// Keys belong to a region with a data plane. Without one the service is asked which it is (`Some(None)`).
+    fn key_region(&mut self, region: Option<&str>) -> Option<Option<String>> {
+        match region.map(str::trim).filter(|region| !region.is_empty()) {
+            None => Some(None),
+            Some(region) if API_REGIONS.contains(&region) => Some(Some(region.to_owned())),
+            Some(_) => self.refuse("region", "invalid_value", "a key belongs to us-east-1 or eu-central-1"),
         }
     }
 
@@ -291,7 +290,7 @@ mod tests {
     #[test]
     fn everything_wrong_is_said_at_once_and_no_problem_repeats_a_key() {
         assert_eq!(fields(of(LoginKind::Idc)), ["region", "startUrl"]);
-        assert_eq!(fields(of(LoginKind::ApiKey)), ["apiKey", "region"]);
+        assert_eq!(fields(of(LoginKind::ApiKey)), ["apiKey"], "its region is asked for");
         let label = Some("x".repeat(101));
         assert_eq!(fields(LoginWish { label, ..of(LoginKind::Google) }), ["label"]);
         assert_eq!(fields(LoginWish { form: FormWish::Device, ..of(LoginKind::Microsoft) }), ["form"]);

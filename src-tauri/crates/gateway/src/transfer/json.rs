@@ -12,6 +12,10 @@ type Object = Map<String, Value>;
 
 /// Deep enough for every format; pointers do not lead to further pointers.
 const NAMES_REFRESH: [&str; 2] = ["refreshToken", "refresh_token"];
+/// Names of the file that has the login.
+const NAMES_POINTER: [&str; 3] = ["token_path", "tokenPath", "KIRO_OAUTH_CREDS_FILE_PATH"];
+/// Where AIClient-2-API lists what it has of Kiro.
+const POOL: &str = "claude-kiro-oauth";
 const NAMES_API_KEY: [&str; 3] = ["kiroApiKey", "kiro_api_key", "apiKey"];
 
 /// Our own export, when the content is one.
@@ -37,7 +41,8 @@ pub(super) fn records(content: &str, companions: &[Companion]) -> Vec<Result<Raw
     };
     let list = match value {
         Value::Array(list) => list,
-        Value::Object(object) => match (object.get("accounts"), nine_router::connections(&object)) {
+        Value::Object(object) => match (object.get("accounts").or(object.get(POOL)), nine_router::connections(&object))
+        {
             (Some(Value::Array(list)), _) => list.clone(),
             (Some(_), _) => return vec![Err(not_recognised())],
             (None, Some(connections)) => connections,
@@ -62,7 +67,7 @@ fn record(object: &Object, companions: &[Companion]) -> Result<Raw, Reject> {
     if let Some(Value::Object(inner)) = object.get("credentials") {
         return nested(object, inner);
     }
-    if let Some(path) = text(object, &["token_path", "tokenPath"])? {
+    if let Some(path) = text(object, &NAMES_POINTER)? {
         return pointed(object, &path, companions);
     }
     if nine_router::is_one(object) {
@@ -83,6 +88,9 @@ fn nested(outer: &Object, inner: &Object) -> Result<Raw, Reject> {
     raw.label = person.label.or(raw.label);
     raw.machine_id = person.machine_id.or(raw.machine_id);
     raw.profile_arn = raw.profile_arn.or(person.profile_arn);
+    raw.proxy = person.proxy.or(raw.proxy);
+    raw.proxy_user = person.proxy_user.or(raw.proxy_user);
+    raw.proxy_password = person.proxy_password.or(raw.proxy_password);
     raw.provider = raw.provider.or(text(outer, &["idp"])?);
     raw.disabled = person.disabled;
     Ok(raw)
@@ -107,9 +115,20 @@ fn pointed(entry: &Object, path: &str, companions: &[Companion]) -> Result<Raw, 
         return Err(not_recognised());
     }
     let mut raw = flat(&object)?;
-    raw.label = text(entry, &["name"])?.or(raw.label);
+    raw.label = text(entry, &["name", "customName"])?.or(raw.label);
+    raw.proxy = proxy_of(entry)?.or(raw.proxy);
     raw.disabled = disabled(entry)?;
     Ok(raw)
+}
+
+/// The proxy's address. What is there and no text is kept as a text that is no address: the account must not go without it.
+fn proxy_of(object: &Object) -> Result<Option<String>, Reject> {
+    match object.get("proxyConfig") {
+        Some(Value::Object(_) | Value::Array(_)) => Ok(Some("proxyConfig".to_owned())),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) | None => {
+            text(object, &["proxyUrl", "proxyURL", "proxy_url", "proxyConfig"])
+        }
+    }
 }
 
 /// All other formats: one object with everything.
@@ -138,6 +157,9 @@ fn flat(object: &Object) -> Result<Raw, Reject> {
         email: get(&["email"])?,
         user_id: get(&["userId", "user_id"])?,
         label: get(&["label", "nickname"])?,
+        proxy: proxy_of(object)?,
+        proxy_user: get(&["proxyUsername", "proxy_username", "proxyUser"])?,
+        proxy_password: secret(&["proxyPassword", "proxy_password"])?,
         disabled: disabled(object)?,
         whole: false,
         warnings: Vec::new(),
@@ -149,7 +171,7 @@ pub(super) fn wanted(content: &str) -> Vec<String> {
     let Ok(value) = serde_json::from_str::<Value>(content) else { return Vec::new() };
     let list = match &value {
         Value::Array(list) => list.iter().collect(),
-        Value::Object(object) => match object.get("accounts").and_then(Value::as_array) {
+        Value::Object(object) => match object.get("accounts").or(object.get(POOL)).and_then(Value::as_array) {
             Some(list) => list.iter().collect(),
             None => vec![&value],
         },
@@ -158,7 +180,7 @@ pub(super) fn wanted(content: &str) -> Vec<String> {
     let objects = list.into_iter().filter_map(Value::as_object);
     objects
         .flat_map(|object| {
-            let pointer = text(object, &["token_path", "tokenPath"]).ok().flatten();
+            let pointer = text(object, &NAMES_POINTER).ok().flatten();
             let hash = text(object, &["clientIdHash"]).ok().flatten();
             let hash = hash.filter(|hash| registration::is_hash(hash)).map(|hash| format!("{hash}.json"));
             pointer.into_iter().chain(hash)
@@ -215,7 +237,8 @@ fn disabled(object: &Object) -> Result<bool, Reject> {
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(_) => Err(Reject::new("wrong_type", format!("{name} is neither true nor false"))),
     };
-    Ok(flag("disabled")?.unwrap_or(false) || !flag("enabled")?.unwrap_or(true))
+    let off = flag("disabled")?.or(flag("isDisabled")?);
+    Ok(off.unwrap_or(false) || !flag("enabled")?.unwrap_or(true))
 }
 
 fn not_recognised() -> Reject {

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Companion, ImportContext, Raw, Reject, base_name, fingerprint};
+use super::{Companion, ImportContext, Raw, Reject, base_name, fingerprint, proxy};
 use crate::account::{
     Account, AccountId, AccountWarning, AuthMethod, NewAccount, Provider, Wishes, arn_region, normal_machine_id,
 };
@@ -68,6 +68,7 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
         AuthMethod::Social | AuthMethod::Idc | AuthMethod::ApiKey => None,
     };
     let identity = raw.refresh_token.as_ref().or(raw.api_key.as_ref());
+    let proxy = proxy::of(&raw);
     let account = Account {
         id: AccountId::random(),
         label: label(&raw, method, provider),
@@ -86,15 +87,16 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
         issuer_url: of_directory(raw.issuer_url),
         scopes: of_directory(raw.scopes).and_then(|text| modest(text, LONGEST_SCOPES)),
         machine_id: raw.machine_id.as_deref().and_then(normal_machine_id).unwrap_or_else(|| context.machine_id.clone()),
-        enabled: !raw.disabled,
+        enabled: !raw.disabled && proxy.is_usable(),
         stopped: None,
         fingerprint: identity.map(fingerprint),
         link: None,
-        wishes: Wishes::default(),
+        wishes: Wishes { proxy: proxy.choice, ..Wishes::default() },
         learned_host: None,
         added_at: context.now,
     };
     let mut warnings = raw.warnings;
+    warnings.extend(proxy.warning);
     if account.client_expires_at.is_some_and(|end| end <= context.now) {
         warnings.push(AccountWarning::RegistrationEnded);
     }
@@ -104,6 +106,7 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
             refresh_token: raw.refresh_token,
             client_secret: raw.client_secret,
             api_key: raw.api_key,
+            proxy_credentials: proxy.login,
             ..Secrets::default()
         },
         access: raw.access_token.zip(raw.expires_at),

@@ -1,5 +1,6 @@
 mod broken;
 mod hosts;
+mod proxies;
 
 use serde_json::{Value, json};
 
@@ -88,6 +89,7 @@ fn compare(case: &str, new: &NewAccount, expected: &Value) {
         AccountWarning::RegistrationByScope => "registration found by scope scan",
         AccountWarning::KindGuessed => "family guessed",
         AccountWarning::RegionGuessed => "ask for the region",
+        AccountWarning::ProxyTaken => "its proxy comes along",
         other => panic!("{case}: {other:?}"),
     });
     assert_eq!(warning, expected.get("warning").and_then(Value::as_str), "{case}: warning");

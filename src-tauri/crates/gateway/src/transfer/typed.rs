@@ -21,6 +21,10 @@ pub struct Typed {
     pub client_id: Option<String>,
     /// Its secret.
     pub client_secret: Option<String>,
+    /// Token endpoint of a company directory.
+    pub token_endpoint: Option<String>,
+    /// Space-separated scopes of a company directory.
+    pub scopes: Option<String>,
 }
 
 /// The account of a filled form.
@@ -36,6 +40,8 @@ pub fn typed(form: Typed, context: &ImportContext) -> Result<NewAccount, Rejecte
         oidc_region: filled(form.region),
         client_id: filled(form.client_id),
         client_secret: filled(form.client_secret).map(SecretString::from),
+        token_endpoint: filled(form.token_endpoint),
+        scopes: filled(form.scopes),
         ..Raw::default()
     };
     let rejected = |reject: Reject| Rejected { index: 0, code: reject.code, message: reject.message };

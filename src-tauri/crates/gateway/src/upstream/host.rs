@@ -12,9 +12,10 @@ const FIXED: [&str; 6] = [
     "login.chinacloudapi.cn",
 ];
 /// Regions in which an identity instance may live (AWS SSO OIDC).
-const IDENTITY_REGIONS: [&str; 34] = [
+const IDENTITY_REGIONS: [&str; 36] = [
     "af-south-1",
     "ap-east-1",
+    "ap-east-2",
     "ap-northeast-1",
     "ap-northeast-2",
     "ap-northeast-3",
@@ -25,11 +26,10 @@ const IDENTITY_REGIONS: [&str; 34] = [
     "ap-southeast-3",
     "ap-southeast-4",
     "ap-southeast-5",
+    "ap-southeast-6",
     "ap-southeast-7",
     "ca-central-1",
     "ca-west-1",
-    "cn-north-1",
-    "cn-northwest-1",
     "eu-central-1",
     "eu-central-2",
     "eu-north-1",
@@ -45,6 +45,8 @@ const IDENTITY_REGIONS: [&str; 34] = [
     "sa-east-1",
     "us-east-1",
     "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
     "us-west-1",
     "us-west-2",
 ];
@@ -54,6 +56,17 @@ pub(crate) fn data_plane() -> Vec<(&'static str, String)> {
     let hosts =
         |region| [(region, format!("runtime.{region}.kiro.dev")), (region, format!("q.{region}.amazonaws.com"))];
     API_REGIONS.into_iter().flat_map(hosts).collect()
+}
+
+/// The same in the partition of China, whose hosts end differently.
+const IDENTITY_REGIONS_OF_CHINA: [&str; 2] = ["cn-north-1", "cn-northwest-1"];
+
+/// The host of the identity service (AWS SSO OIDC) of a region; `None` when it is not in the table.
+pub(super) fn identity(region: &str) -> Option<String> {
+    if IDENTITY_REGIONS.contains(&region) {
+        return Some(format!("oidc.{region}.amazonaws.com"));
+    }
+    IDENTITY_REGIONS_OF_CHINA.contains(&region).then(|| format!("oidc.{region}.amazonaws.com.cn"))
 }
 
 /// The region in the name of a host of the data plane.
@@ -77,7 +90,8 @@ pub(super) fn is_known_host(host: &str) -> bool {
     if let Some(region) = data_plane {
         return API_REGIONS.contains(&region);
     }
-    region_of("oidc.", ".amazonaws.com").is_some_and(|region| IDENTITY_REGIONS.contains(&region))
+    let identity_region = region_of("oidc.", ".amazonaws.com").or_else(|| region_of("oidc.", ".amazonaws.com.cn"));
+    identity_region.and_then(identity).is_some_and(|known| known == host)
 }
 
 #[cfg(test)]

@@ -41,6 +41,12 @@ pub(super) struct ManualAccount {
     /// Its secret.
     #[serde(default)]
     client_secret: Option<String>,
+    /// Token endpoint of a company directory, on one of Microsoft's sign-in hosts.
+    #[serde(default)]
+    token_endpoint: Option<String>,
+    /// Space-separated scopes of a company directory.
+    #[serde(default)]
+    scopes: Option<String>,
     /// Save it also when the service cannot be asked about it. One that it refuses is never saved.
     #[serde(default)]
     unchecked: bool,
@@ -65,6 +71,8 @@ pub(super) async fn add_manual(
         region: request.region,
         client_id: request.client_id,
         client_secret: request.client_secret,
+        token_endpoint: request.token_endpoint,
+        scopes: request.scopes,
     };
     let mut new = match typed(words, &context(&gateway)) {
         Ok(new) => new,

@@ -84,6 +84,9 @@ pub(super) struct ScanAddRequest {
     /// Share the login with its program in place of taking a copy.
     #[serde(default)]
     link: bool,
+    /// For a shared login: write rotated tokens into the program's file. Without it whoever refreshes first can sign the other out.
+    #[serde(default)]
+    write_back: bool,
 }
 
 /// Adds logins that a scan found. Each is read anew: one that its program has changed since is refused.
@@ -98,7 +101,10 @@ pub(super) async fn add_scanned(
         let mut report = ImportReport::default();
         for (index, id) in request.ids.iter().enumerate().take(200) {
             match desk.take(id, request.link, &context) {
-                Ok(new) => {
+                Ok(mut new) => {
+                    if let Some(link) = &mut new.account.link {
+                        link.write_back = request.write_back;
+                    }
                     report.accounts.push(new);
                     report.positions.push(index);
                 }

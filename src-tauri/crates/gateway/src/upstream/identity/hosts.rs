@@ -3,7 +3,7 @@
 
 use url::{Host, Url};
 
-use crate::upstream::host::is_known_host;
+use crate::upstream::host::identity;
 
 /// Kiro's own sign-in service (Google and GitHub accounts).
 pub const SOCIAL: &str = "prod.us-east-1.auth.desktop.kiro.dev";
@@ -32,8 +32,7 @@ pub fn is_region(text: &str) -> bool {
 
 /// The AWS SSO OIDC host of a region; `None` when the region has the wrong form or is not in the table.
 pub fn oidc(region: &str) -> Option<String> {
-    let host = format!("oidc.{region}.amazonaws.com");
-    (is_region(region) && is_known_host(&host)).then_some(host)
+    identity(region).filter(|_| is_region(region))
 }
 
 /// The URL of an external directory when a token may be sent there: https, one of Microsoft's sign-in hosts, the
@@ -211,6 +210,9 @@ mod tests {
             assert_eq!(oidc(bad), None);
         }
         assert_eq!(oidc("eu-west-1").as_deref(), Some("oidc.eu-west-1.amazonaws.com"));
+        assert_eq!(oidc("us-gov-west-1").as_deref(), Some("oidc.us-gov-west-1.amazonaws.com"));
+        assert_eq!(oidc("cn-north-1").as_deref(), Some("oidc.cn-north-1.amazonaws.com.cn"), "another partition");
+        assert_eq!(oidc("xx-nowhere-1"), None);
     }
 
     #[test]
