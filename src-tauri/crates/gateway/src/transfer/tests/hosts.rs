@@ -22,6 +22,10 @@ fn allowed(host: &str) -> bool {
         "login.partner.microsoftonline.cn",
         "login.chinacloudapi.cn",
     ];
+    // China's partition is the one with another ending.
+    if ["oidc.cn-north-1.amazonaws.com.cn", "oidc.cn-northwest-1.amazonaws.com.cn"].contains(&host) {
+        return true;
+    }
     let region = host.strip_prefix("oidc.").and_then(|rest| rest.strip_suffix(".amazonaws.com"));
     FIXED.contains(&host)
         || region.is_some_and(|region| {
