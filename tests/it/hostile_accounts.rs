@@ -20,6 +20,11 @@ fn allowed(host: &str) -> bool {
         "login.microsoftonline.us",
         "login.partner.microsoftonline.cn",
         "login.chinacloudapi.cn",
+        // Regions whose names have a form of their own, and a partition whose hosts end otherwise.
+        "oidc.us-gov-east-1.amazonaws.com",
+        "oidc.us-gov-west-1.amazonaws.com",
+        "oidc.cn-north-1.amazonaws.com.cn",
+        "oidc.cn-northwest-1.amazonaws.com.cn",
     ];
     let regions = ["us-east-1", "eu-central-1"];
     let planes = regions.iter().flat_map(|region| {
