@@ -40,7 +40,7 @@ pub(in crate::http::admin) struct AccountChange {
     #[schema(value_type = Option<i32>)]
     priority: Option<Option<i32>>,
     /// Its share of the requests by the strategy `weighted`.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u8>, minimum = 1, maximum = 100)]
     weight: Option<Option<u8>>,
     /// It rests when less than this much of its quota is left, in percent.
