@@ -1188,7 +1188,7 @@ export interface components {
          * @description Nothing of it keeps the account from being added.
          * @enum {string}
          */
-        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "notChecked" | "wishDropped";
+        AccountWarning: "registrationByScope" | "registrationOfOtherFlow" | "registrationEnded" | "kindGuessed" | "regionGuessed" | "othersCanRead" | "accessEnded" | "noRefreshToken" | "sharedWithOwner" | "proxyTaken" | "proxyUnusable" | "notChecked" | "wishDropped";
         /** @description Something changed. */
         AdminEvent: {
             /** @description The status now. */
@@ -2173,6 +2173,10 @@ export interface components {
             refreshToken: string;
             /** @description Region of the identity instance, or of the key. */
             region?: string | null;
+            /** @description Space-separated scopes of a company directory. */
+            scopes?: string | null;
+            /** @description Token endpoint of a company directory, on one of Microsoft's sign-in hosts. */
+            tokenEndpoint?: string | null;
             /** @description Save it also when the service cannot be asked about it. One that it refuses is never saved. */
             unchecked?: boolean;
         };
@@ -2846,6 +2850,8 @@ export interface components {
             ids: string[];
             /** @description Share the login with its program in place of taking a copy. */
             link?: boolean;
+            /** @description For a shared login: write rotated tokens into the program's file. Without it whoever refreshes first can sign the other out. */
+            writeBack?: boolean;
         };
         /** @description What a look around this machine brought. */
         ScanResult: {
