@@ -99,6 +99,28 @@ impl Recorder {
         .await
     }
 
+    /// A SOCKS4 proxy, or SOCKS4A where the name comes instead of the address.
+    async fn socks4() -> Self {
+        Self::start(|mut client, passed| async move {
+            let mut request = [0; 2];
+            client.read_exact(&mut request).await.unwrap();
+            assert_eq!(request, [4, 1], "version 4, connect");
+            let port = client.read_u16().await.unwrap();
+            let mut ip = [0; 4];
+            client.read_exact(&mut ip).await.unwrap();
+            assert_eq!(ended(&mut client).await, "", "nobody is named");
+            let host = match ip {
+                [0, 0, 0, 1..] => ended(&mut client).await,
+                ip => std::net::Ipv4Addr::from(ip).to_string(),
+            };
+            passed.lock().unwrap().push(format!("{host}:{port}"));
+            let mut upstream = TcpStream::connect((host.as_str(), port)).await.expect("the stand-in is there");
+            client.write_all(&[0, 90, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            let _ = copy_bidirectional(&mut client, &mut upstream).await;
+        })
+        .await
+    }
+
     async fn start<F, W>(serve: F) -> Self
     where
         F: Fn(TcpStream, Arc<Mutex<Vec<String>>>) -> W + Send + Sync + 'static,
@@ -120,6 +142,17 @@ impl Recorder {
 
     pub fn passed(&self) -> Vec<String> {
         self.passed.lock().unwrap().clone()
+    }
+}
+
+/// Text that ends with a zero.
+async fn ended(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    loop {
+        match stream.read_u8().await.unwrap() {
+            0 => return String::from_utf8(text).unwrap(),
+            byte => text.push(byte),
+        }
     }
 }
 
@@ -296,6 +329,22 @@ async fn a_dead_proxy_means_that_nothing_is_sent() {
         assert!(test["problem"]["action"].as_str().is_some_and(|words| words.contains("proxy")), "{test}");
         world.gateway.stop().await;
         assert_eq!(world.control.journal().len(), 0, "{scheme}: {:#?}", world.control.journal());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socks4_proxy_carries_everything_and_takes_no_login() {
+    for scheme in ["socks4", "socks4a"] {
+        let proxy = Recorder::socks4().await;
+        let mut world = quiet(expired_login("social", Family::Social)).await;
+        through(&world, &format!("{scheme}://{}", proxy.address)).await;
+        use_everything(&mut world).await;
+        assert!(!proxy.passed().is_empty(), "{scheme}");
+        let id = id(&world).await;
+        let change = json!({"proxyUser": "somebody", "proxyPassword": "else"});
+        let (status, problem) = world.admin(Method::PATCH, &format!("/api/accounts/{id}"), Some(change)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert!(problem["fields"]["proxyUser"]["message"].as_str().is_some_and(|words| words.contains("SOCKS5")));
     }
 }
 

@@ -294,7 +294,8 @@ pub enum ProxyChoice {
     Direct,
     /// Through this one, for every call of the account; when it does not work, nothing is sent.
     Through {
-        /// `http`, `https`, `socks5` or `socks5h`, host and port. A user name and password are a secret of the account.
+        /// `http`, `https`, `socks5`, `socks5h`, `socks4` or `socks4a`, host and port. A user name and password are a secret of
+        /// the account.
         url: String,
     },
 }

@@ -56,7 +56,7 @@ pub(crate) enum AccountChanges {
 /// What to do with an account's proxy.
 #[derive(Args, Debug)]
 pub(crate) struct ProxyChange {
-    /// `http://`, `https://`, `socks5://` or `socks5h://`, host and port; `direct` for none; `default` for the one of the settings
+    /// `http://`, `https://`, `socks5://`, `socks5h://`, `socks4://` or `socks4a://`, host and port; `direct` for none; `default` for the one of the settings
     #[arg(value_name = "PROXY")]
     pub(crate) proxy: Option<String>,
     /// Read `user:password` for the proxy from this file; `-` reads standard input

@@ -13,8 +13,8 @@ const DIRECT: &str = "direct";
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NetworkSettings {
-    /// The proxy of everything that has no proxy of its own: `http`, `https`, `socks5` or `socks5h`, host and port. `direct`
-    /// is past every proxy; nothing is as the environment says (`HTTPS_PROXY`). When it does not work, nothing is sent.
+    /// The proxy of everything that has no proxy of its own: `http`, `https`, `socks5`, `socks5h`, `socks4` or
+    /// `socks4a`, host and port. `direct` is past every proxy; nothing is as the environment says (`HTTPS_PROXY`). When it does not work, nothing is sent.
     #[schema(default = "", max_length = 500)]
     pub proxy: String,
     /// Full path of a PEM file with certificates to trust besides the system's, for networks that inspect traffic.

@@ -4,14 +4,13 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{ImportContext, Raw, Reject, normal};
 use crate::account::{Account, AccountWarning, AuthMethod, NewAccount, ProxyChoice, Wishes, wrong_tags};
 use crate::clock::Timestamp;
 use crate::credential::Secrets;
-use crate::upstream::endpoint;
+use crate::upstream::{endpoint, proxy};
 
 /// What `format` says.
 const FORMAT: &str = "kiro-proxy-accounts";
@@ -158,20 +157,11 @@ fn acceptable(wishes: &Wishes) -> (Wishes, bool) {
     kept.host = kept.host.filter(|host| endpoint::is_data_plane(host));
     kept.proxy = kept.proxy.filter(|proxy| match proxy {
         ProxyChoice::Direct => true,
-        ProxyChoice::Through { url } => is_proxy(url),
+        // A login is a secret and travels with the others.
+        ProxyChoice::Through { url } => proxy::check(url).is_ok(),
     });
     let dropped = kept != *wishes;
     (kept, dropped)
-}
-
-/// A proxy's address without a user: that is a secret and travels with the others.
-fn is_proxy(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| {
-        ["http", "https", "socks5", "socks5h"].contains(&url.scheme())
-            && url.host_str().is_some_and(|host| !host.is_empty())
-            && url.username().is_empty()
-            && url.password().is_none()
-    })
 }
 
 fn damaged() -> Reject {

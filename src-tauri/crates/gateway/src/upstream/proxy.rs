@@ -11,10 +11,10 @@ pub(crate) struct ProxyUrl(Url);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WrongProxy {
     /// Not an address at all.
-    #[error("a proxy is written as http://host:port, https://host:port, socks5://host:port or socks5h://host:port")]
+    #[error("a proxy is written as http://host:port; also https, socks5, socks5h, socks4 and socks4a")]
     Form,
     /// Another kind of address.
-    #[error("a proxy's address begins with http://, https://, socks5:// or socks5h://")]
+    #[error("a proxy's address begins with http://, https://, socks5://, socks5h://, socks4:// or socks4a://")]
     Scheme,
     /// More than host and port.
     #[error("a proxy's address ends after its port")]
@@ -22,9 +22,20 @@ pub(crate) enum WrongProxy {
     /// A password would be stored in plain text.
     #[error("the user name and password of a proxy are given apart from its address, so that they can be kept secret")]
     Login,
+    /// The protocol has no place for it.
+    #[error("a SOCKS4 proxy takes no user name and password; one that does speaks SOCKS5")]
+    NoLogin,
 }
 
+/// The kinds of proxies that the HTTP client speaks to.
+const SCHEMES: [&str; 6] = ["http", "https", "socks5", "socks5h", "socks4", "socks4a"];
+
 impl ProxyUrl {
+    /// Whether the protocol has a place for a user name and password (RFC 9110 §11.7, RFC 1929); SOCKS4 has none.
+    pub(crate) fn takes_login(&self) -> bool {
+        !self.0.scheme().starts_with("socks4")
+    }
+
     /// The address with its login, for the HTTP client alone. `login` is `user` or `user:password`, as a person typed them.
     pub(crate) fn with_login(&self, login: Option<&SecretString>) -> zeroize::Zeroizing<String> {
         let mut url = self.0.clone();
@@ -77,9 +88,8 @@ pub(crate) fn check(text: &str) -> Result<ProxyUrl, WrongProxy> {
 /// Reads an address that may carry a login, and takes them apart.
 pub(crate) fn split(text: &str) -> Result<(ProxyUrl, Option<SecretString>), WrongProxy> {
     let mut url = Url::parse(text.trim()).map_err(|_| WrongProxy::Form)?;
-    match url.scheme() {
-        "http" | "https" | "socks5" | "socks5h" => {}
-        _ => return Err(WrongProxy::Scheme),
+    if !SCHEMES.contains(&url.scheme()) {
+        return Err(WrongProxy::Scheme);
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(WrongProxy::Form);
@@ -95,7 +105,11 @@ pub(crate) fn split(text: &str) -> Result<(ProxyUrl, Option<SecretString>), Wron
     };
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    Ok((ProxyUrl(url), login))
+    let url = ProxyUrl(url);
+    if login.is_some() && !url.takes_login() {
+        return Err(WrongProxy::NoLogin);
+    }
+    Ok((url, login))
 }
 
 fn encoded(text: &str) -> String {
@@ -113,6 +127,8 @@ mod tests {
             "https://proxy.example:3129/",
             "socks5://[::1]:1080",
             "socks5h://proxy.example:1080",
+            "socks4://127.0.0.1:1080",
+            "socks4a://proxy.example:1080",
             " http://proxy.example ",
         ] {
             assert!(check(text).is_ok(), "{text}");
@@ -123,7 +139,8 @@ mod tests {
             ("127.0.0.1:3128", WrongProxy::Form),
             ("ftp://proxy.example", WrongProxy::Scheme),
             ("file:///etc/passwd", WrongProxy::Scheme),
-            ("socks4://proxy.example", WrongProxy::Scheme),
+            ("socks6://proxy.example", WrongProxy::Scheme),
+            ("socks4://me:secret@proxy.example", WrongProxy::NoLogin),
             ("socks5://", WrongProxy::Form),
             ("http://proxy.example/pac.js", WrongProxy::Tail),
             ("http://proxy.example?x=1", WrongProxy::Tail),

@@ -175,6 +175,14 @@ impl AccountChange {
             Some(Some(ProxyChoice::Direct) | None) => login = Some(None),
             None => {}
         }
+        let used = match (&self.proxy, &account.wishes.proxy) {
+            (Some(Some(ProxyChoice::Through { url })), _) | (None, Some(ProxyChoice::Through { url })) => Some(url),
+            (Some(_), _) | (None, Some(ProxyChoice::Direct) | None) => None,
+        };
+        let takes_none = used.is_some_and(|url| proxy::check(url).is_ok_and(|url| !url.takes_login()));
+        if takes_none && matches!(login, Some(Some(_))) {
+            return Err(("proxyUser", "invalid_value", proxy::WrongProxy::NoLogin.to_string()));
+        }
         Ok(login.filter(|login| login.as_ref().is_none_or(|login| !login.expose_secret().is_empty())))
     }
 }
