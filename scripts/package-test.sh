@@ -53,10 +53,34 @@ HOME=$work/home KIRO_PROXY_DATA_DIR=$work/data KIRO_PROXY__LISTENER__PORT=$port 
     wait $app && echo "  ended with 0"
   ' _ "$port"
 
+say "The service: its unit, and its own command line with the credential that systemd would hand over"
+unit=/usr/lib/systemd/system/kiro-proxy.service
+if command -v systemd-analyze >/dev/null; then
+  # Words about other units of this machine are not ours.
+  words=$(systemd-analyze verify "$unit" 2>&1 || true)
+  ! grep -F kiro-proxy <<<"$words" || fail "systemd does not like the unit"
+  echo "  systemd-analyze verify has no complaint"
+fi
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+mkdir -p "$work/credentials"
+(umask 077 && head -c 32 /dev/urandom | base64 >"$work/credentials/kiro-proxy-vault-key")
+# What the unit runs, with its state in a folder of the test.
+read -ra command < <(sed -n 's/^ExecStart=//p' "$unit" | sed "s#/var/lib/kiro-proxy#$work/service#")
+env -i PATH=/usr/bin:/bin CREDENTIALS_DIRECTORY="$work/credentials" KIRO_PROXY__LISTENER__PORT="$port" \
+  "${command[@]}" >"$work/service.log" 2>&1 & service=$!
+timeout 60 curl --silent --fail --retry 30 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$port/health" || { cat "$work/service.log"; fail "the service does not answer"; }
+echo
+source=$(env -i PATH=/usr/bin:/bin /usr/bin/kiro-proxy vault status --json --data-dir "$work/service" | python3 -c 'import json, sys; print(json.load(sys.stdin)["keySource"])')
+[ "$source" = systemdCredential ] || fail "the vault's key comes from $source"
+kill -TERM $service
+wait $service || fail "the service did not end with 0"
+echo "  serves with the vault's key from the credential, and ended with 0"
+
 say "Removing"
 files=$(dpkg -L "$package" | while IFS= read -r path; do [ -f "$path" ] && echo "$path"; done)
-as_root dpkg --remove "$package"
+as_root dpkg --purge "$package"
 left=$(while IFS= read -r path; do [ -e "$path" ] && echo "$path"; done <<<"$files" || true)
 [ -z "$left" ] || fail "left behind: $left"
+if dpkg-query --show "$package" >/dev/null 2>&1; then fail "dpkg still knows $package"; fi
 echo "  nothing is left in the system; the person's data stays: $(ls "$work/data" | tr '\n' ' ')"
 say "The package installs, runs and goes"
