@@ -126,7 +126,8 @@ impl Quotas {
             return shared.map_or(Ok(()), Err);
         }
         self.change(&account.id, |entry| {
-            entry.due = None;
+            // Holds only when whoever asks leaves before the answer: an answer says itself when the next one is due.
+            entry.due = Some(schedule::after_failure(entry.failures.saturating_add(1)));
             entry.asked = Some(Instant::now());
         });
         match self.inquiry.usage(account).await {

@@ -188,6 +188,21 @@ async fn credits_of_answers_count_once_until_the_quota_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_whose_asker_left_is_asked_again() {
+    let watch = Watch::new(1).await;
+    let account = watch.house.account(0);
+    watch.answers((0..5).map(|_| plan(40.0)));
+    let left = {
+        let mut asking = Box::pin(watch.quotas.fresh(&account));
+        futures_util::poll!(&mut asking).is_pending()
+    };
+    assert!(left, "the asker has left before the answer");
+    assert!(watch.quotas.view(&account).is_none());
+    watch.run_for(Duration::from_secs(180)).await;
+    assert!(watch.quotas.view(&account).is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_limit_of_a_day_holds_to_its_end_although_the_month_has_credits_left() {
     let watch = Watch::new(1).await;
     let account = watch.house.account(0);
