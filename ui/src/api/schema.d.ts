@@ -2356,8 +2356,8 @@ export interface components {
              */
             extraCaFile: string;
             /**
-             * @description The proxy of everything that has no proxy of its own: `http`, `https`, `socks5` or `socks5h`, host and port. `direct`
-             *     is past every proxy; nothing is as the environment says (`HTTPS_PROXY`). When it does not work, nothing is sent.
+             * @description The proxy of everything that has no proxy of its own: `http`, `https`, `socks5`, `socks5h`, `socks4` or
+             *     `socks4a`, host and port. `direct` is past every proxy; nothing is as the environment says (`HTTPS_PROXY`). When it does not work, nothing is sent.
              * @default
              */
             proxy: string;
@@ -2640,7 +2640,10 @@ export interface components {
         } | {
             /** @enum {string} */
             kind: "through";
-            /** @description `http`, `https`, `socks5` or `socks5h`, host and port. A user name and password are a secret of the account. */
+            /**
+             * @description `http`, `https`, `socks5`, `socks5h`, `socks4` or `socks4a`, host and port. A user name and password are a secret of
+             *     the account.
+             */
             url: string;
         };
         /** @description A login at a proxy. */
