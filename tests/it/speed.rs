@@ -21,6 +21,7 @@ async fn every_host_of_the_service_is_measured_three_times_without_a_credential_
     let mut names: Vec<&str> = hosts.iter().map(|host| host["host"].as_str().unwrap()).collect();
     names.sort_unstable();
     let known = [
+        "codewhisperer.us-east-1.amazonaws.com",
         "q.eu-central-1.amazonaws.com",
         "q.us-east-1.amazonaws.com",
         "runtime.eu-central-1.kiro.dev",
@@ -34,11 +35,11 @@ async fn every_host_of_the_service_is_measured_three_times_without_a_credential_
     // A fresh account is asked for its quota meanwhile; that has another path.
     let asked: Vec<_> =
         world.control.journal().split_off(before).into_iter().filter(|entry| entry.path == "/").collect();
-    assert_eq!(asked.len(), 12, "{asked:?}");
+    assert_eq!(asked.len(), 15, "{asked:?}");
     let mut connections: Vec<u64> = asked.iter().map(|entry| entry.connection).collect();
     connections.sort_unstable();
     connections.dedup();
-    assert_eq!(connections.len(), 12, "every round connects anew");
+    assert_eq!(connections.len(), 15, "every round connects anew");
     for entry in &asked {
         assert_eq!((entry.method.as_str(), &entry.account), ("GET", &None));
         assert!(known.contains(&entry.host.as_str()), "{}", entry.host);
@@ -59,7 +60,7 @@ async fn an_account_is_measured_through_its_own_proxy_and_a_dead_proxy_is_told_f
     world.admin_ok(Method::PATCH, &path, Some(proxy(format!("http://{}", recorder.address)))).await;
     let hosts = measured(&world, json!({"account": id})).await;
     assert!(hosts.iter().all(|host| host["answered"] == 3), "{hosts:?}");
-    assert_eq!(recorder.passed().iter().filter(|line| *line == "GET /").count(), 12);
+    assert_eq!(recorder.passed().iter().filter(|line| *line == "GET /").count(), 15);
 
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     world.admin_ok(Method::PATCH, &path, Some(proxy(format!("http://{nobody}")))).await;

@@ -3,8 +3,9 @@
 //! Promises: only hosts of the compiled table are asked, without any credential, so that nothing is spent; every host is told
 //! by itself, with what went wrong. Leaves out: how fast a model answers, which only a paid question shows.
 
-use crate::upstream::data_plane;
+use crate::upstream::endpoint::data_planes;
 use crate::upstream::http::{Http, Measured, Route, Unmeasured};
+use crate::upstream::region_of;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -37,25 +38,24 @@ pub(crate) struct HostSpeed {
 
 /// Asks every host on this way, some rounds one after the other and all hosts of a round at once.
 pub(crate) async fn measure(http: &Http, route: &Route) -> Vec<HostSpeed> {
-    let hosts = data_plane();
+    let hosts = data_planes();
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        rounds.push(join_all(hosts.iter().map(|(_, host)| http.measure(route, host))).await);
+        rounds.push(join_all(hosts.iter().map(|host| http.measure(route, host))).await);
     }
     let of = |at: usize| rounds.iter().filter_map(|round| round.get(at)).cloned().collect::<Vec<_>>();
-    let mut speeds: Vec<HostSpeed> =
-        hosts.iter().enumerate().map(|(at, (region, host))| told(region, host, &of(at))).collect();
+    let mut speeds: Vec<HostSpeed> = hosts.iter().enumerate().map(|(at, host)| told(host, &of(at))).collect();
     // The fastest first; those that never answered last.
     speeds.sort_by_key(|speed| (speed.total_ms.is_none(), speed.total_ms));
     speeds
 }
 
-fn told(region: &str, host: &str, rounds: &[Result<Measured, Unmeasured>]) -> HostSpeed {
+fn told(host: &str, rounds: &[Result<Measured, Unmeasured>]) -> HostSpeed {
     let good: Vec<&Measured> = rounds.iter().filter_map(|round| round.as_ref().ok()).collect();
     let times = |time: fn(&Measured) -> Duration| median(good.iter().map(|measured| time(measured)).collect());
     HostSpeed {
         host: host.to_owned(),
-        region: region.to_owned(),
+        region: region_of(host).unwrap_or_default().to_owned(),
         answered: u32::try_from(good.len()).unwrap_or(u32::MAX),
         connect_ms: times(|measured| measured.connect),
         first_byte_ms: times(|measured| measured.first_byte),
@@ -85,13 +85,13 @@ mod tests {
 
     #[test]
     fn the_median_of_what_was_answered_is_told_and_what_was_not_is_no_zero() {
-        let speed = told("r", "h", &[ms(10, 100), ms(900, 20), ms(30, 30)]);
+        let speed = told("h", &[ms(10, 100), ms(900, 20), ms(30, 30)]);
         assert_eq!((speed.connect_ms, speed.first_byte_ms, speed.total_ms), (Some(30), Some(30), Some(110)));
         assert_eq!((speed.answered, speed.status, speed.problem), (3, Some(404), None));
-        let speed = told("r", "h", &[ms(10, 100), Err(Unmeasured::Late), ms(30, 200)]);
+        let speed = told("h", &[ms(10, 100), Err(Unmeasured::Late), ms(30, 200)]);
         assert_eq!((speed.answered, speed.connect_ms, speed.first_byte_ms), (2, Some(20), Some(150)));
         assert_eq!(speed.problem.as_deref(), Some("no answer in time"));
-        let speed = told("r", "h", &[Err(Unmeasured::Late), Err(Unmeasured::ProxyLogin)]);
+        let speed = told("h", &[Err(Unmeasured::Late), Err(Unmeasured::ProxyLogin)]);
         assert_eq!((speed.answered, speed.total_ms, speed.status), (0, None, None));
         assert!(speed.problem.is_some_and(|problem| problem.contains("proxy")));
     }

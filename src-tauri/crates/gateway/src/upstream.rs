@@ -16,7 +16,7 @@ pub(crate) mod scripted;
 pub(crate) mod search;
 pub(crate) mod usage;
 
-pub(crate) use host::{API_REGIONS, data_plane};
+pub(crate) use host::{API_REGIONS, region_of};
 
 use crate::account::{AccessToken, Account};
 use bytes::Bytes;

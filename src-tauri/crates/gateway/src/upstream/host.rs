@@ -51,13 +51,6 @@ const IDENTITY_REGIONS: [&str; 36] = [
     "us-west-2",
 ];
 
-/// Every host that answers conversations, with its region.
-pub(crate) fn data_plane() -> Vec<(&'static str, String)> {
-    let hosts =
-        |region| [(region, format!("runtime.{region}.kiro.dev")), (region, format!("q.{region}.amazonaws.com"))];
-    API_REGIONS.into_iter().flat_map(hosts).collect()
-}
-
 /// The same in the partition of China, whose hosts end differently.
 const IDENTITY_REGIONS_OF_CHINA: [&str; 2] = ["cn-north-1", "cn-northwest-1"];
 
@@ -70,7 +63,7 @@ pub(super) fn identity(region: &str) -> Option<String> {
 }
 
 /// The region in the name of a host of the data plane.
-pub(super) fn region_of(host: &str) -> Option<&'static str> {
+pub(crate) fn region_of(host: &str) -> Option<&'static str> {
     API_REGIONS.into_iter().find(|region| {
         host == format!("runtime.{region}.kiro.dev")
             || host == format!("q.{region}.amazonaws.com")
