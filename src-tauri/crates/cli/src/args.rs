@@ -314,6 +314,10 @@ mod tests {
         fn walk(command: &clap::Command) {
             for argument in command.get_arguments() {
                 let id = argument.get_id().as_str();
+                // The address where tokens are bought, which is in every directory's public description.
+                if id == "token_endpoint" {
+                    continue;
+                }
                 for word in ["token", "secret", "password", "passphrase"] {
                     assert!(!id.contains(word), "{id} would put a secret on the command line");
                 }

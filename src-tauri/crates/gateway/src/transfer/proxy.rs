@@ -43,6 +43,9 @@ pub(super) fn of(raw: &Raw) -> Named {
             }
         }
     };
+    if login.is_some() && !address.takes_login() {
+        return unusable();
+    }
     Named {
         choice: Some(ProxyChoice::Through { url: address.to_string() }),
         login,

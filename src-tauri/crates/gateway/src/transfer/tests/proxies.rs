@@ -58,8 +58,13 @@ fn a_proxy_comes_along_with_its_login_apart_from_its_address() {
 
 #[test]
 fn an_account_whose_proxy_cannot_be_used_is_switched_off_and_never_goes_directly() {
-    for proxy in ["socks4://127.0.0.1:1080", "127.0.0.1:3128", "ftp://proxy.example", "http://proxy.example/path", "no"]
-    {
+    for proxy in [
+        "socks4://me:planted@127.0.0.1:1080",
+        "127.0.0.1:3128",
+        "ftp://proxy.example",
+        "http://proxy.example/path",
+        "no",
+    ] {
         for (name, new) in forms(proxy) {
             assert!(!new.account.enabled, "{name}: {proxy}");
             assert!(new.warnings.contains(&AccountWarning::ProxyUnusable), "{name}: {proxy}");
@@ -73,4 +78,9 @@ fn an_account_whose_proxy_cannot_be_used_is_switched_off_and_never_goes_directly
     }
     let record = json!({"refreshToken": token(), "authMethod": "social", "proxyUrl": "http://127.0.0.1:1", "proxyUsername": "a:b"});
     assert!(!read(&record.to_string()).accounts.remove(0).account.enabled, "a user name that cannot be sent");
+    let record = json!({"refreshToken": token(), "authMethod": "social", "proxyUrl": "socks4://127.0.0.1:1", "proxyUsername": "a"});
+    assert!(
+        !read(&record.to_string()).accounts.remove(0).account.enabled,
+        "a login where the protocol has no place for it"
+    );
 }
