@@ -239,8 +239,14 @@ pub(super) fn choose(
 
 /// The one position that the strategy [`Strategy::Single`] uses, whatever its condition.
 pub(super) fn single(candidates: &[Candidate], question: &Question<'_>) -> Option<usize> {
-    let may = |(at, candidate): &(usize, &Candidate)| question.allows(*at, candidate) && question.permits(*at);
-    candidates.iter().enumerate().filter(may).min_by_key(|(_, candidate)| rank(candidate.priority)).map(|(at, _)| at)
+    let mut found: Option<(usize, i32)> = None;
+    for (at, candidate) in candidates.iter().enumerate() {
+        let better = found.is_none_or(|(_, least)| candidate.priority < least);
+        if better && question.allows(at, candidate) && question.permits(at) {
+            found = Some((at, candidate.priority));
+        }
+    }
+    found.map(|(at, _)| at)
 }
 
 /// Order-preserving: lower numbers first.
