@@ -118,10 +118,7 @@ impl Inherited {
                 Meaning::Setting(path, reader) => (Some(path), inherited.set(name, path, reader(&value))),
                 Meaning::Proxy(path) => (Some(path), inherited.proxy(name, path, value)),
                 Meaning::Told(effect) => (None, effect),
-                Meaning::Switch(effect) if value::is_off(&value) => {
-                    debug_assert!(effect != InheritedEffect::Set, "a switch sets nothing");
-                    continue;
-                }
+                Meaning::Switch(_) if value::is_off(&value) => continue,
                 Meaning::Switch(effect) => (None, effect),
             };
             let setting = setting.map(str::to_owned);
