@@ -1,5 +1,8 @@
 //! The system's own notifications: what they say, and what a click on them does. The gateway decides when and tells each once.
 
+#[cfg(target_os = "linux")]
+mod clicks;
+
 use crate::words::Words;
 use std::thread;
 
@@ -46,25 +49,30 @@ impl Notice {
         }
     }
 
-    fn wait(&self, clicked: impl FnOnce()) -> notify_rust::error::Result<()> {
-        let mut notification = notify_rust::Notification::new();
-        notification.appname("Kiro Proxy").summary(&self.title).body(&self.body);
-        #[cfg(target_os = "linux")]
-        {
-            notification.icon("kiro-proxy-desktop").action("default", &self.action).action("open", &self.action);
-            notification.show()?.wait_for_action(|chosen| {
-                if matches!(chosen, "default" | "open") {
-                    clicked();
-                }
-            });
-        }
-        #[cfg(not(target_os = "linux"))]
-        {
-            // The other systems bring the app forward themselves.
-            drop(clicked);
-            notification.show()?;
+    #[cfg(target_os = "linux")]
+    fn wait(&self, clicked: impl FnOnce()) -> Result<(), Box<dyn std::error::Error>> {
+        let mut notification = self.notification();
+        notification.icon("kiro-proxy-desktop").action("default", &self.action).action("open", &self.action);
+        // In this order: a click in the first moment is a click.
+        let clicks = clicks::Clicks::listen()?;
+        let shown = notification.show()?;
+        if matches!(clicks.on(shown.id()).as_deref(), Some("default" | "open")) {
+            clicked();
         }
         Ok(())
+    }
+
+    /// The other systems bring the app forward themselves.
+    #[cfg(not(target_os = "linux"))]
+    fn wait(&self, _clicked: impl FnOnce()) -> Result<(), Box<dyn std::error::Error>> {
+        self.notification().show()?;
+        Ok(())
+    }
+
+    fn notification(&self) -> notify_rust::Notification {
+        let mut notification = notify_rust::Notification::new();
+        notification.appname("Kiro Proxy").summary(&self.title).body(&self.body);
+        notification
     }
 }
 

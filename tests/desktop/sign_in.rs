@@ -194,6 +194,24 @@ async fn where_the_page_cannot_be_loaded_the_browser_takes_over_with_words() -> 
 }
 
 #[tokio::test]
+async fn a_click_before_the_notification_has_its_number_is_heard() -> Result<()> {
+    let mut notifications = Notifications::start_clicking("open").await?;
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let nobody_listens = format!("http://127.0.0.1:{}", kiro_desktop_tests::free_port()?);
+    let folder = opener(&home)?;
+    let path = format!("{}:{}", folder.display(), home.path_variable());
+    let (mut app, admin) = app(&home, &nobody_listens, &[("PATH", &path)]).await?;
+    admin.begin_login(json!({ "kind": "google", "form": "browser", "open": "popup" })).await?;
+    notifications.wait_for("why", |notice| notice.app == "Kiro Proxy").await?;
+    visible_windows(app.pid()?, "after the click on the notification").await?;
+
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_login_that_no_longer_works_is_told_once_with_a_button_for_the_window() -> Result<()> {
     let simulator = Simulator::start(Config::default()).await?;
     simulator.control().set_device_interval(Some(Duration::from_millis(200)));

@@ -25,13 +25,15 @@ pub struct Shown {
 
 struct Place {
     shown: watch::Sender<Vec<Shown>>,
+    at_once: Option<&'static str>,
 }
 
 #[interface(name = "org.freedesktop.Notifications")]
 impl Place {
     #[allow(clippy::too_many_arguments, reason = "the interface is not ours")]
-    fn notify(
+    async fn notify(
         &mut self,
+        #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
         app: String,
         _replaces: u32,
         _icon: String,
@@ -40,10 +42,13 @@ impl Place {
         actions: Vec<String>,
         _hints: HashMap<String, OwnedValue>,
         _timeout: i32,
-    ) -> u32 {
+    ) -> zbus::fdo::Result<u32> {
         let id = u32::try_from(self.shown.borrow().len()).unwrap_or(u32::MAX - 1) + 1;
         self.shown.send_modify(|all| all.push(Shown { id, app, title, body, actions }));
-        id
+        if let Some(key) = self.at_once {
+            Self::action_invoked(&emitter, id, key).await?;
+        }
+        Ok(id)
     }
 
     fn close_notification(&self, _id: u32) {}
@@ -74,10 +79,19 @@ const PATH: &str = "/org/freedesktop/Notifications";
 impl Notifications {
     /// Begins to offer it.
     pub async fn start() -> Result<Self> {
+        Self::offer(None).await
+    }
+
+    /// Begins to offer it, with a person who clicks on a button before the program has even its answer.
+    pub async fn start_clicking(key: &'static str) -> Result<Self> {
+        Self::offer(Some(key)).await
+    }
+
+    async fn offer(at_once: Option<&'static str>) -> Result<Self> {
         let (sender, shown) = watch::channel(Vec::new());
         let bus = connection::Builder::session()?
             .name("org.freedesktop.Notifications")?
-            .serve_at(PATH, Place { shown: sender })?
+            .serve_at(PATH, Place { shown: sender, at_once })?
             .build()
             .await?;
         Ok(Self { bus, shown })
