@@ -28,7 +28,7 @@ export function stepTo(from: number, step: 1 | -1, count: number): number {
 export const KEYS = [
   ['commands', [COMMAND_KEY, 'K']],
   ['help', ['?']],
-  ['pages', [COMMAND_KEY, '1–5']],
+  ['pages', [COMMAND_KEY, '1–6']],
   ['settings', [COMMAND_KEY, ',']],
   ['find', [COMMAND_KEY, 'F']],
   ['next', ['J']],

@@ -30,6 +30,26 @@ describe('the list', () => {
     expect(condition.querySelector('svg')).toHaveAttribute('data-shape', 'coolingDown');
   });
 
+  it('counts on while requests come, and reads the accounts once for many of them', async () => {
+    host.accounts = [account({ requests: 1 })];
+    await open();
+    expect(await by('account-row')).toHaveTextContent('1 · 0 failed');
+    const before = host.count('GET /api/accounts');
+    host.accounts = [account({ requests: 4 })];
+    for (const id of ['1', '2', '3']) host.announce({ type: 'flows', id });
+    await waitFor(async () => expect(await by('account-row')).toHaveTextContent('4 · 0 failed'), { timeout: 5000 });
+    expect(host.count('GET /api/accounts')).toBe(before + 1);
+  });
+
+  it('says in plain words what ended a sign-in, and keeps what the service said for the details', async () => {
+    host.accounts = [account({ state: { kind: 'needsLogin', reason: 'the token endpoint answered 401: Bad credentials' } })];
+    await open();
+    expect(await by('advice')).toHaveTextContent('The sign-in has ended. Sign in again; everything else stays.');
+    expect(screen.queryByText(/Bad credentials/)).toBeNull();
+    await click('account-details');
+    expect(await by('reason')).toHaveTextContent('What was said: the token endpoint answered 401: Bad credentials');
+  });
+
   it('says that an account is switched off, whatever its state is', async () => {
     host.accounts = [account({ enabled: false, state: { kind: 'needsLogin', reason: 'revoked' } })];
     await open();

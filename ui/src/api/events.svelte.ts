@@ -7,6 +7,9 @@ import { serverEvents } from './sse';
 /** Pauses between attempts in milliseconds; the last one repeats. */
 const PAUSES = [500, 1000, 2000, 5000, 10000];
 
+/** How long after a request the accounts are read again, in milliseconds. */
+const COUNTED = 1000;
+
 /** Waits, unless told to stop. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -21,6 +24,7 @@ export class EventFollower {
   readonly #host: Host;
   readonly #queries: Queries;
   readonly #tell: (event: NotificationEvent) => void;
+  #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: Host, queries: Queries, tell: (event: NotificationEvent) => void) {
     this.#host = host;
@@ -32,9 +36,11 @@ export class EventFollower {
   start(): () => void {
     const stop = new AbortController();
     void this.#follow(stop.signal);
-    return () => stop.abort();
+    return () => {
+      stop.abort();
+      clearTimeout(this.#soon);
+    };
   }
-
 
   async #follow(signal: AbortSignal): Promise<void> {
     let failures = 0;
@@ -56,6 +62,14 @@ export class EventFollower {
       await pause(PAUSES[Math.min(failures, PAUSES.length - 1)] ?? 0, signal);
       failures += 1;
     }
+  }
+
+  /** A request changed what an account has in use and has used; under load they are read once a second, not once a request. */
+  #accountsSoon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      void this.#queries.accounts.refresh();
+    }, COUNTED);
   }
 
   #apply(data: string): void {
@@ -83,6 +97,7 @@ export class EventFollower {
         break;
       case 'flows':
         void flows.refresh();
+        this.#accountsSoon();
         break;
       case 'logins':
         void this.#queries.logins.list.refresh();
