@@ -71,7 +71,7 @@ impl Conditions {
             AccountState::OwnerSwitched { reason } => {
                 self.notifier.tell(NotificationKind::OwnerSwitched, Some(account), reason);
             }
-            AccountState::CoolingDown { .. } | AccountState::Disabled => {}
+            AccountState::CoolingDown { .. } | AccountState::Disabled { .. } => {}
         }
     }
 
@@ -91,7 +91,7 @@ impl Conditions {
             AccountState::NeedsLogin { .. }
             | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }
-            | AccountState::Disabled => false,
+            | AccountState::Disabled { .. } => false,
         };
         if pool.is_empty() || pool.iter().any(serves) {
             self.notifier.over(NotificationKind::AllUnavailable, None);

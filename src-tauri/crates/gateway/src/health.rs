@@ -196,7 +196,7 @@ impl Health {
             AccountState::NeedsLogin { .. }
             | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }
-            | AccountState::Disabled => true,
+            | AccountState::Disabled { .. } => true,
         }
     }
 

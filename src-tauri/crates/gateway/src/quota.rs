@@ -278,7 +278,7 @@ impl Quotas {
             | AccountState::NeedsLogin { .. }
             | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }
-            | AccountState::Disabled => None,
+            | AccountState::Disabled { .. } => None,
         };
         match (exhausted, resets_at) {
             // Said once: a reset that is not known must not move away each time.

@@ -18,7 +18,7 @@ pub(crate) mod usage;
 
 pub(crate) use host::{API_REGIONS, region_of};
 
-use crate::account::{AccessToken, Account};
+use crate::account::{AccessToken, Account, AccountId};
 use bytes::Bytes;
 use classify::UpstreamError;
 use futures_util::future::BoxFuture;
@@ -123,4 +123,7 @@ pub(crate) trait Upstream: Send + Sync {
         token: &'a AccessToken,
         region: &'a str,
     ) -> BoxFuture<'a, Result<Vec<profiles::Profile>, UpstreamError>>;
+
+    /// Drops what was found out about where to ask for an account that was removed.
+    fn forget(&self, account: &AccountId);
 }

@@ -122,15 +122,17 @@ impl Book {
     }
 
     /// Takes an account out of the list, so that nothing uses it from now on. Its secrets stay until [`Self::finish_removal`];
-    /// until then it can be taken back if `undo_until` is given. `None` when there is no such account.
+    /// until then it can be taken back, with the pauses it had, if `undo_until` is given. `None` when there is no such account.
     pub fn begin_removal(
         &self,
         id: &AccountId,
         undo_until: Option<Timestamp>,
     ) -> Result<Option<Arc<Account>>, RosterError> {
         let account = self.roster.remove(id, undo_until)?;
-        if account.is_some() {
-            self.leases.forget(id);
+        match undo_until {
+            _ if account.is_none() => {}
+            Some(_) => self.leases.look_again(),
+            None => self.leases.forget(id),
         }
         Ok(account)
     }
@@ -145,7 +147,8 @@ impl Book {
         }
         let account = self.roster.take_back(id)?;
         if account.is_some() {
-            self.leases.forget(id);
+            // What ended meanwhile is caught up with, and what stopped it is saved: see [`Leases::signal`].
+            self.leases.signal(id, Signal::Tick)?;
             tracing::info!(account = %id, "a removed account was taken back");
         }
         Ok(account)
@@ -157,6 +160,7 @@ impl Book {
         if !self.roster.end_undo(id) {
             return Ok(());
         }
+        self.leases.forget(id);
         self.tokens.remove(id).await;
         let record = SecretId::account(id);
         // Each is tried, whatever became of the others.

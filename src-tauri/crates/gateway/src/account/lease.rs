@@ -11,14 +11,14 @@ mod table;
 
 use super::selection::{LeaseRequest, NoAccount, QuotaGlance, SelectionRules};
 use super::sticky::Sticky;
-use super::{Account, AccountId, AccountState, Roster, RosterError, Signal, StickyKey, Stopped, StoppedKind};
+use super::{Account, AccountId, AccountState, Roster, RosterError, Signal, StickyKey, Stopped};
 use crate::clock::{Clock, Timestamp};
 pub use model_pause::ModelPause;
 use queue::{Handover, Queue, Taken};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 pub use table::LastFailure;
-use table::Table;
+use table::{Row, Table, stop_of};
 use tokio::sync::broadcast;
 
 /// How a request that held a lease ended, seen from the account.
@@ -284,13 +284,11 @@ impl Leases {
     pub fn signal(self: &Arc<Self>, id: &AccountId, signal: Signal) -> Result<(), RosterError> {
         let now = self.clock.now();
         let mut state = self.books(now);
-        let Some(at) = state.table.at(id) else { return Ok(()) };
-        let account = Arc::clone(&state.table.row(at).account);
-        let (before, after) = state.table.change(at, now, |row| {
+        let moved = |row: &mut Row| {
             let before = row.state.clone();
             match &signal {
                 Signal::Succeeded => row.last_success = Some(now),
-                Signal::Restored | Signal::LoggedIn | Signal::Enable => row.pauses.clear(),
+                Signal::Restored | Signal::LoggedIn => row.pauses.clear(),
                 Signal::Tick
                 | Signal::Failed
                 | Signal::Throttled { .. }
@@ -299,24 +297,21 @@ impl Leases {
                 | Signal::GrantRejected { .. }
                 | Signal::SuspendedUpstream { .. }
                 | Signal::OwnerSwitched { .. }
-                | Signal::Disable => {}
+                | Signal::Disable
+                | Signal::Enable => {}
             }
             row.state = before.clone().next(signal, now);
             (before, row.state.clone())
-        });
+        };
+        let Some(at) = state.table.at(id) else {
+            state.table.change_away(id, |row| drop(moved(row)));
+            return Ok(());
+        };
+        let account = Arc::clone(&state.table.row(at).account);
+        let (before, after) = state.table.change(at, now, moved);
         self.serve_waiting(state, now);
         self.changed(id, &before, &after);
-        let stopped = match &after {
-            AccountState::NeedsLogin { reason } => Some((StoppedKind::NeedsLogin, reason)),
-            AccountState::Suspended { reason } => Some((StoppedKind::Suspended, reason)),
-            AccountState::OwnerSwitched { reason } => Some((StoppedKind::OwnerSwitched, reason)),
-            AccountState::Ready { .. }
-            | AccountState::CoolingDown { .. }
-            | AccountState::Probing { .. }
-            | AccountState::Exhausted { .. } => None,
-            // Switched off: what it was before is kept in the roster by whoever switches it on again.
-            AccountState::Disabled => return Ok(()),
-        };
+        let stopped = stop_of(&after);
         let known = account.stopped.as_ref().map(|stopped| (stopped.kind, &stopped.reason));
         if known != stopped {
             let stopped = stopped.map(|(kind, reason)| Stopped { kind, reason: reason.clone(), at: now });
@@ -325,25 +320,29 @@ impl Leases {
         Ok(())
     }
 
-    /// Switches an account on or off, in the roster and at once. `Ok(None)` when there is no such account. Blocks for a disk
-    /// sync.
+    /// Switches an account on or off, in the roster and at once; its pauses and limits go on meanwhile. `Ok(None)` when there
+    /// is no such account. Blocks for a disk sync.
     pub fn set_enabled(self: &Arc<Self>, id: &AccountId, enabled: bool) -> Result<Option<Arc<Account>>, RosterError> {
         let before = {
             let books = self.books(self.clock.now());
             books.table.at(id).map(|at| books.table.row(at).state.clone())
         };
         let account = self.roster.update(id, |account| account.enabled = enabled)?;
-        if let (Some(account), Some(before)) = (&account, before) {
-            let now = self.clock.now();
-            let mut state = self.books(now);
-            if let Some(at) = state.table.at(id) {
-                let after = table::initial(account);
-                state.table.change(at, now, |row| row.state = after.clone());
-                self.changed(id, &before, &after);
-            }
-            self.serve_waiting(state, now);
+        let now = self.clock.now();
+        let state = self.books(now);
+        let after = state.table.at(id).map(|at| state.table.row(at).state.clone());
+        self.serve_waiting(state, now);
+        if let (Some(before), Some(after)) = (before, after) {
+            self.changed(id, &before, &after);
         }
         Ok(account)
+    }
+
+    /// The roster changed: who waits may be served by another account now. The conditions of accounts that left go on until
+    /// they come back or are forgotten.
+    pub(crate) fn look_again(self: &Arc<Self>) {
+        let now = self.clock.now();
+        self.serve_waiting(self.books(now), now);
     }
 
     /// Forgets the condition of an account that was removed, or lets a re-added one start afresh. Leases that are still out
@@ -351,6 +350,7 @@ impl Leases {
     pub fn forget(self: &Arc<Self>, id: &AccountId) {
         let now = self.clock.now();
         let mut state = self.books(now);
+        state.table.drop_away(id);
         if let Some(at) = state.table.at(id) {
             state.table.set_quota(at, None, now);
             state.table.change(at, now, |row| {

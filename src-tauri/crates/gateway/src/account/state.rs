@@ -64,7 +64,11 @@ pub enum AccountState {
         reason: String,
     },
     /// A person switched it off.
-    Disabled,
+    Disabled {
+        /// What it would be otherwise; never this condition once more. A limit does not end by being switched off and on.
+        #[serde(skip)]
+        beneath: Box<AccountState>,
+    },
 }
 
 /// What can happen to an account.
@@ -122,13 +126,19 @@ impl AccountState {
     /// The state after `signal` at `now`.
     #[must_use]
     pub fn next(self, signal: Signal, now: Timestamp) -> Self {
-        // A person's word and the upstream's final word hold in every state.
-        match (&self, &signal) {
-            (_, Signal::Disable) => return Self::Disabled,
-            (Self::Disabled, Signal::Enable) => return Self::READY,
-            (Self::Disabled, _) => return Self::Disabled,
-            _ => {}
-        }
+        // A person's word holds in every state; what happens meanwhile moves what lies beneath.
+        let this = match (self, &signal) {
+            (Self::Disabled { beneath }, Signal::Disable) => return Self::Disabled { beneath },
+            (Self::Disabled { beneath }, Signal::Enable) => return beneath.tick(now),
+            (Self::Disabled { beneath }, _) => return Self::Disabled { beneath: Box::new(beneath.next(signal, now)) },
+            (other, Signal::Disable) => return Self::Disabled { beneath: Box::new(other) },
+            (other, _) => other,
+        };
+        this.moved(signal, now)
+    }
+
+    /// The state after `signal`, which switches nothing, while it is switched on.
+    fn moved(self, signal: Signal, now: Timestamp) -> Self {
         match signal {
             Signal::Disable | Signal::Enable => self,
             Signal::SuspendedUpstream { reason } => Self::Suspended { reason },
@@ -139,7 +149,7 @@ impl AccountState {
                 | Self::Probing { .. }
                 | Self::Exhausted { .. }
                 | Self::Suspended { .. }
-                | Self::Disabled => Self::READY,
+                | Self::Disabled { .. } => Self::READY,
             },
             Signal::GrantRejected { reason } => match self {
                 // A login does not end a suspension, so the suspension stays in view. So does the first reason of a lost
@@ -207,7 +217,7 @@ impl AccountState {
             | Self::NeedsLogin { .. }
             | Self::Suspended { .. }
             | Self::OwnerSwitched { .. }
-            | Self::Disabled => false,
+            | Self::Disabled { .. } => false,
         }
     }
 

@@ -84,7 +84,7 @@ fn state_name(state: &AccountState) -> &'static str {
         AccountState::NeedsLogin { .. } => "needs_login",
         AccountState::Suspended { .. } => "suspended",
         AccountState::OwnerSwitched { .. } => "owner_switched",
-        AccountState::Disabled => "disabled",
+        AccountState::Disabled { .. } => "disabled",
     }
 }
 

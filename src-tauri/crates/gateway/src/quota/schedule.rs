@@ -166,7 +166,7 @@ impl Quotas {
             AccountState::NeedsLogin { .. }
             | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }
-            | AccountState::Disabled => false,
+            | AccountState::Disabled { .. } => false,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::identity::AgentNames;
 use super::profiles::Profile;
 use super::usage::UsageAnswer;
 use super::{ByteStream, Call, SearchCall, Upstream, UpstreamModel, search};
-use crate::account::{AccessToken, Account, AuthMethod};
+use crate::account::{AccessToken, Account, AccountId, AuthMethod};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
 use kiro_protocol::event::SearchHit;
@@ -178,6 +178,11 @@ impl Upstream for Kiro {
     ) -> BoxFuture<'a, Result<Vec<Profile>, UpstreamError>> {
         self.ask_profiles(account, token, region).boxed()
     }
+
+    fn forget(&self, account: &AccountId) {
+        self.learned.forget(account);
+        self.lists.forget(account);
+    }
 }
 
 fn credential(headers: &mut HeaderMap, account: &Account, token: &AccessToken) -> Result<(), UpstreamError> {
@@ -252,4 +257,25 @@ async fn capped(mut response: Response, most: usize) -> Vec<u8> {
         }
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::test_account;
+
+    #[test]
+    fn nothing_is_kept_of_an_account_that_was_removed() {
+        let http = Http::new(None).expect("builds");
+        let kiro = Kiro::new(Arc::new(http), AgentNames::default(), Duration::from_secs(1));
+        let (gone, stays) = (test_account("gone"), test_account("stays"));
+        for account in [&gone, &stays] {
+            let place = places::places(account).remove(0);
+            kiro.learned.put(&account.id, &place, 1);
+            kiro.lists.put(&account.id, &place);
+        }
+        kiro.forget(&gone.id);
+        assert_eq!((kiro.learned.get(&gone.id), kiro.lists.get(&gone.id)), (None, None));
+        assert!(kiro.learned.get(&stays.id).is_some() && kiro.lists.get(&stays.id).is_some());
+    }
 }

@@ -64,6 +64,7 @@ impl Gateway {
         let removed = tokio::task::spawn_blocking(move || book.begin_removal(&wanted, undo_until)).await;
         let removed = removed.map_err(|fault| RosterError::Io(std::io::Error::other(fault)))??;
         self.parts.pipeline.catalog.forget(id);
+        self.parts.pipeline.dispatcher.upstream.forget(id);
         self.parts.health.forget(id);
         self.parts.http.forget(id);
         Ok(removed)

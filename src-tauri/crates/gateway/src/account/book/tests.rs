@@ -116,6 +116,22 @@ async fn an_import_does_not_end_a_suspension() {
 }
 
 #[tokio::test]
+async fn what_stopped_an_account_while_it_was_away_is_saved_when_it_is_taken_back_and_gone_with_it() {
+    let (_root, book) = book(Arc::new(MemoryStore::default()));
+    let Added::New(account) = book.add(offer("first")).await.expect("adds") else { panic!("it is new") };
+    book.begin_removal(&account.id, Some(Timestamp(9_000))).expect("saves").expect("was there");
+    book.leases.signal(&account.id, Signal::SuspendedUpstream { reason: "locked".into() }).expect("kept");
+    let back = book.take_back(&account.id).expect("saves").expect("in time");
+    assert!(matches!(book.leases.state(&back), AccountState::Suspended { .. }));
+    let saved = book.roster.get(&account.id).expect("there").stopped.clone().expect("saved");
+    assert_eq!((saved.kind, saved.reason.as_str()), (StoppedKind::Suspended, "locked"));
+
+    assert!(book.remove(&account.id).await.expect("removes"));
+    book.roster.add(Account::clone(&account)).expect("adds");
+    assert_eq!(book.leases.state(&account), AccountState::READY);
+}
+
+#[tokio::test]
 async fn without_a_place_for_its_secrets_no_account_is_added() {
     let (_root, book) = book(Arc::new(Full));
     assert_eq!(book.add(offer("first")).await.expect_err("refused").code(), "store_locked");

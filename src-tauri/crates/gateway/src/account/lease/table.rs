@@ -54,6 +54,8 @@ pub(super) struct Table {
     /// The candidates as the choice scans them.
     lanes: Lanes,
     index: HashMap<AccountId, usize>,
+    /// Accounts that left the list and may come back: their conditions go on.
+    away: HashMap<AccountId, (Row, Candidate)>,
     pub(super) rules: SelectionRules,
     /// The pace of all accounts together, and until when it lets nobody begin.
     pace: (Pace, i64),
@@ -101,14 +103,18 @@ impl Table {
         let any_real = list.iter().any(|account| !account.is_demo());
         self.index.clear();
         for (at, account) in list.iter().enumerate() {
-            let (row, candidate) = match before.remove(&account.id) {
+            let known = before.remove(&account.id).or_else(|| {
+                let (row, candidate) = self.away.remove(&account.id)?;
+                Some((row, Candidate { served: candidate.served.max(joins_with), ..candidate }))
+            });
+            let (row, candidate) = match known {
                 Some((mut row, candidate)) => {
-                    let switched = account.enabled == (row.state == AccountState::Disabled);
-                    if switched
-                        || row.account.stopped != account.stopped && stopped(account) != stopped_state(&row.state)
+                    if row.account.stopped != account.stopped && stopped(account) != stop_of(&row.state).map(|at| at.0)
                     {
                         row.state = initial(account);
                     }
+                    let switch = if account.enabled { Signal::Enable } else { Signal::Disable };
+                    row.state = row.state.next(switch, now);
                     row.account = Arc::clone(account);
                     (row, candidate)
                 }
@@ -145,7 +151,20 @@ impl Table {
             self.candidates.push(Candidate { pooled: account.is_demo() != any_real, ..candidate });
             self.rows.push(row);
         }
+        self.away.extend(before);
         self.retell(now);
+    }
+
+    /// Drops what is known of an account that left the list and does not come back.
+    pub(super) fn drop_away(&mut self, id: &AccountId) {
+        self.away.remove(id);
+    }
+
+    /// Changes the row of an account that left the list and may come back.
+    pub(super) fn change_away(&mut self, id: &AccountId, change: impl FnOnce(&mut Row)) {
+        if let Some((row, _)) = self.away.get_mut(id) {
+            change(row);
+        }
     }
 
     /// The rules changed, or the accounts: every candidate is told anew.
@@ -233,7 +252,12 @@ impl Table {
 
     /// Gives a place back.
     pub(super) fn give_back(&mut self, id: &AccountId) -> Option<usize> {
-        let at = self.at(id)?;
+        let Some(at) = self.at(id) else {
+            if let Some((_, candidate)) = self.away.get_mut(id) {
+                candidate.in_flight = candidate.in_flight.saturating_sub(1);
+            }
+            return None;
+        };
         let candidate = &mut self.candidates[at];
         candidate.in_flight = candidate.in_flight.saturating_sub(1);
         self.follow(at);
@@ -372,7 +396,7 @@ impl Table {
             AccountState::NeedsLogin { .. }
             | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }
-            | AccountState::Disabled => i64::MAX,
+            | AccountState::Disabled { .. } => i64::MAX,
         };
         let rest_ends = match resting(row, self.rules.floor_percent, now) {
             None => 0,
@@ -390,7 +414,7 @@ impl Table {
             | AccountState::NeedsLogin { .. }
             | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }
-            | AccountState::Disabled => false,
+            | AccountState::Disabled { .. } => false,
         };
         candidate.paused_models = !row.pauses.is_empty();
         candidate.priority = row.account.wishes.priority;
@@ -478,30 +502,31 @@ fn resting(row: &Row, floor_for_all: u32, now: Timestamp) -> Option<Option<Times
 
 /// The condition that the roster remembers.
 pub(super) fn initial(account: &Account) -> AccountState {
-    match (&account.stopped, account.enabled) {
-        (_, false) => AccountState::Disabled,
-        (Some(stopped), true) => match stopped.kind {
+    let state = match &account.stopped {
+        Some(stopped) => match stopped.kind {
             StoppedKind::NeedsLogin => AccountState::NeedsLogin { reason: stopped.reason.clone() },
             StoppedKind::Suspended => AccountState::Suspended { reason: stopped.reason.clone() },
             StoppedKind::OwnerSwitched => AccountState::OwnerSwitched { reason: stopped.reason.clone() },
         },
-        (None, true) => AccountState::READY,
-    }
+        None => AccountState::READY,
+    };
+    if account.enabled { state } else { AccountState::Disabled { beneath: Box::new(state) } }
 }
 
 fn stopped(account: &Account) -> Option<StoppedKind> {
     account.stopped.as_ref().map(|stopped| stopped.kind)
 }
 
-fn stopped_state(state: &AccountState) -> Option<StoppedKind> {
+/// What the roster has to remember of a condition, with its reason: a stop that only a person ends, switched off or not.
+pub(super) fn stop_of(state: &AccountState) -> Option<(StoppedKind, &String)> {
     match state {
-        AccountState::NeedsLogin { .. } => Some(StoppedKind::NeedsLogin),
-        AccountState::Suspended { .. } => Some(StoppedKind::Suspended),
-        AccountState::OwnerSwitched { .. } => Some(StoppedKind::OwnerSwitched),
+        AccountState::NeedsLogin { reason } => Some((StoppedKind::NeedsLogin, reason)),
+        AccountState::Suspended { reason } => Some((StoppedKind::Suspended, reason)),
+        AccountState::OwnerSwitched { reason } => Some((StoppedKind::OwnerSwitched, reason)),
         AccountState::Ready { .. }
         | AccountState::CoolingDown { .. }
         | AccountState::Probing { .. }
-        | AccountState::Exhausted { .. }
-        | AccountState::Disabled => None,
+        | AccountState::Exhausted { .. } => None,
+        AccountState::Disabled { beneath } => stop_of(beneath),
     }
 }

@@ -139,6 +139,64 @@ fn a_stop_that_needs_a_person_survives_a_restart_and_ends_with_the_person() {
 }
 
 #[test]
+fn a_days_limit_and_a_pause_do_not_end_by_being_switched_off_and_on() {
+    let house = house(&["one", "two"]);
+    let (one, two) = (house.id("one"), house.id("two"));
+    let day = Timestamp(1_000_000).plus(Duration::from_secs(6 * 3600));
+    let used_up = Signal::QuotaUsedUp { resets_at: Some(day), daily: true };
+    house.leases.signal(&one, used_up.clone()).expect("saves");
+    house.leases.signal(&two, Signal::Throttled { retry_after: Some(Duration::from_secs(900)) }).expect("saves");
+    let paused = house.leases.state(&house.roster.get(&two).expect("there"));
+    for id in [&one, &two] {
+        house.leases.set_enabled(id, false).expect("saves");
+        assert!(matches!(house.leases.state(&house.roster.get(id).expect("there")), AccountState::Disabled { .. }));
+        house.leases.set_enabled(id, true).expect("saves");
+    }
+    let state = |id: &AccountId| house.leases.state(&house.roster.get(id).expect("there"));
+    assert_eq!(state(&one), AccountState::Exhausted { until: day, daily: true });
+    assert_eq!(state(&two), paused);
+
+    // What a request learned that was under way when it was switched off counts as well.
+    house.leases.signal(&two, Signal::Restored).expect("saves");
+    house.leases.set_enabled(&two, false).expect("saves");
+    house.leases.signal(&two, used_up).expect("saves");
+    house.leases.signal(&one, Signal::QuotaBack).expect("saves");
+    house.leases.set_enabled(&two, true).expect("saves");
+    assert_eq!([state(&one), state(&two)], [AccountState::Exhausted { until: day, daily: true }, state(&one)]);
+    house.clock.set(day);
+    house.lease().expect("the day is over");
+}
+
+#[test]
+fn an_account_that_a_person_takes_back_has_the_pauses_it_had() {
+    let house = house(&["one", "two"]);
+    let one = house.id("one");
+    let account = house.roster.get(&one).expect("there");
+    let of =
+        |model: &str| LeaseRequest { model: Some(model.into()), only: Some(one.clone()), ..LeaseRequest::default() };
+    house.leases.lease(&of("large")).expect("free").settle(Outcome::ModelBusy { retry_after: None });
+    let (ends, comes_back) = (house.leases.lease(&of("small")).expect("free"), house.leases.lease(&of("small")));
+    let away = house.roster.remove(&one, Some(Timestamp(9_000_000))).expect("removes").expect("was there");
+    house.leases.look_again();
+    assert_eq!(house.leases.record(&one), None, "nobody is served by it");
+    // Its requests end meanwhile, one of them with a refusal.
+    ends.settle(Outcome::Throttled { retry_after: Some(Duration::from_secs(600)) });
+    house.roster.take_back(&one).expect("saves").expect("in time");
+    let until = Timestamp(1_000_000).plus(Duration::from_secs(600));
+    assert_eq!(house.leases.state(&account), AccountState::CoolingDown { until, round: 1 });
+    let record = house.leases.record(&one).expect("known");
+    assert_eq!((record.in_flight, record.requests, record.model_pauses.len()), (1, 3, 1));
+    drop(comes_back);
+    assert_eq!(house.leases.record(&one).expect("known").in_flight, 0);
+
+    house.roster.remove(&one, Some(Timestamp(9_000_000))).expect("removes");
+    house.leases.forget(&one);
+    house.roster.add(Account::clone(&away)).expect("adds");
+    assert_eq!(house.leases.state(&account), AccountState::READY, "another account for us, or the same one afresh");
+    assert_eq!(house.leases.record(&one).expect("known").requests, 0);
+}
+
+#[test]
 fn a_suspended_account_is_never_probed_however_long_it_takes() {
     let house = house(&["one"]);
     house.lease().expect("free").settle(Outcome::Suspended { reason: "locked".into() });
@@ -242,7 +300,8 @@ fn changes_of_condition_are_told_once_each() {
     let told: Vec<AccountState> = std::iter::from_fn(|| changes.try_recv().ok()).map(|(_, state)| state).collect();
     assert_eq!(told.len(), 4, "{told:?}");
     assert!(matches!(&told[1], AccountState::Suspended { .. }));
-    assert_eq!(told[2..], [AccountState::READY, AccountState::Disabled]);
+    let off = AccountState::Disabled { beneath: Box::new(AccountState::READY) };
+    assert_eq!(told[2..], [AccountState::READY, off]);
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn of(standing: &Standing<'_>) -> NoAccount {
         AccountState::Exhausted { until, .. } => NoAccount::Exhausted { until: *until },
         AccountState::NeedsLogin { .. } | AccountState::OwnerSwitched { .. } => NoAccount::NeedsLogin,
         AccountState::Suspended { .. } => NoAccount::Suspended,
-        AccountState::Disabled => NoAccount::Disabled,
+        AccountState::Disabled { .. } => NoAccount::Disabled,
         AccountState::Ready { .. } | AccountState::Probing { .. } => match (standing.resting, standing.model_until) {
             (Some(until), _) => NoAccount::Resting { until },
             (None, Some(until)) => NoAccount::ModelPausing { until },

@@ -70,8 +70,12 @@ proptest! {
         let (state, now) = replay(history);
         let restored = state.clone().next(Signal::Restored, now);
         match state {
-            AccountState::NeedsLogin { .. } | AccountState::OwnerSwitched { .. } | AccountState::Disabled => {
+            AccountState::NeedsLogin { .. } | AccountState::OwnerSwitched { .. } => {
                 prop_assert_eq!(restored, state);
+            }
+            AccountState::Disabled { beneath } => {
+                let beneath = Box::new(beneath.next(Signal::Restored, now));
+                prop_assert_eq!(restored, AccountState::Disabled { beneath });
             }
             AccountState::Ready { .. } | AccountState::CoolingDown { .. } | AccountState::Probing { .. }
             | AccountState::Exhausted { .. } | AccountState::Suspended { .. } => {
@@ -94,9 +98,24 @@ proptest! {
         let mut state = state.next(Signal::Disable, now);
         for signal in signals.into_iter().filter(|s| *s != Signal::Enable) {
             state = state.next(signal, now);
-            prop_assert_eq!(state.clone(), AccountState::Disabled);
+            let disabled = matches!(&state, AccountState::Disabled { .. });
+            prop_assert!(disabled && !state.admits(0), "{:?}", state);
         }
-        prop_assert_eq!(state.next(Signal::Enable, now), AccountState::READY);
+    }
+
+    #[test]
+    fn being_switched_off_meanwhile_changes_nothing_of_the_condition(
+        before in history(), meanwhile in proptest::collection::vec(signal(), 0..20), off in 0_u64..2_000_000,
+    ) {
+        let (state, now) = replay(before);
+        let on = state.next(Signal::Enable, now);
+        let (mut stays, mut switched) = (on.clone(), on.next(Signal::Disable, now));
+        let now = now.plus(Duration::from_millis(off));
+        for signal in meanwhile.into_iter().filter(|s| !matches!(s, Signal::Enable | Signal::Disable)) {
+            stays = stays.next(signal.clone(), now);
+            switched = switched.next(signal, now);
+        }
+        prop_assert_eq!(switched.next(Signal::Enable, now), stays.next(Signal::Tick, now));
     }
 
     #[test]
@@ -114,7 +133,7 @@ proptest! {
             AccountState::Ready { failures } => prop_assert!(failures < FAILURES_TO_COOL),
             AccountState::Probing { .. } | AccountState::NeedsLogin { .. } | AccountState::Suspended { .. }
             | AccountState::OwnerSwitched { .. }
-            | AccountState::Disabled => {}
+            | AccountState::Disabled { .. } => {}
         }
     }
 

@@ -37,7 +37,7 @@ fn after(state: &AccountState) -> After {
         AccountState::Exhausted { .. } => After::Exhausted,
         AccountState::Suspended { .. } => After::Suspended,
         AccountState::NeedsLogin { .. } | AccountState::OwnerSwitched { .. } => After::NeedsLogin,
-        AccountState::Disabled => panic!("nobody switched it off"),
+        AccountState::Disabled { .. } => panic!("nobody switched it off"),
     }
 }
 

@@ -30,12 +30,16 @@ const FORMS: [&[(&str, &str)]; 4] = [
 pub(super) struct Learned(Mutex<HashMap<AccountId, (Place, usize)>>);
 
 impl Learned {
-    fn get(&self, account: &AccountId) -> Option<(Place, usize)> {
+    pub(super) fn get(&self, account: &AccountId) -> Option<(Place, usize)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
     }
 
-    fn put(&self, account: &AccountId, place: &Place, form: usize) {
+    pub(super) fn put(&self, account: &AccountId, place: &Place, form: usize) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), (place.clone(), form));
+    }
+
+    pub(super) fn forget(&self, account: &AccountId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
     }
 }
 

@@ -27,6 +27,20 @@ const USUAL_MINIMUM: u64 = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Learned(Mutex<HashMap<AccountId, Place>>);
 
+impl Learned {
+    pub(super) fn get(&self, account: &AccountId) -> Option<Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
+    }
+
+    pub(super) fn put(&self, account: &AccountId, place: &Place) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), place.clone());
+    }
+
+    pub(super) fn forget(&self, account: &AccountId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
+    }
+}
+
 impl Kiro {
     /// Asks where the list is likeliest to be, then wherever the refusals leave hope.
     pub(super) async fn list_models(
@@ -35,17 +49,13 @@ impl Kiro {
         token: &AccessToken,
     ) -> Result<Vec<UpstreamModel>, UpstreamError> {
         let mut places = places(account);
-        {
-            let learned = self.lists.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = learned.get(&account.id);
-            places.sort_by_key(|place| known != Some(place));
-        }
+        let known = self.lists.get(&account.id);
+        places.sort_by_key(|place| known.as_ref() != Some(place));
         let (mut at, mut first) = (0, None);
         loop {
             let error = match self.models_at(account, token, &places[at]).await {
                 Ok(models) => {
-                    let mut learned = self.lists.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    learned.insert(account.id.clone(), places[at].clone());
+                    self.lists.put(&account.id, &places[at]);
                     return Ok(models);
                 }
                 Err(error) => error,
