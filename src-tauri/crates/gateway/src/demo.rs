@@ -69,7 +69,7 @@ impl Demo {
                     let id = known.id.clone();
                     self.book.credentials.save(&SecretId::account(&id), &new.secrets).await.map_err(BookError::from)?;
                     self.book.tokens.forget(&id);
-                    self.book.leases.signal(&id, Signal::LoggedIn).map_err(BookError::from)?;
+                    self.book.leases.signal_soon(&id, Signal::LoggedIn);
                 }
                 Ok(session)
             })

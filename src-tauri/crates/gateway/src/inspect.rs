@@ -4,8 +4,9 @@
 //! Promises: each question is asked once, the token is bought anew at most once, and only what the upstream listed is kept. A
 //! profile that was chosen before stays chosen while the upstream still lists it.
 
-use crate::account::{Account, AccountId, AuthMethod, Provider, Roster};
+use crate::account::{Account, AccountId, AuthMethod, Provider, Roster, RosterError};
 use crate::catalog::Catalog;
+use crate::disk::off_thread;
 use crate::error::{Problem, ProblemCode};
 use crate::inquiry::{Inquiry, InquiryError};
 use crate::quota::Quotas;
@@ -145,10 +146,11 @@ impl Inspector {
                 Err(InquiryError::Upstream(error))
                     if error.kind == Kind::Forbidden && is_builder_id(&error.message) =>
                 {
-                    self.keep(&account.id, |account| {
+                    let kept = self.keep(&account.id, |account| {
                         account.provider = Some(Provider::BuilderId);
                         account.start_url = Some(BUILDER_START.to_owned());
                     });
+                    kept.await;
                     return Ok(Vec::new());
                 }
                 Err(error @ InquiryError::Upstream(_)) => first_error = first_error.or(Some(error)),
@@ -160,7 +162,7 @@ impl Inspector {
             (Some(_), _) => {}
             (None, Some(first)) => {
                 let (arn, region) = (first.arn.clone(), first.region().map(str::to_owned));
-                self.keep(&account.id, |account| {
+                let kept = self.keep(&account.id, move |account| {
                     if account.method == AuthMethod::Idc {
                         // A Builder ID has none.
                         account.provider = Some(Provider::Enterprise);
@@ -168,21 +170,24 @@ impl Inspector {
                     account.profile_arn = Some(arn);
                     account.api_region = region.or_else(|| account.api_region.take());
                 });
+                kept.await;
             }
             (None, None) => {
                 if let Some(error) = first_error {
                     return Err(error);
                 }
                 if account.profile_arn.as_deref().is_some_and(is_nobodys) {
-                    self.keep(&account.id, |account| account.profile_arn = None);
+                    self.keep(&account.id, |account| account.profile_arn = None).await;
                 }
             }
         }
         Ok(found)
     }
 
-    fn keep(&self, id: &AccountId, change: impl FnOnce(&mut Account)) {
-        if let Err(error) = self.roster.update(id, change) {
+    async fn keep(&self, id: &AccountId, change: impl FnOnce(&mut Account) + Send + 'static) {
+        let (roster, wanted) = (Arc::clone(&self.roster), id.clone());
+        let kept = off_thread(move || roster.update(&wanted, change)).await.map_err(RosterError::Io);
+        if let Err(error) = kept.flatten() {
             tracing::warn!(account = %id, %error, "what was found out about the account could not be saved");
         }
     }

@@ -15,6 +15,7 @@ mod conditions;
 pub mod credential;
 pub mod data_dir;
 mod demo;
+mod disk;
 mod dispatch;
 mod error;
 mod flow;

@@ -8,6 +8,7 @@ use crate::account::{Account, AccountId};
 use crate::admin_event::{AdminEvent, Announcer};
 use crate::clock::{Clock, Timestamp};
 use crate::data_dir::DataDir;
+use crate::disk::DiskLine;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,10 +73,16 @@ struct Memory {
 
 /// Tells news once.
 pub(crate) struct Notifier {
-    dir: Arc<DataDir>,
     clock: Arc<dyn Clock>,
     announcer: Announcer,
     opens: Instant,
+    kept: Arc<Kept>,
+    disk: DiskLine,
+}
+
+/// What was told, and where that is saved.
+struct Kept {
+    dir: Arc<DataDir>,
     memory: Mutex<Memory>,
 }
 
@@ -90,7 +97,13 @@ impl Notifier {
     pub(crate) fn open(dir: Arc<DataDir>, clock: Arc<dyn Clock>, announcer: Announcer) -> Self {
         let told = dir.read(FILE).ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let memory = Memory { told: told.unwrap_or_default(), ..Memory::default() };
-        Self { dir, clock, announcer, opens: Instant::now() + GRACE, memory: Mutex::new(memory) }
+        let kept = Arc::new(Kept { dir, memory: Mutex::new(memory) });
+        Self { clock, announcer, opens: Instant::now() + GRACE, kept, disk: DiskLine::on_the_spot() }
+    }
+
+    /// The same where nobody who tells something waits for the disk.
+    pub(crate) fn with_disk(self, disk: DiskLine) -> Self {
+        Self { disk, ..self }
     }
 
     /// Tells that something happened to an account, or to all of them, unless that was told and is not over yet. `detail` is for
@@ -148,15 +161,7 @@ impl Notifier {
 
     /// Keeps what was told. Blocks for a disk sync.
     pub(crate) fn save(&self) -> std::io::Result<()> {
-        let bytes = {
-            let mut memory = self.memory();
-            if !memory.dirty {
-                return Ok(());
-            }
-            memory.dirty = false;
-            serde_json::to_vec(&memory.told)?
-        };
-        self.dir.replace(FILE, &bytes).inspect_err(|_| self.memory().dirty = true)
+        self.kept.save()
     }
 
     fn news(
@@ -204,13 +209,35 @@ impl Notifier {
 
     /// Saved at once, so that a crash does not make it news again; where it cannot be, the next occasion tries.
     fn save_soon(&self) {
-        if let Err(error) = self.save() {
-            tracing::warn!(%error, "what was told could not be saved");
-        }
+        let kept = Arc::clone(&self.kept);
+        self.disk.soon(move || {
+            if let Err(error) = kept.save() {
+                tracing::warn!(%error, "what was told could not be saved");
+            }
+        });
     }
 
     fn occasion(&self, kind: NotificationKind, account: Option<&Account>, period: String) -> Occasion {
         Occasion { kind, account: account.map(|account| account.id.clone()), period, at: self.clock.now() }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.kept.memory()
+    }
+}
+
+impl Kept {
+    /// Blocks for a disk sync when there is something new.
+    fn save(&self) -> std::io::Result<()> {
+        let bytes = {
+            let mut memory = self.memory();
+            if !memory.dirty {
+                return Ok(());
+            }
+            memory.dirty = false;
+            serde_json::to_vec(&memory.told)?
+        };
+        self.dir.replace(FILE, &bytes).inspect_err(|_| self.memory().dirty = true)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

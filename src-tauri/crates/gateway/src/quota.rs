@@ -10,9 +10,10 @@ mod schedule;
 mod stored;
 mod view;
 
-use crate::account::{Account, AccountId, AccountState, Leases, Roster, Signal};
+use crate::account::{Account, AccountId, AccountState, Leases, Roster, RosterError, Signal};
 use crate::clock::{Clock, Timestamp};
 use crate::data_dir::DataDir;
+use crate::disk::off_thread;
 use crate::inquiry::{Inquiry, InquiryError};
 use crate::notify::{NotificationKind, Notifier};
 use crate::settings::QuotaSettings;
@@ -132,7 +133,7 @@ impl Quotas {
         });
         match self.inquiry.usage(account).await {
             Ok(answer) => {
-                self.learned(account, answer);
+                self.learned(account, answer).await;
                 Ok(())
             }
             Err(error) => {
@@ -143,18 +144,21 @@ impl Quotas {
     }
 
     /// Keeps an answer, whoever asked for it.
-    pub(crate) fn learned(&self, account: &Account, answer: UsageAnswer) {
+    async fn learned(&self, account: &Account, answer: UsageAnswer) {
         let UsageAnswer { quota, user_id, email } = answer;
         let now = self.clock.now();
         // Whose a shared login is was decided when it was added.
         let may_change = account.link.is_none() || account.user_id.is_none();
         let news = (user_id.is_some() && account.user_id != user_id) || (email.is_some() && account.email.is_none());
         if may_change && news {
-            let kept = self.roster.update(&account.id, |account| {
-                account.user_id = user_id.or_else(|| account.user_id.take());
-                account.email = account.email.take().or(email);
+            let (roster, id) = (Arc::clone(&self.roster), account.id.clone());
+            let kept = off_thread(move || {
+                roster.update(&id, |account| {
+                    account.user_id = user_id.or_else(|| account.user_id.take());
+                    account.email = account.email.take().or(email);
+                })
             });
-            if let Err(error) = kept {
+            if let Err(error) = kept.await.map_err(RosterError::Io).flatten() {
                 tracing::warn!(account = %account.id, %error, "the account's user id could not be saved");
             }
         }
@@ -258,7 +262,7 @@ impl Quotas {
             self.rest_until(account, now.plus(CONTRADICTED));
             self.change(&account.id, |entry| entry.sooner(Instant::now() + CONTRADICTED));
         } else if quota.left(now, beyond).is_some() {
-            self.signal(account, Signal::QuotaBack);
+            self.leases.signal_soon(&account.id, Signal::QuotaBack);
         }
         if fresh {
             self.thresholds(account, quota, now, beyond);
@@ -291,18 +295,12 @@ impl Quotas {
 
     fn rest_until(&self, account: &Account, until: Timestamp) {
         self.change(&account.id, |entry| entry.resting = Some(until));
-        self.signal(account, Signal::QuotaUsedUp { resets_at: Some(until), daily: false });
+        self.leases.signal_soon(&account.id, Signal::QuotaUsedUp { resets_at: Some(until), daily: false });
     }
 
     /// Whether it was said here that the account rests until then; otherwise a refusal said so.
     pub(crate) fn put_to_rest(&self, id: &AccountId, until: Timestamp) -> bool {
         self.entries().get(id).is_some_and(|entry| entry.resting == Some(until))
-    }
-
-    fn signal(&self, account: &Account, signal: Signal) {
-        if let Err(error) = self.leases.signal(&account.id, signal) {
-            tracing::warn!(account = %account.id, %error, "the account's condition is known but could not be saved");
-        }
     }
 
     fn tell_glance(&self, account: &Account) {

@@ -17,6 +17,7 @@ use crate::conditions::Conditions;
 use crate::credential::{SecretId, open_store};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::demo::Demo;
+use crate::disk::{DiskLine, off_thread};
 use crate::dispatch::{Dispatcher, Repeats};
 use crate::error::{OpenError, Problem, ProblemCode};
 use crate::flow::Flows;
@@ -75,6 +76,8 @@ impl std::fmt::Debug for Gateway {
 /// Every part, built once.
 pub(crate) struct Parts {
     pub(crate) dir: Arc<DataDir>,
+    /// What is saved in its turn.
+    disk: DiskLine,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Arc<SettingsStore>,
     pub(crate) announcer: Announcer,
@@ -144,7 +147,9 @@ impl Gateway {
         let roster = Roster::open(Arc::clone(&dir)).map_err(|error| saved(&error, error.action()))?;
         let roster = Arc::new(roster);
         let concurrency = now.accounts.concurrency as usize;
-        let leases = Arc::new(Leases::new(Arc::clone(&roster), Arc::clone(&clock), concurrency));
+        let disk = DiskLine::start();
+        let leases = Leases::new(Arc::clone(&roster), Arc::clone(&clock), concurrency).with_disk(disk.clone());
+        let leases = Arc::new(leases);
         leases.follow(now.selection());
         let internal = |error: &dyn std::fmt::Display| OpenError::Internal(error.to_string());
         let http = Http::new(options.endpoints.clone()).map_err(|error| internal(&error))?;
@@ -193,7 +198,8 @@ impl Gateway {
         });
         let trial = Trial::new(identity, Arc::clone(&dispatcher.upstream), Arc::clone(&clock));
         let inquiry = Inquiry::new(Arc::clone(&dispatcher));
-        let notifier = Arc::new(Notifier::open(Arc::clone(&dir), Arc::clone(&clock), announcer.clone()));
+        let notifier = Notifier::open(Arc::clone(&dir), Arc::clone(&clock), announcer.clone()).with_disk(disk.clone());
+        let notifier = Arc::new(notifier);
         let means = quota::Means {
             inquiry: inquiry.clone(),
             roster: Arc::clone(&book.roster),
@@ -244,6 +250,7 @@ impl Gateway {
         let gateway = Self {
             parts: Arc::new(Parts {
                 dir,
+                disk,
                 started_at: clock.now(),
                 clock,
                 settings,
@@ -519,7 +526,7 @@ impl Gateway {
             asked = self.parts.inspector.whose(&account) => asked,
         };
         match asked {
-            Ok(Some(user)) => self.parts.book.tokens.belongs_to(&account, &user),
+            Ok(Some(user)) => self.parts.book.tokens.belongs_to(&account, &user).await,
             Ok(None) => {}
             Err(problem) => tracing::warn!(account = %id, %problem, "whose the adopted login is could not be asked"),
         }
@@ -609,6 +616,19 @@ impl Gateway {
         if tokio::time::timeout(LAST_TASKS, parts.tasks.wait()).await.is_err() {
             tracing::warn!("some work did not end in time");
         }
+        // However long the disk takes: what is written after the directory was released could undo what its next owner writes.
+        parts.disk.caught_up().await;
+        let gateway = self.clone();
+        if let Err(error) = off_thread(move || gateway.save()).await {
+            tracing::warn!(%error, "saving what is known met a fault");
+        }
+        tracing::info!("closed");
+        parts.dir.release();
+    }
+
+    /// Keeps what was not saved yet. Blocks for disk syncs.
+    fn save(&self) {
+        let parts = &self.parts;
         if let Err(error) = parts.keys.flush() {
             tracing::warn!(%error, "when keys were last used could not be saved");
         }
@@ -620,8 +640,6 @@ impl Gateway {
         if let Err(error) = parts.pipeline.calibration.save(&parts.dir) {
             tracing::warn!(%error, "what was learned of token counts could not be saved");
         }
-        tracing::info!("closed");
-        parts.dir.release();
     }
 
     /// Every record of secrets that there may be.

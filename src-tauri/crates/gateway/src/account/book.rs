@@ -9,6 +9,7 @@ use super::{
 };
 use crate::clock::Timestamp;
 use crate::credential::{Credentials, SecretId, Secrets, StoreError};
+use crate::disk::off_thread;
 
 /// An account that is not ours yet, with its secrets.
 #[derive(Debug, Clone)]
@@ -83,7 +84,7 @@ impl Book {
         if let Some(known) = &known {
             // A new sign-in always counts: it is what the person just did. A file counts only for an account that waits for
             // a new sign-in. Neither ends a suspension.
-            let waits = known.stopped.as_ref().is_some_and(|stopped| match stopped.kind {
+            let waits = self.leases.stopped(&known.id).is_some_and(|kind| match kind {
                 StoppedKind::NeedsLogin | StoppedKind::OwnerSwitched => true,
                 StoppedKind::Suspended => false,
             });
@@ -101,9 +102,14 @@ impl Book {
             self.credentials.save(&SecretId::proxy(&account.id), &secrets).await?;
         }
         self.tokens.install(&account.id, &secrets).await?;
-        let account = self.roster.add(account)?;
-        self.leases.forget(&account.id);
-        self.leases.signal(&account.id, Signal::LoggedIn)?;
+        let (roster, leases) = (Arc::clone(&self.roster), Arc::clone(&self.leases));
+        let added = off_thread(move || {
+            let account = roster.add(account)?;
+            leases.forget(&account.id);
+            leases.signal(&account.id, Signal::LoggedIn)?;
+            Ok::<_, RosterError>(account)
+        });
+        let account = added.await.map_err(RosterError::Io)??;
         if let Some((token, expires_at)) = access {
             self.tokens.seed(&account.id, token, expires_at);
         }
@@ -114,7 +120,9 @@ impl Book {
     /// Removes an account for good. `false` when there is no such account. When its secrets cannot be dropped now, it is
     /// gone for everybody all the same, and the next start drops them.
     pub async fn remove(&self, id: &AccountId) -> Result<bool, BookError> {
-        if self.begin_removal(id, None)?.is_none() {
+        let (book, wanted) = (self.clone(), id.clone());
+        let begun = off_thread(move || book.begin_removal(&wanted, None));
+        if begun.await.map_err(RosterError::Io)??.is_none() {
             return Ok(false);
         }
         self.finish_removal(id).await?;
@@ -123,6 +131,7 @@ impl Book {
 
     /// Takes an account out of the list, so that nothing uses it from now on. Its secrets stay until [`Self::finish_removal`];
     /// until then it can be taken back, with the pauses it had, if `undo_until` is given. `None` when there is no such account.
+    /// Blocks for a disk sync.
     pub fn begin_removal(
         &self,
         id: &AccountId,
@@ -138,6 +147,7 @@ impl Book {
     }
 
     /// Puts a removed account back in its place; `None` when it is too late. What waited for an account may use it at once.
+    /// Blocks for a disk sync.
     pub fn take_back(&self, id: &AccountId) -> Result<Option<Arc<Account>>, BookError> {
         // The same login may have been added anew meanwhile: two accounts with one chain of tokens would end each other.
         let leaving =
@@ -157,7 +167,8 @@ impl Book {
     /// Drops the secrets of an account that left the list, and then its record: cut short between the two, there is a record
     /// of what is still to be dropped. Does nothing when it is not leaving.
     pub async fn finish_removal(&self, id: &AccountId) -> Result<(), BookError> {
-        if !self.roster.end_undo(id) {
+        let (roster, leaving) = (Arc::clone(&self.roster), id.clone());
+        if !off_thread(move || roster.end_undo(&leaving)).await.map_err(RosterError::Io)? {
             return Ok(());
         }
         self.leases.forget(id);
@@ -170,7 +181,8 @@ impl Book {
             self.credentials.delete(&SecretId::proxy(id)).await,
         ];
         gone.into_iter().collect::<Result<(), _>>()?;
-        self.roster.forget(id)?;
+        let (roster, gone) = (Arc::clone(&self.roster), id.clone());
+        off_thread(move || roster.forget(&gone)).await.map_err(RosterError::Io)??;
         tracing::info!(account = %id, "account removed");
         Ok(())
     }

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::{AccountId, hex};
 use crate::clock::Timestamp;
 use crate::data_dir::{DataDir, read_file, remove_synced, write_synced};
+use crate::disk::off_thread;
 
 const FOLDER: &str = "refresh";
 const SCHEMA: u32 = 1;
@@ -166,10 +167,10 @@ impl Intents {
     }
 
     /// Drops what is known of an account that was removed.
-    pub(crate) fn forget(&self, id: &AccountId) -> io::Result<()> {
+    pub(crate) async fn forget(&self, id: &AccountId) -> io::Result<()> {
         self.records().remove(id);
-        remove_synced(&self.file(id, "json")?)?;
-        remove_synced(&self.file(id, "lock")?)
+        let (record, lock) = (self.file(id, "json")?, self.file(id, "lock")?);
+        off_thread(move || remove_synced(&record).and_then(|()| remove_synced(&lock))).await?
     }
 
     /// The file that an account of ours alone is locked by.
@@ -180,7 +181,7 @@ impl Intents {
     async fn put(self: &Arc<Self>, record: Record) -> io::Result<()> {
         let path = self.file(&record.account, "json")?;
         let text = serde_json::to_vec(&record).map_err(io::Error::other)?;
-        tokio::task::spawn_blocking(move || write_synced(&path, &text)).await.map_err(io::Error::other)??;
+        off_thread(move || write_synced(&path, &text)).await??;
         self.records().insert(record.account.clone(), record);
         Ok(())
     }

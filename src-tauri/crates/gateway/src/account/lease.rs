@@ -11,8 +11,9 @@ mod table;
 
 use super::selection::{LeaseRequest, NoAccount, QuotaGlance, SelectionRules};
 use super::sticky::Sticky;
-use super::{Account, AccountId, AccountState, Roster, RosterError, Signal, StickyKey, Stopped};
+use super::{Account, AccountId, AccountState, Roster, RosterError, Signal, StickyKey, Stopped, StoppedKind};
 use crate::clock::{Clock, Timestamp};
+use crate::disk::DiskLine;
 pub use model_pause::ModelPause;
 use queue::{Handover, Queue, Taken};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,6 +72,7 @@ pub struct Leases {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     sticky: Sticky,
+    disk: DiskLine,
     changes: broadcast::Sender<(AccountId, AccountState)>,
 }
 
@@ -124,8 +126,14 @@ impl Leases {
             clock,
             state: Mutex::new(state),
             sticky: Sticky::default(),
+            disk: DiskLine::on_the_spot(),
             changes: broadcast::channel(CHANGES).0,
         }
+    }
+
+    /// The same where [`Self::signal_soon`] leaves what must be saved to `disk` and waits for nothing.
+    pub(crate) fn with_disk(self, disk: DiskLine) -> Self {
+        Self { disk, ..self }
     }
 
     /// Follows the settings; leases already given stay.
@@ -227,6 +235,12 @@ impl Leases {
         }
     }
 
+    /// What stops an account until a person ends it, switched off or not. The list of accounts may say so a moment later.
+    pub(crate) fn stopped(&self, id: &AccountId) -> Option<StoppedKind> {
+        let state = self.books(self.clock.now());
+        stop_of(&state.table.row(state.table.at(id)?).state).map(|(kind, _)| kind)
+    }
+
     /// What an account did since the start. `None` when there is no such account.
     pub fn record(&self, id: &AccountId) -> Option<Record> {
         let now = self.clock.now();
@@ -282,6 +296,25 @@ impl Leases {
     /// Tells what happened to an account. A stop that needs a person is also saved in the roster, so that a restart does
     /// not try the account again; so is its end. Blocks for a disk sync then.
     pub fn signal(self: &Arc<Self>, id: &AccountId, signal: Signal) -> Result<(), RosterError> {
+        if self.told(id, signal) { self.save_stop(id) } else { Ok(()) }
+    }
+
+    /// Like [`Self::signal`], for callers that must not wait: the condition holds at once, and what must be saved is saved in
+    /// its turn.
+    pub(crate) fn signal_soon(self: &Arc<Self>, id: &AccountId, signal: Signal) {
+        if !self.told(id, signal) {
+            return;
+        }
+        let (leases, id) = (Arc::clone(self), id.clone());
+        self.disk.soon(move || {
+            if let Err(error) = leases.save_stop(&id) {
+                tracing::error!(account = %id, %error, "the account's condition is known but could not be saved");
+            }
+        });
+    }
+
+    /// Moves the condition. True when the roster does not say what it should about it.
+    fn told(self: &Arc<Self>, id: &AccountId, signal: Signal) -> bool {
         let now = self.clock.now();
         let mut state = self.books(now);
         let moved = |row: &mut Row| {
@@ -305,19 +338,29 @@ impl Leases {
         };
         let Some(at) = state.table.at(id) else {
             state.table.change_away(id, |row| drop(moved(row)));
-            return Ok(());
+            return false;
         };
-        let account = Arc::clone(&state.table.row(at).account);
         let (before, after) = state.table.change(at, now, moved);
+        let unsaved = !state.table.row(at).is_stop_saved();
         self.serve_waiting(state, now);
         self.changed(id, &before, &after);
-        let stopped = stop_of(&after);
-        let known = account.stopped.as_ref().map(|stopped| (stopped.kind, &stopped.reason));
-        if known != stopped {
-            let stopped = stopped.map(|(kind, reason)| Stopped { kind, reason: reason.clone(), at: now });
+        unsaved
+    }
+
+    /// Saves in the roster what stops the account, as it is now: while that is written, it may become something else.
+    fn save_stop(&self, id: &AccountId) -> Result<(), RosterError> {
+        loop {
+            let now = self.clock.now();
+            let stopped = {
+                let books = self.books(now);
+                let Some(row) = books.table.at(id).map(|at| books.table.row(at)) else { return Ok(()) };
+                if row.is_stop_saved() {
+                    return Ok(());
+                }
+                stop_of(&row.state).map(|(kind, reason)| Stopped { kind, reason: reason.clone(), at: now })
+            };
             self.roster.update(id, |account| account.stopped = stopped)?;
         }
-        Ok(())
     }
 
     /// Switches an account on or off, in the roster and at once; its pauses and limits go on meanwhile. `Ok(None)` when there
@@ -510,9 +553,7 @@ impl Lease {
             Outcome::Suspended { reason } => Signal::SuspendedUpstream { reason },
             Outcome::NeedsLogin { reason } => Signal::GrantRejected { reason },
         };
-        if let Err(error) = self.leases.signal(id, signal) {
-            tracing::error!(account = %id, %error, "the account's condition is known but could not be saved");
-        }
+        self.leases.signal_soon(id, signal);
     }
 }
 

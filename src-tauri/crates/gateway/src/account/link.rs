@@ -10,6 +10,7 @@ use super::intent::TokenMark;
 use super::{Account, AccountId, AccountOrigin, AuthMethod, Book, BookError, Link, Provider, RosterError, Signal};
 use crate::clock::{Clock, Timestamp};
 use crate::credential::Secrets;
+use crate::disk::off_thread;
 use crate::owner::{self, OwnerError, OwnerLogin};
 
 /// What the owner's file said: which refresh token, and whose login. No secret.
@@ -121,15 +122,16 @@ pub enum LinkError {
 
 impl Book {
     /// Says whether rotated tokens are written into the owner's file. `None` when there is no such account.
-    pub fn set_write_back(&self, id: &AccountId, on: bool) -> Result<Option<Arc<Account>>, LinkError> {
+    pub async fn set_write_back(&self, id: &AccountId, on: bool) -> Result<Option<Arc<Account>>, LinkError> {
         let Some(account) = self.roster.get(id) else { return Ok(None) };
         account.link.as_ref().ok_or(LinkError::NotLinked)?;
-        let change = |account: &mut Account| {
+        let change = move |account: &mut Account| {
             if let Some(link) = &mut account.link {
                 link.write_back = on;
             }
         };
-        Ok(self.roster.update(id, change)?)
+        let (roster, id) = (Arc::clone(&self.roster), id.clone());
+        Ok(off_thread(move || roster.update(&id, change)).await.map_err(RosterError::Io)??)
     }
 
     /// Takes the login that the owner has now, whoever it belongs to.
@@ -149,9 +151,9 @@ impl Book {
                 .unwrap_or_default()
         };
         self.tokens.install(id, &secrets).await.map_err(BookError::from)?;
-        let account = self.roster.update(id, |account| take_over(account, &login))?;
-        self.leases.signal(id, Signal::LoggedIn)?;
-        if let (Some(token), Some(end)) = (login.access_token, login.expires_at.filter(|end| *end > clock.now())) {
+        let access = login.access_token.clone().zip(login.expires_at);
+        let account = self.changed(id, move |account| take_over(account, &login)).await?;
+        if let Some((token, end)) = access.filter(|(_, end)| *end > clock.now()) {
             self.tokens.seed(id, token, end);
         }
         tracing::info!(account = %id, "the login of the other program was taken over");
@@ -159,16 +161,31 @@ impl Book {
     }
 
     /// Ends the link: the account keeps its own tokens and is ours alone from now on.
-    pub fn keep_own(&self, id: &AccountId) -> Result<Option<Arc<Account>>, LinkError> {
+    pub async fn keep_own(&self, id: &AccountId) -> Result<Option<Arc<Account>>, LinkError> {
         let Some(account) = self.roster.get(id) else { return Ok(None) };
         account.link.as_ref().ok_or(LinkError::NotLinked)?;
-        let account = self.roster.update(id, |account| {
+        let alone = |account: &mut Account| {
             account.link = None;
             account.origin = AccountOrigin::Imported;
-        })?;
-        self.leases.signal(id, Signal::LoggedIn)?;
+        };
+        let account = self.changed(id, alone).await?;
         tracing::info!(account = %id, "the account no longer follows the other program");
         Ok(account)
+    }
+
+    /// Saves what a person decided, and ends the stop.
+    async fn changed(
+        &self,
+        id: &AccountId,
+        change: impl FnOnce(&mut Account) + Send + 'static,
+    ) -> Result<Option<Arc<Account>>, RosterError> {
+        let (roster, leases, id) = (Arc::clone(&self.roster), Arc::clone(&self.leases), id.clone());
+        off_thread(move || {
+            let account = roster.update(&id, change)?;
+            leases.signal(&id, Signal::LoggedIn)?;
+            Ok(account)
+        })
+        .await?
     }
 }
 

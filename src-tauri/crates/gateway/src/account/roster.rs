@@ -180,7 +180,8 @@ impl Roster {
         })
     }
 
-    /// Ends the time in which a removed account can be taken back. `false` when it is not leaving.
+    /// Ends the time in which a removed account can be taken back. `false` when it is not leaving. Blocks while somebody else
+    /// waits for the disk.
     pub(crate) fn end_undo(&self, id: &AccountId) -> bool {
         let _one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let lists = self.snapshot.load();

@@ -22,10 +22,11 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::task::TaskTracker;
 
 use super::intent::{CutShort, Intents};
-use super::{Account, AccountId, AuthMethod, Leases, Roster};
+use super::{Account, AccountId, AuthMethod, Leases, Roster, RosterError};
 use crate::clock::{Clock, Timestamp};
 use crate::credential::{Credentials, SecretId, Secrets, StoreError, StoreState};
 use crate::data_dir::DataDir;
+use crate::disk::off_thread;
 use crate::upstream::identity::Identity;
 use cell::{Cell, Look, Pace};
 
@@ -146,6 +147,16 @@ impl Parts {
     /// Nobody listening is fine.
     fn tell(&self, news: TokenNews) {
         let _ = self.news.send(news);
+    }
+
+    /// Saves a change of an account away from the async threads; see [`Roster::update`].
+    async fn update(
+        &self,
+        id: &AccountId,
+        change: impl FnOnce(&mut Account) + Send + 'static,
+    ) -> Result<(), RosterError> {
+        let (roster, id) = (Arc::clone(&self.roster), id.clone());
+        off_thread(move || roster.update(&id, change)).await?.map(|_| ())
     }
 }
 
@@ -298,7 +309,7 @@ impl Tokens {
         let cell = self.cell(id);
         self.drop_cell(id);
         drop(cell.saving.lock().await);
-        if let Err(error) = self.parts.intents.forget(id) {
+        if let Err(error) = self.parts.intents.forget(id).await {
             tracing::debug!(account = %id, %error, "the record of the account's refreshes could not be removed");
         }
     }

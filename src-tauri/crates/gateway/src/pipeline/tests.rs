@@ -2,11 +2,12 @@
 
 use super::rounds::Rounds;
 use super::*;
-use crate::account::{AccountState, LeaseRequest, Leases, TokenParts, Tokens, test_account};
+use crate::account::{AccountState, LeaseRequest, Leases, Signal, TokenParts, Tokens, test_account};
 use crate::admin_event::Announcer;
 use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::credential::{Credentials, SecretId, Secrets};
 use crate::data_dir::DataDir;
+use crate::disk::DiskLine;
 use crate::flow::{FlowOutcome, FlowView, Flows};
 use crate::http::reply;
 use crate::upstream::answer::Progress;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod any_cut;
+mod disk;
 mod failover;
 mod listing;
 mod recall;
@@ -68,11 +70,15 @@ impl House {
     }
 
     fn with_identity(accounts: &[&str], scenes: Vec<Scene>, identity: Arc<dyn Identity>) -> Self {
+        Self::built(accounts, scenes, identity, DiskLine::on_the_spot())
+    }
+
+    fn built(accounts: &[&str], scenes: Vec<Scene>, identity: Arc<dyn Identity>, disk: DiskLine) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let dir = Arc::new(DataDir::open(Some(root.path().join("data"))).expect("opened"));
         let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
         let roster = Arc::new(Roster::open(Arc::clone(&dir)).expect("opened"));
-        let leases = Arc::new(Leases::new(Arc::clone(&roster), clock.clone(), 100));
+        let leases = Arc::new(Leases::new(Arc::clone(&roster), clock.clone(), 100).with_disk(disk));
         let credentials = Credentials::in_memory();
         let tokens = Arc::new(Tokens::new(TokenParts {
             credentials: credentials.clone(),

@@ -32,6 +32,13 @@ pub(super) struct Row {
     pub(super) last_failure: Option<LastFailure>,
 }
 
+impl Row {
+    /// Whether the roster says what it should about a stop.
+    pub(super) fn is_stop_saved(&self) -> bool {
+        stop_of(&self.state) == self.account.stopped.as_ref().map(|stopped| (stopped.kind, &stopped.reason))
+    }
+}
+
 /// What last went wrong with an account.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -109,10 +116,6 @@ impl Table {
             });
             let (row, candidate) = match known {
                 Some((mut row, candidate)) => {
-                    if row.account.stopped != account.stopped && stopped(account) != stop_of(&row.state).map(|at| at.0)
-                    {
-                        row.state = initial(account);
-                    }
                     let switch = if account.enabled { Signal::Enable } else { Signal::Disable };
                     row.state = row.state.next(switch, now);
                     row.account = Arc::clone(account);
@@ -511,10 +514,6 @@ pub(super) fn initial(account: &Account) -> AccountState {
         None => AccountState::READY,
     };
     if account.enabled { state } else { AccountState::Disabled { beneath: Box::new(state) } }
-}
-
-fn stopped(account: &Account) -> Option<StoppedKind> {
-    account.stopped.as_ref().map(|stopped| stopped.kind)
 }
 
 /// What the roster has to remember of a condition, with its reason: a stop that only a person ends, switched off or not.

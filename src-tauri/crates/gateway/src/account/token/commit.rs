@@ -40,7 +40,7 @@ pub(super) async fn commit(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base, ref
         }
     }
     if !cell.is_retired() {
-        learn(parts, &account, refreshed.profile_arn);
+        learn(parts, &account, refreshed.profile_arn).await;
     }
     // The owner of a shared login goes first when it runs.
     let pace = if account.link.is_some() { Pace::Late } else { Pace::Ahead };
@@ -103,14 +103,14 @@ pub(super) async fn confirm(parts: &Parts, cell: &Cell, id: &AccountId, generati
 }
 
 /// What a refresh tells about the account beside the token.
-fn learn(parts: &Parts, account: &Account, profile_arn: Option<String>) {
+async fn learn(parts: &Parts, account: &Account, profile_arn: Option<String>) {
     let Some(known) = parts.roster.get(&account.id) else { return };
     let arn = profile_arn.filter(|arn| known.profile_arn.as_ref() != Some(arn));
     let region = account.oidc_region.clone().filter(|region| known.oidc_region.as_ref() != Some(region));
     if arn.is_none() && region.is_none() {
         return;
     }
-    let learned = parts.roster.update(&account.id, |account| {
+    let learned = parts.update(&account.id, move |account| {
         if arn.is_some() {
             account.profile_arn = arn;
         }
@@ -118,6 +118,7 @@ fn learn(parts: &Parts, account: &Account, profile_arn: Option<String>) {
             account.oidc_region = region;
         }
     });
+    let learned = learned.await;
     if let Err(error) = learned {
         tracing::warn!(account = %account.id, %error, "what was learned of the account could not be saved");
     }

@@ -213,9 +213,7 @@ fn refuse(parts: &Parts, cell: &Cell, id: &AccountId, reason: String) -> Answer 
     // A sign-in that came meanwhile has its own grant: the end of the old one says nothing about it.
     if !cell.is_retired() {
         tracing::warn!(account = %id, reason, "the refresh grant was rejected");
-        if let Err(error) = parts.leases.signal(id, Signal::GrantRejected { reason: reason.clone() }) {
-            tracing::error!(account = %id, %error, "cannot save that the account needs a new sign-in");
-        }
+        parts.leases.signal_soon(id, Signal::GrantRejected { reason: reason.clone() });
     }
     Err(TokenError::NeedsLogin(reason))
 }

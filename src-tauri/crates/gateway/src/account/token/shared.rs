@@ -53,7 +53,7 @@ pub(super) async fn look(
         }
     };
     if let Some(reason) = switched(account, &login) {
-        return Err(stop(parts, cell, account, reason));
+        return Err(stop(parts, cell, account, reason).await);
     }
     let Some(token) = login.refresh_token.clone() else { return Ok(Shared::Own(secrets, Some(Box::new(login)))) };
     let theirs = TokenMark::of(&token);
@@ -64,26 +64,29 @@ pub(super) async fn look(
         return Ok(Shared::Own(secrets, Some(Box::new(login))));
     }
     let secrets = if same { secrets } else { adopt(parts, cell, account, &login, secrets, token).await };
-    remember(parts, account, &login);
-    if !same && account.stopped.as_ref().is_some_and(|stopped| stopped.kind == StoppedKind::NeedsLogin) {
+    remember(parts, account, &login).await;
+    if !same && parts.leases.stopped(&account.id) == Some(StoppedKind::NeedsLogin) {
         tracing::info!(account = %account.id, "the other program signed in again");
-        signal(parts, &account.id, Signal::LoggedIn);
+        parts.leases.signal_soon(&account.id, Signal::LoggedIn);
     }
-    if let Look::Fresh(token) = cell.look(parts.clock.now())
+    let shared = if let Look::Fresh(token) = cell.look(parts.clock.now())
         && !cell.is_forced()
         && login.access_token.as_ref().is_some_and(|known| cell.holds(known))
     {
         // Somebody was quicker while this one waited for the lock: nothing needs to be traded.
-        return Ok(Shared::Adopted(token));
+        Shared::Adopted(token)
+    } else if let Some((token, life)) = usable(parts, cell, &login) {
+        let token = cell.put(token, Some(life), Pace::Late, parts.clock.now());
+        parts.changed.notify_waiters();
+        Shared::Adopted(token)
+    } else {
+        Shared::Own(secrets, Some(Box::new(login)))
+    };
+    if !same {
+        // Not before its access token is in use: whoever is told asks the service whose it is.
+        parts.tell(TokenNews::Adopted(account.id.clone()));
     }
-    match usable(parts, cell, &login) {
-        Some((token, life)) => {
-            let token = cell.put(token, Some(life), Pace::Late, parts.clock.now());
-            parts.changed.notify_waiters();
-            Ok(Shared::Adopted(token))
-        }
-        None => Ok(Shared::Own(secrets, Some(Box::new(login)))),
-    }
+    Ok(shared)
 }
 
 /// After a refusal: what the owner writes down in the next moments, when it is a token that was not tried.
@@ -145,7 +148,7 @@ pub(super) async fn hand_back(
         Some(_) | None => false,
     };
     let mark = TokenMark::of(new);
-    change(parts, id, |link| {
+    let changed = change(parts, id, move |link| {
         if written {
             link.diverged_at = None;
             link.seen = link.seen.take().map(|seen| seen.with(mark));
@@ -153,6 +156,7 @@ pub(super) async fn hand_back(
             diverged(link, now);
         }
     });
+    changed.await;
 }
 
 async fn read(link: &Link) -> Result<Option<OwnerLogin>, OwnerError> {
@@ -177,12 +181,11 @@ async fn adopt(
         secrets.client_secret = login.client_secret.clone();
     }
     save(parts, cell, &account.id, secrets.clone()).await;
-    parts.tell(TokenNews::Adopted(account.id.clone()));
     secrets
 }
 
 /// Writes down what the owner has now, when that is news.
-fn remember(parts: &Parts, account: &Account, login: &OwnerLogin) {
+async fn remember(parts: &Parts, account: &Account, login: &OwnerLogin) {
     let seen = Seen::of(login);
     let link = account.link.as_ref();
     let client = login.client_id.is_some() && account.client_id != login.client_id;
@@ -190,17 +193,18 @@ fn remember(parts: &Parts, account: &Account, login: &OwnerLogin) {
     if !client && !news {
         return;
     }
-    let changed = parts.roster.update(&account.id, |account| {
+    let (client_id, client_expires_at) = (login.client_id.clone(), login.client_expires_at);
+    let changed = parts.update(&account.id, move |account| {
         if client {
-            account.client_id = login.client_id.clone();
-            account.client_expires_at = login.client_expires_at;
+            account.client_id = client_id;
+            account.client_expires_at = client_expires_at;
         }
         if let Some(link) = &mut account.link {
             link.seen = Some(seen);
             link.diverged_at = None;
         }
     });
-    if let Err(error) = changed {
+    if let Err(error) = changed.await {
         tracing::warn!(account = %account.id, %error, "what the other program has could not be written down");
     }
 }
@@ -213,30 +217,25 @@ fn usable(parts: &Parts, cell: &Cell, login: &OwnerLogin) -> Option<(SecretStrin
 }
 
 /// Another login is in the owner's file: nothing is sent for this account until a person decides.
-pub(super) fn stop(parts: &Parts, cell: &Cell, account: &Account, reason: &str) -> TokenError {
+pub(super) async fn stop(parts: &Parts, cell: &Cell, account: &Account, reason: &str) -> TokenError {
     let now = parts.clock.now();
     cell.drop_token();
-    change(parts, &account.id, |link| {
+    let switched = change(parts, &account.id, move |link| {
         link.switched_at.get_or_insert(now);
     });
-    signal(parts, &account.id, Signal::OwnerSwitched { reason: reason.to_owned() });
+    switched.await;
+    parts.leases.signal_soon(&account.id, Signal::OwnerSwitched { reason: reason.to_owned() });
     parts.tell(TokenNews::OwnerSwitched(account.id.clone()));
     TokenError::NeedsLogin(reason.to_owned())
 }
 
-fn change(parts: &Parts, id: &AccountId, change: impl FnOnce(&mut Link)) {
-    let changed = parts.roster.update(id, |account| {
+async fn change(parts: &Parts, id: &AccountId, change: impl FnOnce(&mut Link) + Send + 'static) {
+    let changed = parts.update(id, move |account| {
         if let Some(link) = &mut account.link {
             change(link);
         }
     });
-    if let Err(error) = changed {
+    if let Err(error) = changed.await {
         tracing::warn!(account = %id, %error, "the state of the shared login could not be saved");
-    }
-}
-
-fn signal(parts: &Parts, id: &AccountId, signal: Signal) {
-    if let Err(error) = parts.leases.signal(id, signal) {
-        tracing::error!(account = %id, %error, "the account's condition is known but could not be saved");
     }
 }

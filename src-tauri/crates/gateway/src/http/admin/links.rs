@@ -77,14 +77,14 @@ pub(super) async fn change(
     let book = &gateway.parts.book;
     let mut account = book.roster.get(&id).ok_or_else(unknown)?;
     if let Some(on) = wish.write_back {
-        account = book.set_write_back(&id, on).map_err(|error| problem(&error))?.ok_or_else(unknown)?;
+        account = book.set_write_back(&id, on).await.map_err(|error| problem(&error))?.ok_or_else(unknown)?;
     }
     let decided = match wish.decision {
         None => Some(account),
         Some(LinkDecision::Adopt) => {
             book.adopt_owner(&id, gateway.parts.clock.as_ref()).await.map_err(|error| problem(&error))?
         }
-        Some(LinkDecision::Keep) => book.keep_own(&id).map_err(|error| problem(&error))?,
+        Some(LinkDecision::Keep) => book.keep_own(&id).await.map_err(|error| problem(&error))?,
     };
     changed(&gateway);
     let account = decided.ok_or_else(unknown)?;

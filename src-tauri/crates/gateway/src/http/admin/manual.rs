@@ -83,7 +83,7 @@ pub(super) async fn add_manual(
     };
     // Exchanging the token of an account that is here already would take it away from where it is in use.
     if let Some(known) = parts.book.known(&new.account) {
-        if known.stopped.is_none() {
+        if parts.book.leases.stopped(&known.id).is_none() {
             result.duplicates.push(known.id.clone());
             return Ok(Json(result));
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::{Account, AccountId, NewAccount, arn_region};
+use crate::account::{Account, AccountId, NewAccount, RosterError, arn_region};
 use crate::credential::SecretId;
+use crate::disk::off_thread;
 use crate::error::{Problem, ProblemCode};
 use crate::inspect::Inspection;
 use crate::login::shown::{Awaits, LoginState, OfferedProfile, Proof};
@@ -19,7 +20,7 @@ pub(super) async fn inspect(parts: &Arc<Parts>, login: &Login, id: &AccountId, i
     let Some(mut found) = look(parts, login, id).await else { return };
     if found.profiles.len() > 1
         && let Some(arn) = choose(parts, login, &found.profiles, inbox).await
-        && take(parts, id, &arn)
+        && take(parts, id, arn).await
     {
         login.show(|shown| {
             shown.state = LoginState::Inspecting;
@@ -90,16 +91,26 @@ fn offered(profile: &Profile) -> OfferedProfile {
 }
 
 /// Whether it was saved.
-fn take(parts: &Parts, id: &AccountId, arn: &str) -> bool {
-    let saved = parts.book.roster.update(id, |account| {
-        account.profile_arn = Some(arn.to_owned());
-        account.api_region = arn_region(arn).map(str::to_owned);
+async fn take(parts: &Parts, id: &AccountId, arn: String) -> bool {
+    let saved = save(parts, id, move |account| {
+        account.api_region = arn_region(&arn).map(str::to_owned);
+        account.profile_arn = Some(arn);
         account.learned_host = None;
     });
+    let saved = saved.await;
     if let Err(error) = &saved {
         tracing::warn!(account = %id, %error, "the chosen profile could not be saved");
     }
     saved.is_ok()
+}
+
+async fn save(
+    parts: &Parts,
+    id: &AccountId,
+    change: impl FnOnce(&mut Account) + Send + 'static,
+) -> Result<(), RosterError> {
+    let (roster, id) = (Arc::clone(&parts.book.roster), id.clone());
+    off_thread(move || roster.update(&id, change)).await?.map(|_| ())
 }
 
 fn proof(parts: &Parts, id: &AccountId, found: &Inspection) -> Proof {
@@ -129,7 +140,7 @@ pub(super) async fn settle(parts: &Parts, id: &AccountId, named: bool) -> Accoun
     }
     if let (false, Some(email)) = (named, account.email.clone())
         && account.label != email
-        && let Err(error) = parts.book.roster.update(id, |account| account.label = email)
+        && let Err(error) = save(parts, id, |account| account.label = email).await
     {
         tracing::warn!(account = %id, %error, "the name of the account could not be saved");
     }

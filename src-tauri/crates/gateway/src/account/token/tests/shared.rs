@@ -191,7 +191,7 @@ async fn another_login_in_the_owners_file_stops_the_account_until_a_person_decid
                 (Some(crate::account::Provider::Github), None)
             );
         } else {
-            shared.book().keep_own(&shared.account().id).expect("kept");
+            shared.book().keep_own(&shared.account().id).await.expect("kept");
             assert_eq!(shared.access().await.expect("our own copy"), "access-1");
             assert!(shared.account().link.is_none());
         }
@@ -228,6 +228,29 @@ async fn a_change_by_the_owner_counts_within_two_seconds_and_ends_the_wait_for_a
     stop.cancel();
     assert_eq!(shared.house.leases.state(&shared.account()), AccountState::READY);
     assert_eq!(shared.access().await.expect("adopted"), "signed-in-again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owners_file_that_takes_long_holds_up_no_other() {
+    let shared = shared().await;
+    let other = shared.folder.path().join("other.json");
+    let login = json!({
+        "accessToken": "the-others", "refreshToken": "other-2", "expiresAt": shared.later().to_rfc3339(),
+        "authMethod": "social", "provider": "Google",
+    });
+    let mut account = test_account("two");
+    account.link = Some(Link::new(LinkOwner::KiroIde, other.to_str().expect("text")));
+    let account = shared.house.add(account, "other-1").await;
+    // Another program holds the lock of the first one's login, and does not let go.
+    let _held = lock::take(lock::beside(&shared.file())).await.expect("free");
+    let stop = CancellationToken::new();
+    shared.house.tracker.spawn(Arc::clone(&shared.house.tokens).watch_owners(stop.clone()));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    write_synced(&other, login.to_string().as_bytes()).expect("written");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let token = shared.house.tokens.access(&account).await.expect("adopted meanwhile");
+    stop.cancel();
+    assert_eq!((token.expose(), shared.house.calls()), ("the-others", 0));
 }
 
 #[tokio::test]
