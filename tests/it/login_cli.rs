@@ -46,6 +46,30 @@ async fn a_device_code_signs_in_with_and_without_a_running_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_named_for_its_new_sign_in_and_another_persons_is_told() {
+    let simulator = Simulator::start(Config::default()).await.expect("starts");
+    let home = Home::new().upstream(&simulator.url());
+    let company =
+        ["--device", "--start-url", "https://example-company.awsapps.com/start", "--region", "eu-west-1", "--json"];
+    let first = home.run(&[&["login", "idc", "--label", "work"], &company[..]].concat()).await;
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    // Start page and region are the account's.
+    let again = home.run(&["login", "idc", "--device", "--account", "work", "--json"]).await;
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    let (first, again) = (lines(&first.stdout), lines(&again.stdout));
+    let (first, last) = (first.last().expect("a line"), again.last().expect("a line"));
+    assert_eq!((&last["renewal"]["outcome"], &last["account"]["id"]), (&"renewed".into(), &first["account"]["id"]));
+
+    simulator.control().sign_in_as("builderid");
+    let other = home.run(&["login", "builder-id", "--device", "--account", "work"]).await;
+    assert!(other.status.success(), "{}", text(&other.stderr));
+    let said = text(&other.stdout);
+    assert!(said.contains("Another person signed in; an account was added for them. work is as it was"), "{said}");
+    let nobody = home.run(&["login", "idc", "--device", "--account", "nobody"]).await;
+    assert!(!nobody.status.success() && text(&nobody.stderr).contains("nobody"), "{}", text(&nobody.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_typed_in_finishes_a_browser_sign_in() {
     let _ports = crate::login::ports();
     let simulator = Simulator::start(Config::default()).await.expect("starts");

@@ -41,6 +41,7 @@ mod models;
 mod protocols;
 mod proxies;
 mod proxy_login;
+mod proxy_sign_in;
 mod quota;
 mod refresh;
 mod removal;

@@ -22,8 +22,17 @@ pub struct Recorder {
 impl Recorder {
     /// An HTTP proxy. One request per connection, so that each is seen.
     pub async fn http(login: Option<&str>) -> Self {
+        Self::http_for(login, usize::MAX).await
+    }
+
+    /// An HTTP proxy that is gone after so many connections: nobody listens there any more.
+    pub async fn until(connections: usize) -> Self {
+        Self::http_for(None, connections).await
+    }
+
+    async fn http_for(login: Option<&str>, connections: usize) -> Self {
         let wanted = login.map(|login| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(login)));
-        Self::start(move |mut client, passed| {
+        Self::start(connections, move |mut client, passed| {
             let wanted = wanted.clone();
             async move {
                 let Some(head) = read_head(&mut client).await else { return };
@@ -50,7 +59,7 @@ impl Recorder {
     /// A SOCKS5 proxy (RFC 1928) with the login of RFC 1929 when it is given one.
     async fn socks(login: Option<&str>) -> Self {
         let login = login.map(str::to_owned);
-        Self::start(move |mut client, passed| {
+        Self::start(usize::MAX, move |mut client, passed| {
             let login = login.clone();
             async move {
                 let mut head = [0; 2];
@@ -101,7 +110,7 @@ impl Recorder {
 
     /// A SOCKS4 proxy, or SOCKS4A where the name comes instead of the address.
     async fn socks4() -> Self {
-        Self::start(|mut client, passed| async move {
+        Self::start(usize::MAX, |mut client, passed| async move {
             let mut request = [0; 2];
             client.read_exact(&mut request).await.unwrap();
             assert_eq!(request, [4, 1], "version 4, connect");
@@ -121,7 +130,7 @@ impl Recorder {
         .await
     }
 
-    async fn start<F, W>(serve: F) -> Self
+    async fn start<F, W>(connections: usize, serve: F) -> Self
     where
         F: Fn(TcpStream, Arc<Mutex<Vec<String>>>) -> W + Send + Sync + 'static,
         W: Future<Output = ()> + Send,
@@ -132,7 +141,8 @@ impl Recorder {
         let serve = Arc::new(serve);
         let noted = Arc::clone(&passed);
         tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
+            for _ in 0..connections {
+                let Ok((client, _)) = listener.accept().await else { return };
                 let (serve, noted) = (Arc::clone(&serve), Arc::clone(&noted));
                 tokio::spawn(async move { serve(client, noted).await });
             }
@@ -182,21 +192,21 @@ async fn text(stream: &mut TcpStream, versioned: bool) -> String {
 }
 
 /// An address on this machine where nobody listens.
-async fn nobody() -> std::net::SocketAddr {
+pub async fn nobody() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// A world that has not asked anybody anything yet.
-async fn quiet(account: Value) -> World {
+pub async fn quiet(account: Value) -> World {
     Plan { listen: false, ..Plan::default() }.accounts(vec![account]).start().await
 }
 
-async fn id(world: &World) -> String {
+pub async fn id(world: &World) -> String {
     let accounts = world.admin_ok(Method::GET, "/api/accounts", None).await;
     accounts["accounts"][0]["id"].as_str().expect("an id").to_owned()
 }
 
-async fn through(world: &World, url: &str) -> Value {
+pub async fn through(world: &World, url: &str) -> Value {
     let id = id(world).await;
     let change = json!({"proxy": {"kind": "through", "url": url}});
     world.admin_ok(Method::PATCH, &format!("/api/accounts/{id}"), Some(change)).await

@@ -17,6 +17,20 @@ export function hasForms(kind: LoginKind): boolean {
   return kind === 'google' || kind === 'github' || kind === 'builderId' || kind === 'idc';
 }
 
+/** The kinds of sign-in that an account can be renewed with. */
+export function kindsFor(account: Pick<AccountView, 'method'>): readonly LoginKind[] {
+  switch (account.method) {
+    case 'social':
+      return ['google', 'github', 'remote'];
+    case 'idc':
+      return ['builderId', 'idc', 'remote'];
+    case 'externalIdp':
+      return ['microsoft', 'remote'];
+    case 'apiKey':
+      return ['apiKey'];
+  }
+}
+
 /** The kind to propose for an account that has to sign in again; undefined when only its owner can tell. */
 export function kindFor(account: Pick<AccountView, 'method' | 'provider'>): LoginKind | undefined {
   const provider = account.provider?.toLowerCase();

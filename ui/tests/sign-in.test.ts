@@ -108,6 +108,66 @@ describe('starting', () => {
   });
 });
 
+describe('signing in again', () => {
+  const company = account({
+    id: 'c1', label: 'work', method: 'idc', provider: 'enterprise', state: { kind: 'needsLogin', reason: 'gone' },
+    startUrl: 'https://d-1.awsapps.com/start', signInRegion: 'eu-west-1', proxy: { kind: 'through', url: 'http://127.0.0.1:3128' },
+  });
+
+  it('names the account, its start page and region, and says what its proxy carries', async () => {
+    host.accounts = [account(), company];
+    await openApp(host, 'accounts');
+    await click('sign-in-again');
+    const panel = await by('renews');
+    expect(panel).toHaveTextContent('New sign-in for work');
+    expect(panel).toHaveTextContent("go through the account's own proxy");
+    expect(await by('start-url')).toHaveValue('https://d-1.awsapps.com/start');
+    expect(await by('region')).toHaveValue('eu-west-1');
+    expect(none('kind-google')).toBe(true);
+    expect(none('login-label')).toBe(true);
+    await click('login-start');
+    await waitFor(() =>
+      expect(host.sent('POST /api/logins')).toEqual({
+        kind: 'idc', account: 'c1', form: 'auto', startUrl: 'https://d-1.awsapps.com/start', region: 'eu-west-1', open: 'none',
+      }),
+    );
+  });
+
+  it('is begun from what needs attention too, and can become an ordinary one', async () => {
+    host.accounts = [account({ id: 'g1', label: 'mine', provider: 'google', state: { kind: 'needsLogin', reason: 'gone' } })];
+    await openApp(host, 'accounts');
+    await click('remedy');
+    expect(await by('renews')).not.toHaveTextContent('proxy');
+    expect(await by('kind-google')).toHaveAttribute('aria-pressed', 'true');
+    await click('renews-none');
+    await waitFor(() => expect(none('renews')).toBe(true));
+    await click('kind-google');
+    await click('login-start');
+    await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'google', form: 'auto', open: 'none' }));
+  });
+
+  it('says whose sign-in it was', async () => {
+    const renewal = { account: 'a1', label: 'mine', ownProxy: true, outcome: null };
+    await choose('google');
+    await click('login-start');
+    await by('login');
+    host.moveLogin('l1', { renewal });
+    await waitFor(async () => expect(await by('login')).toHaveTextContent('New sign-in for mine'));
+    for (const [outcome, words, proxy] of [
+      ['newAccount', 'A new account was added for them', true],
+      ['knownAccount', 'has the new sign-in', false],
+      ['untold', 'It could not be found out', true],
+    ] as const) {
+      host.moveLogin('l1', { state: 'done', account: account({ id: 'n1', label: 'other' }), renewal: { ...renewal, outcome } });
+      await waitFor(async () => expect(await by('login-outcome')).toHaveTextContent(words));
+      expect((await by('login-outcome')).textContent.includes('same proxy')).toBe(proxy);
+    }
+    host.moveLogin('l1', { renewal: { ...renewal, outcome: 'renewed' } });
+    await waitFor(() => expect(none('login-outcome')).toBe(true));
+    expect(await by('login')).toHaveTextContent('Signed in again');
+  });
+});
+
 describe('while it runs', () => {
   it('says what is awaited, counts down, copies the link, and always takes a pasted address', async () => {
     const card = await running({ expiresAt: Date.now() + 90_500 });

@@ -1169,6 +1169,10 @@ export interface components {
             signInEndsAt?: components["schemas"]["Timestamp"] | null;
             /** @description Whether that is soon. */
             signInEndsSoon: boolean;
+            /** @description Region of its identity instance. */
+            signInRegion?: string | null;
+            /** @description Start page of its identity instance, for a new sign-in. */
+            startUrl?: string | null;
             /** @description Its condition. */
             state: components["schemas"]["AccountState"];
             /** @description Groups it belongs to. */
@@ -2135,6 +2139,7 @@ export interface components {
             profiles: components["schemas"]["OfferedProfile"][];
             proof?: components["schemas"]["Proof"] | null;
             qr?: components["schemas"]["QrMatrix"] | null;
+            renewal?: components["schemas"]["Renewal"] | null;
             /** @description When it was begun. */
             startedAt: components["schemas"]["Timestamp"];
             /** @description Where it stands. */
@@ -2369,14 +2374,14 @@ export interface components {
         };
         /** @description A sign-in to begin. */
         NewLogin: {
+            account?: components["schemas"]["AccountId"] | null;
             /** @description The key, for that kind. It goes to the store of secrets and is never shown again. */
             apiKey?: string | null;
             /** @description Which browser, by its id; as the settings say when absent. */
             browser?: string | null;
             /** @description How it should go. */
             form?: components["schemas"]["FormWish"];
-            /** @description What the person signs in with. */
-            kind: components["schemas"]["LoginKind"];
+            kind?: components["schemas"]["LoginKind"] | null;
             /** @description Name for the account. */
             label?: string | null;
             open?: components["schemas"]["OpenWish"] | null;
@@ -2605,7 +2610,7 @@ export interface components {
          * @description A stable code that faces translate.
          * @enum {string}
          */
-        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "login_unchecked" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
+        ProblemCode: "invalid_request" | "invalid_fields" | "revision_conflict" | "not_found" | "port_in_use" | "port_unavailable" | "no_account" | "store_unavailable" | "storage" | "nothing_to_import" | "nothing_to_export" | "passphrase_needed" | "passphrase_wrong" | "login_refused" | "login_unchecked" | "upstream_failed" | "demo_unavailable" | "not_linked" | "owner_unusable" | "stopping" | "sign_in_denied" | "sign_in_expired" | "api_key_refused" | "sign_in_refused" | "sign_in_unreachable" | "proxy_down" | "sign_in_unsafe" | "callback_port_taken" | "paste_refused" | "too_many_logins" | "browser_unavailable" | "internal";
         /** @description What the account showed after the sign-in. */
         Proof: {
             /**
@@ -2816,6 +2821,21 @@ export interface components {
             /** @description Until when. */
             undoUntil: components["schemas"]["Timestamp"];
         };
+        /** @description The account that a sign-in is for. */
+        Renewal: {
+            /** @description Its id. */
+            account: components["schemas"]["AccountId"];
+            /** @description Its name. */
+            label: string;
+            outcome?: components["schemas"]["RenewalOutcome"] | null;
+            /** @description Whether it has a proxy of its own, which every call of the sign-in takes. The page in the browser does not. */
+            ownProxy: boolean;
+        };
+        /**
+         * @description Whose sign-in it was in the end.
+         * @enum {string}
+         */
+        RenewalOutcome: "renewed" | "newAccount" | "knownAccount" | "untold";
         /** @description Answers that are kept for `previous_response_id`. */
         ResponseSettings: {
             /**
@@ -4668,6 +4688,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LoginView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             422: {

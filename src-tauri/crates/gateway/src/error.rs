@@ -61,6 +61,8 @@ pub enum ProblemCode {
     SignInRefused,
     /// The sign-in service cannot be reached (params: `reason`).
     SignInUnreachable,
+    /// The proxy of the account that signs in again cannot be used; nothing was sent past it.
+    ProxyDown,
     /// A page that is none of the provider's was named; it was not opened (params: `what`).
     SignInUnsafe,
     /// No port is free to which the provider's page could come back (params: `ports`).
@@ -156,6 +158,7 @@ impl Problem {
             | ProblemCode::LoginUnchecked
             | ProblemCode::SignInRefused
             | ProblemCode::SignInUnreachable
+            | ProblemCode::ProxyDown
             | ProblemCode::SignInUnsafe => StatusCode::BAD_GATEWAY,
             ProblemCode::Storage | ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -21,6 +21,7 @@ mod portal;
 mod qr;
 mod registrations;
 mod remote;
+mod renewal;
 mod serve;
 mod shown;
 mod wish;
@@ -33,7 +34,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::account::Book;
+use crate::account::{Account, Book};
 use crate::admin_event::Announcer;
 use crate::browser::Browsers;
 use crate::clock::Clock;
@@ -50,6 +51,7 @@ pub(crate) use one::Login;
 use one::{Inbox, Said};
 pub(crate) use qr::QrMatrix;
 pub(crate) use registrations::Registrations;
+pub(crate) use renewal::Renewal;
 pub(crate) use shown::{Awaits, LoginForm, LoginKind, LoginState, OfferedProfile, Proof, Shown};
 use wish::Plan;
 pub(crate) use wish::{FormWish, LoginWish, Opening};
@@ -114,7 +116,8 @@ impl Logins {
     }
 
     /// Begins a sign-in and answers once there is something to show: an address, a code, or an end.
-    pub(crate) async fn start(&self, wish: LoginWish) -> Result<Arc<Login>, Problem> {
+    pub(crate) async fn start(&self, mut wish: LoginWish) -> Result<Arc<Login>, Problem> {
+        let renews = renewal::begin(&self.parts, &mut wish)?;
         let has_browser = match (wish.form, &wish.opening) {
             // The window of the desktop app is a browser, too.
             (FormWish::Browser, _) | (FormWish::Auto, Opening::Popup) => true,
@@ -124,14 +127,14 @@ impl Logins {
             }
         };
         let plan = Plan::new(wish, has_browser)?;
-        let (login, inbox) = self.add(&plan)?;
+        let (login, inbox) = self.add(&plan, renews)?;
         tracing::info!(login = login.id, kind = ?login.kind, "a sign-in begins");
         self.parts.tasks.spawn(run(Arc::clone(&self.parts), Arc::clone(&login), plan, inbox));
         login.first_words().await;
         Ok(login)
     }
 
-    fn add(&self, plan: &Plan) -> Result<(Arc<Login>, Inbox), Problem> {
+    fn add(&self, plan: &Plan, renews: Option<Arc<Account>>) -> Result<(Arc<Login>, Inbox), Problem> {
         let now = self.parts.clock.now();
         let mut all = self.all();
         all.retain(|login| login.shown.borrow().ended_at.is_none_or(|at| now.since(at) < REMEMBERED));
@@ -140,7 +143,7 @@ impl Logins {
                 .action("Finish or cancel one of them.")
                 .param("most", MOST));
         }
-        let (login, inbox) = Login::new(plan, now, self.parts.announcer.clone());
+        let (login, inbox) = Login::new(&self.parts, plan, renews);
         all.push(Arc::clone(&login));
         Ok((login, inbox))
     }

@@ -29,6 +29,9 @@ pub(crate) struct Login {
     /// What to sign in with
     #[arg(value_enum)]
     pub(crate) kind: LoginKind,
+    /// A new sign-in for this account (id or unique label), over its own proxy where it has one; start URL and region are the account's unless given
+    #[arg(long, value_name = "ACCOUNT", conflicts_with = "label")]
+    pub(crate) account: Option<String>,
     /// With a code that is confirmed in any browser, also on a telephone
     #[arg(long)]
     pub(crate) device: bool,

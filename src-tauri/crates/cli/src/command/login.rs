@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::list;
+use super::{find, list};
 use crate::admin_client::AdminClient;
 use crate::args::login::{Login, LoginKind};
 use crate::exit::{Exit, Trouble};
@@ -21,7 +21,11 @@ const LONGEST_KEY: u64 = 8 * 1024;
 
 pub(crate) async fn run(client: &AdminClient, wish: &Login) -> Result<Exit, Trouble> {
     let output = Output::json_when(wish.json.json);
-    let body = body(wish)?;
+    let mut body = body(wish)?;
+    if let Some(account) = &wish.account {
+        let accounts = client.call(Method::GET, "/api/accounts", None).await?;
+        body["account"] = find(list(&accounts, "accounts"), account, "label", "account")?.into();
+    }
     let mut signals = Signals::listen()?;
     let mut login = client.call(Method::POST, "/api/logins", Some(body)).await?;
     let path = format!("/api/logins/{}", member(&login, "id"));
@@ -264,6 +268,7 @@ fn proof(login: &Value) -> Vec<String> {
     let account = &login["account"];
     let name = |path: &str| print::safe(&member(account, path));
     let mut lines = vec![format!("Signed in: {} ({}, {})", name("label"), name("method"), name("id"))];
+    lines.extend(outcome(&login["renewal"]));
     let proof = &login["proof"];
     if proof.is_object() {
         let said = |path: &str| print::safe(&member(proof, path));
@@ -283,6 +288,19 @@ fn proof(login: &Value) -> Vec<String> {
         lines.push(format!("Not found out: {}", print::safe(&member(&login["problem"], "message"))));
     }
     lines
+}
+
+/// Whose sign-in it was, when it was meant for an account.
+fn outcome(renewal: &Value) -> Option<String> {
+    let label = print::safe(&member(renewal, "label"));
+    let (whose, new) = match renewal["outcome"].as_str()? {
+        "newAccount" => ("Another person signed in; an account was added for them.", true),
+        "knownAccount" => ("Another person signed in; their account was here already and has the new sign-in.", false),
+        "untold" => ("It could not be found out whose sign-in this is; it is kept as an account of its own.", true),
+        _ => return None,
+    };
+    let proxy = if new && renewal["ownProxy"] == true { " It uses the same proxy." } else { "" };
+    Some(format!("Note:      {whose}{proxy} {label} is as it was: to renew it, sign in as its owner."))
 }
 
 /// The QR code, two rows of modules in one line; black on white whatever the terminal's colours are.
@@ -333,6 +351,19 @@ mod tests {
             lines.iter().map(|line| line.trim_start_matches("\u{1b}[30;107m").trim_end_matches("\u{1b}[0m")).collect();
         assert_eq!(plain, ["       ", "  █▄▀  ", "   ▀▀  ", "       "]);
         assert!(draw(&[]).is_empty());
+    }
+
+    #[test]
+    fn another_person_than_the_one_that_was_meant_is_said_with_the_proxy_that_came_along() {
+        let of = |whose: &str, own_proxy| {
+            outcome(&json!({"label": "work", "ownProxy": own_proxy, "outcome": whose})).unwrap_or_default()
+        };
+        assert_eq!(of("renewed", true), "");
+        assert!(of("newAccount", true).contains("uses the same proxy. work is as it was"));
+        assert!(!of("newAccount", false).contains("proxy"));
+        assert!(!of("knownAccount", true).contains("proxy"), "that one has its own way");
+        assert!(of("untold", true).contains("could not be found out"));
+        assert_eq!(outcome(&Value::Null), None);
     }
 
     #[test]

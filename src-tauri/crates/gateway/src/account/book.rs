@@ -5,7 +5,8 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{
-    Account, AccountId, AccountOrigin, AccountWarning, Leases, Roster, RosterError, Signal, StoppedKind, Tokens,
+    Account, AccountId, AccountOrigin, AccountWarning, Leases, Roster, RosterError, Signal, StoppedKind, TokenError,
+    Tokens,
 };
 use crate::clock::Timestamp;
 use crate::credential::{Credentials, SecretId, Secrets, StoreError};
@@ -53,6 +54,20 @@ impl BookError {
     }
 }
 
+/// Why the login of one account was not handed over to another.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MergeError {
+    /// It cannot be had now.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// It cannot be kept.
+    #[error(transparent)]
+    Book(#[from] BookError),
+    /// One of the two was removed meanwhile.
+    #[error("one of the two accounts was removed")]
+    Gone,
+}
+
 /// What became of an account that was offered.
 #[derive(Debug, Clone)]
 pub enum Added {
@@ -78,9 +93,8 @@ pub struct Book {
 impl Book {
     /// Adds an account: secrets first, then the list, so that the list never names an account without secrets. A new
     /// sign-in of a known account, or the import of one that waits for a new sign-in, replaces its secrets in place.
-    pub async fn add(&self, new: NewAccount) -> Result<Added, BookError> {
-        let NewAccount { mut account, mut secrets, access, warnings: _ } = new;
-        let known = self.known(&account);
+    pub async fn add(&self, mut new: NewAccount) -> Result<Added, BookError> {
+        let known = self.known(&new.account);
         if let Some(known) = &known {
             // A new sign-in always counts: it is what the person just did. A file counts only for an account that waits for
             // a new sign-in. Neither ends a suspension.
@@ -88,15 +102,21 @@ impl Book {
                 StoppedKind::NeedsLogin | StoppedKind::OwnerSwitched => true,
                 StoppedKind::Suspended => false,
             });
-            let signed_in = match account.origin {
+            let signed_in = match new.account.origin {
                 AccountOrigin::SignedIn => true,
                 AccountOrigin::Imported | AccountOrigin::Linked | AccountOrigin::Demo => false,
             };
             if !waits && !signed_in {
                 return Ok(Added::Known(Arc::clone(known)));
             }
-            account.keep_from(known);
+            new.account.keep_from(known);
         }
+        self.put(new).await.map(Added::New)
+    }
+
+    /// Secrets first, then the list. An account with the same id is replaced.
+    async fn put(&self, new: NewAccount) -> Result<Arc<Account>, BookError> {
+        let NewAccount { account, mut secrets, access, warnings: _ } = new;
         if let Some(login) = secrets.proxy_credentials.take() {
             let secrets = Secrets { proxy_credentials: Some(login), ..Secrets::default() };
             self.credentials.save(&SecretId::proxy(&account.id), &secrets).await?;
@@ -114,7 +134,27 @@ impl Book {
             self.tokens.seed(&account.id, token, expires_at);
         }
         tracing::info!(account = %account.id, method = ?account.method, origin = ?account.origin, "account added");
-        Ok(Added::New(account))
+        Ok(account)
+    }
+
+    /// Hands the login of `newer` over to `older`, which is the same person's and keeps its name and a person's wishes; `newer` is
+    /// removed. A refresh of `newer` that is under way ends first, so that the token it brought is the one that is handed over, and none
+    /// begins any more. When it fails, both accounts are as they were.
+    pub(crate) async fn merge(&self, newer: &AccountId, older: &AccountId) -> Result<(), MergeError> {
+        let held = self.tokens.hand_over(newer).await?;
+        let (Some(newer), Some(older)) = (self.roster.get(newer), self.roster.get(older)) else {
+            return Err(MergeError::Gone);
+        };
+        let mut account = Account::clone(&newer);
+        account.keep_from(&older);
+        let (secrets, access) = (held.secrets.clone(), held.access.clone());
+        self.put(NewAccount { account, secrets, access, warnings: Vec::new() }).await?;
+        let (book, handed) = (self.clone(), newer.id.clone());
+        let begun = off_thread(move || book.begin_removal(&handed, None));
+        begun.await.map_err(RosterError::Io).and_then(|begun| begun).map_err(BookError::from)?;
+        drop(held);
+        self.finish_removal(&newer.id).await?;
+        Ok(())
     }
 
     /// Removes an account for good. `false` when there is no such account. When its secrets cannot be dropped now, it is

@@ -89,6 +89,16 @@ impl TokenError {
     }
 }
 
+/// A login that is being handed over from one account to another.
+#[derive(Debug)]
+pub(crate) struct HandOver {
+    /// The newest secrets.
+    pub(crate) secrets: Secrets,
+    /// The access token, while it is good, with its end.
+    pub(crate) access: Option<(SecretString, Timestamp)>,
+    _lock: Option<lock::Held>,
+}
+
 /// What happened to a login that people or other parts want to know at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenNews {
@@ -295,6 +305,21 @@ impl Tokens {
         self.drop_cell(id);
         self.parts.intents.close(id).await;
         Ok(())
+    }
+
+    /// The login of an account as it is now, for another account that takes it over. A refresh that is under way ends first; none begins
+    /// until the answer is dropped.
+    pub(crate) async fn hand_over(&self, id: &AccountId) -> Result<HandOver, TokenError> {
+        let cell = self.cell(id);
+        let lock = purchase::hold(&self.parts, id).await?;
+        let secrets = purchase::current(&self.parts, &cell, id).await?;
+        let access = match cell.look(self.parts.clock.now()) {
+            Look::Fresh(token) | Look::Due(token) => {
+                token.expires_at.map(|end| (SecretString::clone(&token.secret), end))
+            }
+            Look::Expired => None,
+        };
+        Ok(HandOver { secrets, access, _lock: lock })
     }
 
     /// Drops what is known about an account that was signed in anew elsewhere.

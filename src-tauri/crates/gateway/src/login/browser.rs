@@ -21,11 +21,11 @@ pub(super) async fn oidc(
     inbox: &mut Inbox,
 ) -> Result<Granted, Ended> {
     let Instance { region, start_url, .. } = instance;
-    let client = parts.registrations.get(&parts.sign_in, region, start_url, OidcFlow::Browser).await?;
+    let client = parts.registrations.get(&login.calls, region, start_url, OidcFlow::Browser).await?;
     let mut callback = Callback::open(parts, Name::Address, &[0]).await.map_err(Ended::failed)?;
     let redirect_uri = format!("{}{}", callback.base, descriptor::DIRECTORY_PATH);
     let (state, pkce) = (StateToken::random(), Pkce::random());
-    let page = parts.sign_in.oidc_authorize(region, &client, &redirect_uri, state.text(), &pkce.challenge)?;
+    let page = login.calls.oidc_authorize(region, &client, &redirect_uri, state.text(), &pkce.challenge)?;
     let (awaits, port) = (Login::page_awaits(parts, opening), callback.port);
     let present = login.present(parts, &page, opening, |shown| {
         shown.awaits = awaits;
@@ -37,7 +37,7 @@ pub(super) async fn oidc(
     let code = code?;
     login.exchanging();
     let exchange = CodeExchange { code: &code, verifier: &pkce.verifier, redirect_uri: &redirect_uri };
-    let tokens = parts.sign_in.oidc_exchange(region, &client, &exchange).await;
+    let tokens = login.calls.oidc_exchange(region, &client, &exchange).await;
     if let Err(SignInError::ClientGone(_)) = &tokens {
         parts.registrations.forget(&client.id).await;
     }

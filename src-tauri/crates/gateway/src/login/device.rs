@@ -26,9 +26,9 @@ pub(super) async fn oidc(
     instance: &Instance,
     opening: &Opening,
 ) -> Result<Granted, Ended> {
-    let (client, started) = start(parts, instance).await?;
+    let (client, started) = start(parts, login, instance).await?;
     show(parts, login, &started, opening).await;
-    let ask = || parts.sign_in.oidc_poll(&instance.region, &client, &started.device_code);
+    let ask = || login.calls.oidc_poll(&instance.region, &client, &started.device_code);
     let tokens = wait(&started, ask).await;
     if let Err(SignInError::ClientGone(_)) = &tokens {
         parts.registrations.forget(&client.id).await;
@@ -37,15 +37,19 @@ pub(super) async fn oidc(
 }
 
 /// Starts with the kept registration; when that is not accepted any more, once again with a new one.
-async fn start(parts: &Arc<Parts>, instance: &Instance) -> Result<(RegisteredClient, DeviceStart), Ended> {
+async fn start(
+    parts: &Arc<Parts>,
+    login: &Login,
+    instance: &Instance,
+) -> Result<(RegisteredClient, DeviceStart), Ended> {
     let Instance { region, start_url, .. } = instance;
-    let client = parts.registrations.get(&parts.sign_in, region, start_url, OidcFlow::Device).await?;
-    match parts.sign_in.oidc_device(region, start_url, &client).await {
+    let client = parts.registrations.get(&login.calls, region, start_url, OidcFlow::Device).await?;
+    match login.calls.oidc_device(region, start_url, &client).await {
         Err(SignInError::ClientGone(reason)) => {
             tracing::info!(reason, "the kept client registration is not accepted; a new one is made");
             parts.registrations.forget(&client.id).await;
-            let client = parts.registrations.get(&parts.sign_in, region, start_url, OidcFlow::Device).await?;
-            let started = parts.sign_in.oidc_device(region, start_url, &client).await?;
+            let client = parts.registrations.get(&login.calls, region, start_url, OidcFlow::Device).await?;
+            let started = login.calls.oidc_device(region, start_url, &client).await?;
             Ok((client, started))
         }
         started => Ok((client, started?)),
@@ -59,9 +63,9 @@ pub(super) async fn social(
     idp: SocialIdp,
     opening: &Opening,
 ) -> Result<Granted, Ended> {
-    let started = parts.sign_in.social_device(idp).await?;
+    let started = login.calls.social_device(idp).await?;
     show(parts, login, &started, opening).await;
-    let tokens = wait(&started, || parts.sign_in.social_poll(&started.device_code)).await?;
+    let tokens = wait(&started, || login.calls.social_poll(&started.device_code)).await?;
     Ok(Granted::social(provider(idp), tokens))
 }
 
@@ -101,6 +105,10 @@ where
             Err(SignInError::Transient { message, retry_after }) => {
                 tracing::debug!(message, "the sign-in service did not say whether the code was confirmed");
                 trouble = retry_after.unwrap_or((trouble * 2).max(interval)).min(SLOWEST);
+            }
+            Err(SignInError::ProxyDown) => {
+                tracing::debug!("the proxy of the account cannot be used now");
+                trouble = (trouble * 2).max(interval).min(SLOWEST);
             }
             Err(error) => return Err(error),
         }

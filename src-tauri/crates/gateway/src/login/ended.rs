@@ -81,6 +81,11 @@ impl From<SignInError> for Ended {
             SignInError::Unsafe(what) => Problem::new(ProblemCode::SignInUnsafe, words)
                 .action("Do not sign in there. Check the start URL and the region.")
                 .param("what", what),
+            SignInError::ProxyDown => Problem::new(ProblemCode::ProxyDown, words)
+                .action("Start the proxy, or correct its address or login at the account, then start again."),
+            SignInError::AccountGone => {
+                Problem::new(ProblemCode::NotFound, words).action("Start again without naming an account.")
+            }
             SignInError::Transient { .. } => Problem::new(ProblemCode::SignInUnreachable, words.clone())
                 .action("Check the connection and the proxy settings, then start again.")
                 .param("reason", words),

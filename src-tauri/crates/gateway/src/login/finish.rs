@@ -1,6 +1,7 @@
 //! From tokens to an account: saved first, looked at afterwards, so that nothing that goes wrong later costs the sign-in.
 
 mod inspection;
+mod settle;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use secrecy::SecretString;
 use super::ended::Ended;
 use super::shown::{Awaits, LoginState};
 use super::wish::Instance;
-use super::{Inbox, Login, Parts};
+use super::{Inbox, Login, Parts, renewal};
 use crate::account::{
     Account, AccountId, AccountOrigin, Added, AuthMethod, NewAccount, Provider, arn_region, fingerprint,
 };
@@ -143,11 +144,17 @@ pub(super) async fn finish(
     inbox: &mut Inbox,
 ) -> Ended {
     let named = label.is_some();
-    let new = match granted.into_account(label, &parts.machine_id, parts.clock.now()) {
+    let mut new = match granted.into_account(label, &parts.machine_id, parts.clock.now()) {
         Ok(new) => new,
         Err(ended) => return ended,
     };
     let renews = parts.book.known(&new.account).is_some();
+    if !renews && let Some(meant) = &login.renews {
+        let Some(meant) = parts.book.roster.get(&meant.id) else { return SignInError::AccountGone.into() };
+        if let Err(error) = renewal::go_along(parts, &meant, &mut new).await {
+            return error.into();
+        }
+    }
     let account = match parts.book.add(new).await {
         Ok(Added::New(account) | Added::Known(account)) => account,
         Err(error) => return error.into(),
@@ -171,8 +178,13 @@ pub(super) async fn finish(
         () = parts.stop.cancelled() => Ended::Cancelled,
         () = inspection::inspect(parts, login, &account.id, inbox) => Ended::Done,
     };
-    let kept = inspection::settle(parts, &account.id, named).await;
-    login.show(|shown| shown.account = Some(kept));
+    let kept = settle::settle(parts, login, &account.id, named).await;
+    login.show(|shown| {
+        if let Some(renewal) = &mut shown.renewal {
+            renewal.outcome = Some(settle::outcome(parts, renewal, &kept, renews || kept != account.id));
+        }
+        shown.account = Some(kept);
+    });
     parts.announcer.tell(AdminEvent::Accounts);
     ended
 }
@@ -181,6 +193,7 @@ pub(super) async fn finish(
 async fn withdraw(parts: &Arc<Parts>, login: &Login, id: &AccountId) -> Ended {
     let removed = parts.book.remove(id).await;
     parts.inspector.forget(id);
+    parts.sign_in.forget(id);
     parts.announcer.tell(AdminEvent::Accounts);
     match removed {
         Ok(_) => {

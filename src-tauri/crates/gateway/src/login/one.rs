@@ -6,12 +6,15 @@ use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::renewal::Renewal;
 use super::wish::{Opening, Plan};
 use super::{Awaits, FIRST_WORDS, LoginForm, LoginKind, PATIENCE, Parts, REPLY, Shown};
+use crate::account::Account;
 use crate::admin_event::{AdminEvent, Announcer};
 use crate::browser::Browsers;
 use crate::clock::Timestamp;
 use crate::error::{Problem, ProblemCode};
+use crate::upstream::identity::sign_in::SignIn;
 
 /// One sign-in.
 pub(crate) struct Login {
@@ -21,6 +24,10 @@ pub(crate) struct Login {
     pub(crate) kind: LoginKind,
     /// When it was begun.
     pub(crate) started_at: Timestamp,
+    /// The calls, over the way of the account that signs in again, where one does.
+    pub(super) calls: SignIn,
+    /// The account that signs in again, as it was when the sign-in began.
+    pub(super) renews: Option<Arc<Account>>,
     pub(super) shown: tokio::sync::watch::Sender<Shown>,
     pub(super) cancel: CancellationToken,
     said: mpsc::Sender<Said>,
@@ -38,27 +45,42 @@ pub(super) enum Said {
 pub(super) type Inbox = mpsc::Receiver<Said>;
 
 impl Login {
-    pub(super) fn new(plan: &Plan, now: Timestamp, announcer: Announcer) -> (Arc<Self>, Inbox) {
-        let id = uuid::Uuid::new_v4().to_string();
-        Self::under(id, plan.kind, plan.form(), now, announcer)
+    pub(super) fn new(parts: &Parts, plan: &Plan, renews: Option<Arc<Account>>) -> (Arc<Self>, Inbox) {
+        let calls = match &renews {
+            Some(account) => parts.sign_in.of(&parts.book.roster, account),
+            None => parts.sign_in.clone(),
+        };
+        let (shown, said, inbox) = waiting(plan.form(), parts.clock.now());
+        shown.send_modify(|shown| shown.renewal = renews.as_deref().map(Renewal::of));
+        let login = Self {
+            id: uuid::Uuid::new_v4().to_string(),
+            kind: plan.kind,
+            started_at: parts.clock.now(),
+            calls,
+            renews,
+            shown,
+            cancel: CancellationToken::new(),
+            said,
+            announcer: parts.announcer.clone(),
+        };
+        (Arc::new(login), inbox)
     }
 
     /// A sign-in that a person elsewhere chose, as a part of this one: faces see the outer one only.
     pub(super) fn inner(&self, kind: LoginKind, form: LoginForm) -> (Arc<Self>, Inbox) {
-        Self::under(self.id.clone(), kind, form, self.started_at, self.announcer.clone())
-    }
-
-    fn under(
-        id: String,
-        kind: LoginKind,
-        form: LoginForm,
-        started_at: Timestamp,
-        announcer: Announcer,
-    ) -> (Arc<Self>, Inbox) {
-        let (said, inbox) = mpsc::channel(8);
-        let shown = tokio::sync::watch::Sender::new(Shown::new(form, started_at.plus(PATIENCE)));
-        let cancel = CancellationToken::new();
-        (Arc::new(Self { id, kind, started_at, shown, cancel, said, announcer }), inbox)
+        let (shown, said, inbox) = waiting(form, self.started_at);
+        let inner = Self {
+            id: self.id.clone(),
+            kind,
+            started_at: self.started_at,
+            calls: self.calls.clone(),
+            renews: self.renews.clone(),
+            shown,
+            cancel: CancellationToken::new(),
+            said,
+            announcer: self.announcer.clone(),
+        };
+        (Arc::new(inner), inbox)
     }
 
     /// How it stands.
@@ -153,4 +175,12 @@ impl Login {
             _ = shown.wait_for(|shown| shown.ended_at.is_some()) => Err(not_now()),
         }
     }
+}
+
+fn waiting(
+    form: LoginForm,
+    since: Timestamp,
+) -> (tokio::sync::watch::Sender<Shown>, mpsc::Sender<Said>, mpsc::Receiver<Said>) {
+    let (said, inbox) = mpsc::channel(8);
+    (tokio::sync::watch::Sender::new(Shown::new(form, since.plus(PATIENCE))), said, inbox)
 }

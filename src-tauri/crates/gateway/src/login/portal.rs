@@ -49,7 +49,7 @@ pub(super) async fn portal(
         (Err(problem), None) => return Err(Ended::failed(problem)),
     };
     let (state, pkce) = (StateToken::random(), Pkce::random());
-    let page = parts.sign_in.portal(&callback.base, state.text(), &pkce.challenge)?;
+    let page = login.calls.portal(&callback.base, state.text(), &pkce.challenge)?;
     let (awaits, port) = (Login::page_awaits(parts, opening), callback.port);
     let present = login.present(parts, &page, opening, |shown| {
         shown.awaits = awaits;
@@ -58,18 +58,18 @@ pub(super) async fn portal(
     present.await;
     let mut second = None;
     let mut callback = callback;
-    let brought = wait(parts, login, &mut callback, &state, &mut second, inbox).await;
+    let brought = wait(login, &mut callback, &state, &mut second, inbox).await;
     callback.close().await;
     let brought = brought?;
     login.exchanging();
     match (brought, second) {
         (Brought::Directory(code), Some(leg)) => {
             let exchange = CodeExchange { code: &code, verifier: &leg.pkce.verifier, redirect_uri: &leg.redirect_uri };
-            let tokens = parts.sign_in.directory_exchange(&leg.directory, &exchange).await?;
+            let tokens = login.calls.directory_exchange(&leg.directory, &exchange).await?;
             Ok(Granted::directory(leg.directory, tokens))
         }
         (Brought::Portal { code, redirect }, _) => {
-            let tokens = parts.sign_in.social_exchange(&code, &pkce.verifier, &redirect).await?;
+            let tokens = login.calls.social_exchange(&code, &pkce.verifier, &redirect).await?;
             let chosen = redirect.login_option.as_deref().and_then(SocialIdp::recognise).map(device::provider);
             Ok(Granted::social(chosen.unwrap_or_else(|| asked(ports.asked)), tokens))
         }
@@ -93,7 +93,6 @@ fn asked(kind: LoginKind) -> Provider {
 }
 
 async fn wait(
-    parts: &Arc<Parts>,
     login: &Login,
     callback: &mut Callback,
     state: &StateToken,
@@ -124,7 +123,7 @@ async fn wait(
                     arrival.answer(Verdict::Go(page));
                 }
                 Some(_) => arrival.answer(Verdict::Foreign),
-                None => match begin(parts, callback, described).await {
+                None => match begin(login, callback, described).await {
                     Ok(leg) => {
                         let page = leg.page.clone();
                         *second = Some(leg);
@@ -144,10 +143,10 @@ async fn wait(
     }
 }
 
-async fn begin(parts: &Parts, callback: &Callback, described: Descriptor) -> Result<SecondLeg, SignInError> {
-    let directory = parts.sign_in.discover(&described).await?;
+async fn begin(login: &Login, callback: &Callback, described: Descriptor) -> Result<SecondLeg, SignInError> {
+    let directory = login.calls.discover(&described).await?;
     let (state, pkce) = (StateToken::random(), Pkce::random());
     let redirect_uri = format!("{}{}", callback.base, descriptor::DIRECTORY_PATH);
-    let page = parts.sign_in.directory_page(&directory, &redirect_uri, state.text(), &pkce.challenge)?;
+    let page = login.calls.directory_page(&directory, &redirect_uri, state.text(), &pkce.challenge)?;
     Ok(SecondLeg { described, directory, state, pkce, redirect_uri, page })
 }

@@ -133,3 +133,41 @@ impl Registrations {
 fn secret_id(client_id: &str) -> SecretId {
     SecretId::registration(&crate::account::hex(&Sha256::digest(client_id.as_bytes())[..16]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::credential::MemoryStore;
+
+    #[tokio::test]
+    async fn a_move_of_all_secrets_finds_those_of_registrations_after_a_restart_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = Arc::new(DataDir::open(Some(folder.path().join("data"))).expect("opens"));
+        let credentials = Credentials::new(Arc::new(MemoryStore::default()));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(1_800_000_000)));
+        let open = || Registrations::open(Arc::clone(&dir), credentials.clone(), Arc::clone(&clock));
+        let purpose = |flow| Purpose {
+            region: "us-east-1".into(),
+            start_url: "https://view.awsapps.com/start".into(),
+            scopes: OidcFlow::scopes(),
+            flow,
+        };
+        let client = |id: &str| RegisteredClient {
+            id: id.to_owned(),
+            secret: "planted".into(),
+            expires_at: clock.now().plus(Duration::from_secs(90 * 86_400)),
+        };
+        let before = open();
+        before.keep(purpose(OidcFlow::Device), &client("one")).await;
+        before.keep(purpose(OidcFlow::Browser), &client("two")).await;
+        let after = open();
+        assert_eq!(after.secret_ids(), [secret_id("one"), secret_id("two")]);
+        for id in after.secret_ids() {
+            let kept = credentials.load(&id).await.expect("loads").and_then(|secrets| secrets.client_secret);
+            assert!(kept.is_some(), "the record that is named is the one that was saved: {id:?}");
+        }
+        after.forget("one").await;
+        assert_eq!(open().secret_ids(), [secret_id("two")]);
+    }
+}

@@ -5,6 +5,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::qr::QrMatrix;
+use super::renewal::Renewal;
 use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::error::Problem;
@@ -162,6 +163,8 @@ pub(crate) struct Shown {
     pub(crate) plain_http: bool,
     pub(crate) profiles: Vec<OfferedProfile>,
     pub(crate) account: Option<AccountId>,
+    /// The account that this is a new sign-in of, where one was named.
+    pub(crate) renewal: Option<Renewal>,
     pub(crate) proof: Option<Proof>,
     pub(crate) problem: Option<Problem>,
     pub(crate) ended_at: Option<Timestamp>,
@@ -181,6 +184,7 @@ impl Shown {
             plain_http: false,
             profiles: Vec::new(),
             account: None,
+            renewal: None,
             proof: None,
             problem: None,
             ended_at: None,

@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 
 use super::remote;
 use super::shown::{LoginForm, LoginKind};
-use crate::account::Provider;
+use crate::account::{AccountId, Provider};
 use crate::error::{FieldProblem, Problem, ProblemCode};
 use crate::upstream::API_REGIONS;
 use crate::upstream::identity::hosts;
 use crate::upstream::identity::sign_in::SocialIdp;
 
 /// Builder ID is one instance for everybody.
-const BUILDER_START: &str = "https://view.awsapps.com/start";
+pub(super) const BUILDER_START: &str = "https://view.awsapps.com/start";
 const BUILDER_REGION: &str = "us-east-1";
 /// Where the portal may come back to; the first is the only one that directories are known to accept (kiro-upstream §5.1, §5.5).
 pub(super) const PORTAL_PORTS: [u16; 10] = [3128, 4649, 6588, 8008, 9091, 49153, 50153, 51153, 52153, 53153];
@@ -54,7 +54,10 @@ pub(crate) enum Opening {
 /// What a person asked for.
 #[derive(Debug)]
 pub(crate) struct LoginWish {
-    pub(crate) kind: LoginKind,
+    /// Known from `account` when absent.
+    pub(crate) kind: Option<LoginKind>,
+    /// The account that signs in again.
+    pub(crate) account: Option<AccountId>,
     pub(crate) form: FormWish,
     pub(crate) start_url: Option<String>,
     pub(crate) region: Option<String>,
@@ -70,7 +73,8 @@ impl LoginWish {
     /// A wish for this and nothing else.
     pub(crate) fn new(kind: LoginKind, form: FormWish, opening: Opening) -> Self {
         let (start_url, region, api_key, remote_address, label) = (None, None, None, None, None);
-        Self { kind, form, start_url, region, api_key, unchecked: false, remote_address, label, opening }
+        let kind = Some(kind);
+        Self { kind, account: None, form, start_url, region, api_key, unchecked: false, remote_address, label, opening }
     }
 }
 
@@ -130,8 +134,12 @@ impl Plan {
         {
             fields.refuse::<()>("label", "out_of_range", "a label has at most 100 characters, without line breaks");
         }
-        match task(&wish, has_browser, &mut fields) {
-            Some(task) if fields.0.is_empty() => Ok(Self { kind: wish.kind, task, label, opening: wish.opening }),
+        let Some(kind) = wish.kind else {
+            fields.refuse::<()>("kind", "missing", "say what to sign in with, or for which account");
+            return Err(fields.problem());
+        };
+        match task(kind, &wish, has_browser, &mut fields) {
+            Some(task) if fields.0.is_empty() => Ok(Self { kind, task, label, opening: wish.opening }),
             Some(_) | None => Err(fields.problem()),
         }
     }
@@ -146,7 +154,7 @@ impl Plan {
     }
 }
 
-fn task(wish: &LoginWish, has_browser: bool, fields: &mut Fields) -> Option<Task> {
+fn task(kind: LoginKind, wish: &LoginWish, has_browser: bool, fields: &mut Fields) -> Option<Task> {
     let in_browser = match wish.form {
         FormWish::Browser => true,
         FormWish::Device => false,
@@ -155,14 +163,14 @@ fn task(wish: &LoginWish, has_browser: bool, fields: &mut Fields) -> Option<Task
     let social = |idp| {
         if in_browser {
             let otherwise = (wish.form == FormWish::Auto).then_some(idp);
-            Way::Portal(PortalPorts { ports: &PORTAL_PORTS, otherwise, asked: wish.kind })
+            Way::Portal(PortalPorts { ports: &PORTAL_PORTS, otherwise, asked: kind })
         } else {
             Way::SocialDevice(idp)
         }
     };
     let oidc = |instance| if in_browser { Way::OidcBrowser(instance) } else { Way::OidcDevice(instance) };
     let region = wish.region.as_deref();
-    let way = match wish.kind {
+    let way = match kind {
         LoginKind::Google => social(SocialIdp::Google),
         LoginKind::Github => social(SocialIdp::Github),
         LoginKind::BuilderId => {
@@ -189,7 +197,7 @@ fn task(wish: &LoginWish, has_browser: bool, fields: &mut Fields) -> Option<Task
                     "company directories have no device code here: use the browser form",
                 );
             }
-            Way::Portal(PortalPorts { ports: &[DIRECTORY_PORT], otherwise: None, asked: wish.kind })
+            Way::Portal(PortalPorts { ports: &[DIRECTORY_PORT], otherwise: None, asked: kind })
         }
         LoginKind::ApiKey => {
             let key = fields.key(wish.api_key.as_ref());

@@ -8,6 +8,7 @@ use crate::credential::{CredentialStore, Secrets};
 use crate::upstream::identity::IdentityError;
 use house::{Trouble, house};
 
+mod hand_over;
 pub(super) mod house;
 mod keychain;
 mod safety;

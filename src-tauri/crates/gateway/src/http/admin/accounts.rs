@@ -35,6 +35,10 @@ pub(super) struct AccountView {
     pub(super) region: String,
     /// The profile that requests name.
     pub(super) profile_arn: Option<String>,
+    /// Start page of its identity instance, for a new sign-in.
+    pub(super) start_url: Option<String>,
+    /// Region of its identity instance.
+    pub(super) sign_in_region: Option<String>,
     /// Whether a person wants it used.
     pub(super) enabled: bool,
     /// Whether its answers are made up on this machine.
@@ -122,6 +126,8 @@ pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
         email: account.email.clone(),
         region: account.data_region().to_owned(),
         profile_arn: account.profile_arn.clone(),
+        start_url: account.start_url.clone(),
+        sign_in_region: account.oidc_region.clone(),
         enabled: account.enabled,
         demo: account.is_demo(),
         state: book.leases.state(account),

@@ -2,10 +2,12 @@
 
 use super::accounts::{AccountView, view as account_view};
 use super::extract::Body;
+use crate::account::AccountId;
 use crate::clock::Timestamp;
 use crate::error::Problem;
 use crate::login::{
     Awaits, FormWish, Login, LoginForm, LoginKind, LoginState, LoginWish, OfferedProfile, Opening, Proof, QrMatrix,
+    Renewal,
 };
 use crate::wiring::Gateway;
 use axum::Json;
@@ -49,6 +51,8 @@ pub(super) struct LoginView {
     profiles: Vec<OfferedProfile>,
     /// The account, as soon as it is saved.
     account: Option<AccountView>,
+    /// The account that this is a new sign-in of, where one was named.
+    renewal: Option<Renewal>,
     /// What the account showed.
     proof: Option<Proof>,
     /// Why it ended without an account, or what could not be found out.
@@ -79,8 +83,13 @@ pub(super) enum OpenWish {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NewLogin {
-    /// What the person signs in with.
-    kind: LoginKind,
+    /// What the person signs in with; as the account did when absent.
+    #[serde(default)]
+    kind: Option<LoginKind>,
+    /// The account that signs in again. Every call goes the account's own way, through its proxy where it has one; the page in the
+    /// browser does not.
+    #[serde(default)]
+    account: Option<AccountId>,
     /// How it should go.
     #[serde(default)]
     form: FormWish,
@@ -162,6 +171,7 @@ fn view(gateway: &Gateway, login: &Login) -> LoginView {
         plain_http: shown.plain_http,
         profiles: shown.profiles,
         account: account.map(|account| account_view(gateway, &account)),
+        renewal: shown.renewal,
         proof: shown.proof,
         problem: shown.problem,
     }
@@ -190,13 +200,15 @@ pub(super) async fn list(State(gateway): State<Gateway>) -> Json<LoginList> {
 
 /// Begins a sign-in. Answers when there is a page or a code to show, or when it has ended already.
 #[utoipa::path(post, path = "/api/logins", operation_id = "startLogin", request_body = NewLogin,
-    responses((status = 201, body = LoginView), (status = 422, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 201, body = LoginView), (status = 404, body = Problem), (status = 422, body = Problem),
+        (status = 429, body = Problem)))]
 pub(super) async fn start(
     State(gateway): State<Gateway>,
     Body(new): Body<NewLogin>,
 ) -> Result<(StatusCode, Json<LoginView>), Problem> {
     let wish = LoginWish {
         kind: new.kind,
+        account: new.account,
         form: new.form,
         start_url: new.start_url,
         region: new.region,

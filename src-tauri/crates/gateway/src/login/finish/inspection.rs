@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::{Account, AccountId, NewAccount, RosterError, arn_region};
-use crate::credential::SecretId;
+use crate::account::{Account, AccountId, RosterError, arn_region};
 use crate::disk::off_thread;
 use crate::error::{Problem, ProblemCode};
 use crate::inspect::Inspection;
@@ -104,7 +103,8 @@ async fn take(parts: &Parts, id: &AccountId, arn: String) -> bool {
     saved.is_ok()
 }
 
-async fn save(
+/// Changes an account in the list.
+pub(super) async fn save(
     parts: &Parts,
     id: &AccountId,
     change: impl FnOnce(&mut Account) + Send + 'static,
@@ -126,46 +126,4 @@ fn proof(parts: &Parts, id: &AccountId, found: &Inspection) -> Proof {
         region: account.as_ref().map(|account| account.data_region().to_owned()).unwrap_or_default(),
         host: found.host.clone(),
     }
-}
-
-/// After the look: an account that turns out to be one we had gets its new sign-in, and one without a name of its own is called by its
-/// address. Answers under which id it is known now.
-pub(super) async fn settle(parts: &Parts, id: &AccountId, named: bool) -> AccountId {
-    let Some(account) = parts.book.roster.get(id) else { return id.clone() };
-    if let Some(known) = twin(parts, &account) {
-        match move_into(parts, &account).await {
-            Ok(()) => return known,
-            Err(error) => tracing::warn!(account = %id, %error, "a second account of the same person stays"),
-        }
-    }
-    if let (false, Some(email)) = (named, account.email.clone())
-        && account.label != email
-        && let Err(error) = save(parts, id, |account| account.label = email).await
-    {
-        tracing::warn!(account = %id, %error, "the name of the account could not be saved");
-    }
-    id.clone()
-}
-
-/// The older account of the same person, signed in the same way.
-fn twin(parts: &Parts, account: &Account) -> Option<AccountId> {
-    let same = |old: &Account| {
-        old.id != account.id
-            && old.method == account.method
-            && old.provider == account.provider
-            && old.user_id.is_some()
-            && old.user_id == account.user_id
-            && old.is_demo() == account.is_demo()
-    };
-    parts.book.roster.list().iter().find(|old| same(old)).map(|old| old.id.clone())
-}
-
-/// The newer sign-in goes to the older account, which keeps its name and wishes; only then is the newer one removed.
-async fn move_into(parts: &Parts, newer: &Account) -> Result<(), crate::account::BookError> {
-    let secrets = parts.book.credentials.load(&SecretId::account(&newer.id)).await?;
-    let Some(secrets) = secrets else { return Ok(()) };
-    let moved = NewAccount { account: newer.clone(), secrets, access: None, warnings: Vec::new() };
-    parts.book.add(moved).await?;
-    parts.book.remove(&newer.id).await?;
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! The calls of a sign-in, one file per family: AWS OIDC, Kiro's own service, company directories.
 //!
 //! Promises: codes, verifiers and secrets go only to hosts of the compiled table; a page that a person is sent to is on a known sign-in
-//! host; errors never repeat a code or a token. Leaves out: waiting for the person (`login`) and refreshing (`identity`).
+//! host; errors never repeat a code or a token; a sign-in that renews an account takes that account's own way to the network, or none.
+//! Leaves out: waiting for the person (`login`) and refreshing (`identity`).
 
 mod directory;
 mod oidc;
@@ -17,7 +18,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use super::{AgentNames, DEADLINE, IdentityError, Refreshed, answer, hosts, plain, read_capped};
+use super::{AgentNames, DEADLINE, IdentityError, PROXY_DOWN, Refreshed, answer, hosts, plain, read_capped};
+use crate::account::{Account, AccountId, Roster};
 use crate::upstream::http::{Http, Refused, Route};
 
 pub(crate) use directory::{Descriptor, Directory};
@@ -45,6 +47,12 @@ pub(crate) enum SignInError {
     /// The provider named a page or host that is not one of its own; nothing was sent there.
     #[error("the provider named {0}, which is not one of its sign-in pages; it was not opened")]
     Unsafe(String),
+    /// The proxy of the account that signs in again cannot be used.
+    #[error("{PROXY_DOWN}")]
+    ProxyDown,
+    /// The account that signs in again was removed meanwhile.
+    #[error("the account that this sign-in is for was removed")]
+    AccountGone,
     /// Worth trying again.
     #[error("{message}")]
     Transient {
@@ -98,6 +106,16 @@ pub(crate) struct SignIn {
     names: AgentNames,
     machine_id: Arc<str>,
     redirected: Option<Url>,
+    whose: Whose,
+}
+
+/// Whose way to the network the calls take.
+#[derive(Debug, Clone)]
+enum Whose {
+    /// Nobody is known yet: as everything goes.
+    Nobodys,
+    /// This account's, as a person set it at the moment of the call.
+    Account { roster: Arc<Roster>, id: AccountId },
 }
 
 /// An answer, read whole.
@@ -123,7 +141,28 @@ struct Refusal {
 impl SignIn {
     /// Over the gateway's own clients. `redirected` is the stand-in that all traffic goes to, if any.
     pub(crate) fn new(http: Arc<Http>, names: AgentNames, machine_id: &str, redirected: Option<Url>) -> Self {
-        Self { http, names, machine_id: machine_id.into(), redirected }
+        Self { http, names, machine_id: machine_id.into(), redirected, whose: Whose::Nobodys }
+    }
+
+    /// The same calls for an account that signs in again: over its own way to the network and as its machine.
+    pub(crate) fn of(&self, roster: &Arc<Roster>, account: &Account) -> Self {
+        let whose = Whose::Account { roster: Arc::clone(roster), id: account.id.clone() };
+        Self { machine_id: account.machine_id.as_str().into(), whose, ..self.clone() }
+    }
+
+    /// Lets go of what was built for an account that is gone.
+    pub(crate) fn forget(&self, account: &AccountId) {
+        self.http.forget(account);
+    }
+
+    fn route(&self) -> Result<Route, SignInError> {
+        match &self.whose {
+            Whose::Nobodys => Ok(Route::anonymous()),
+            Whose::Account { roster, id } => match roster.get(id) {
+                Some(account) => Ok(Route::of(&account)),
+                None => Err(SignInError::AccountGone),
+            },
+        }
     }
 
     /// A page for a person's browser: checked against the sign-in hosts, and on the stand-in when traffic is redirected.
@@ -139,22 +178,28 @@ impl SignIn {
     }
 
     async fn request(&self, method: Method, host: &str, path: &str) -> Result<RequestBuilder, SignInError> {
-        let request =
-            self.http.request(&Route::anonymous(), method, host, path).await.map_err(|refused| match refused {
-                Refused::UnknownHost(host) => SignInError::Unsafe(shown(&host)),
-                Refused::NoDemo | Refused::NoTls(_) | Refused::NoProxy(_) => {
-                    SignInError::Transient { message: refused.to_string(), retry_after: None }
-                }
-            })?;
+        let request = self.http.request(&self.route()?, method, host, path).await.map_err(|refused| match refused {
+            Refused::UnknownHost(host) => SignInError::Unsafe(shown(&host)),
+            Refused::NoDemo | Refused::NoTls(_) | Refused::NoProxy(_) => {
+                SignInError::Transient { message: refused.to_string(), retry_after: None }
+            }
+        })?;
         Ok(request.timeout(DEADLINE).header(ACCEPT, "application/json"))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, SignInError> {
-        let response = request.send().await.map_err(|error| SignInError::Transient {
-            message: format!("the sign-in service cannot be reached: {}", plain(&error)),
-            retry_after: None,
+        let own_proxy = self.route()?.has_own_proxy();
+        let response = request.send().await.map_err(|error| match error.is_connect() && own_proxy {
+            true => SignInError::ProxyDown,
+            false => SignInError::Transient {
+                message: format!("the sign-in service cannot be reached: {}", plain(&error)),
+                retry_after: None,
+            },
         })?;
         let status = response.status();
+        if own_proxy && status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(SignInError::ProxyDown);
+        }
         let retry_after = crate::upstream::retry_after::read(response.headers());
         Ok(Answer { status, retry_after, body: read_capped(response).await? })
     }

@@ -260,6 +260,7 @@ async fn every_error_of_the_fixture_means_what_it_says() {
             Err(SignInError::ClientGone(_)) => "registration bad",
             Err(SignInError::Refused(_)) => "code bad or used",
             Err(SignInError::RedirectUri(_) | SignInError::Unsafe(_) | SignInError::Transient { .. }) => "other",
+            Err(SignInError::ProxyDown | SignInError::AccountGone) => "no account is named",
         });
     }
     let meant: Vec<&str> = device["errors"]
