@@ -49,7 +49,8 @@ web() {
 keychain() {
   # Three sessions: an unlocked keyring, no bus at all, and a keyring that nobody can unlock. Each runs its own tests only:
   # the others return at once in a session that is not theirs, and that must not count as passed.
-  local run=(cargo nextest run "${scope[@]}" --status-level all) only='binary(keychain_real)' empty
+  # One after the other: some freeze the keyring of their session or count what it writes.
+  local run=(cargo nextest run "${scope[@]}" --test-threads 1 --status-level all) only='binary(keychain_real)' empty
   local absent='test(without_a_bus)' locked='test(nobody_unlocked)'
   empty=$(mktemp -d)
   KIRO_TEST_KEYCHAIN=1 scripts/with-desktop.sh "${run[@]}" -E "$only and not ($absent or $locked)" &&

@@ -12,5 +12,6 @@
 #[path = "../it/harness.rs"]
 mod harness;
 mod kills;
+mod owner;
 mod program;
 mod shared_login;

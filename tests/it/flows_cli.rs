@@ -5,8 +5,8 @@ use http::StatusCode;
 use kiro_simulator::{AccountSeed, Config, Family, Simulator};
 use serde_json::{Value, json};
 
-use crate::cli::{Home, Serving, question, text};
 use crate::harness::eventually;
+use crate::home::{Home, Serving, question, text};
 
 struct House {
     _simulator: Simulator,

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::cli::{Home, Serving, text};
 use crate::harness::{PATIENCE, eventually};
+use crate::home::{Home, Serving, text};
 
 /// How often a kill may come too late.
 const TRIES: usize = 25;
@@ -197,7 +197,7 @@ fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
     entries.filter(|name| name.ends_with(ending)).collect()
 }
 
-/// Kills the process as soon as the kernel tells of `what` in `folder`. Armed when this returns.
+/// Kills the process as soon as the kernel tells of `what` in `folder`, whose own name is empty. Armed when this returns.
 fn trap(pid: Pid, folder: &Path, what: WatchFlags, name: fn(&str) -> bool) -> JoinHandle<()> {
     let watch = inotify::init(CreateFlags::CLOEXEC).unwrap();
     inotify::add_watch(&watch, folder, what).unwrap();
@@ -205,7 +205,7 @@ fn trap(pid: Pid, folder: &Path, what: WatchFlags, name: fn(&str) -> bool) -> Jo
         let mut room = [MaybeUninit::uninit(); 4096];
         let mut events = Reader::new(watch, &mut room);
         while let Ok(event) = events.next() {
-            if event.file_name().and_then(|file| CStr::to_str(file).ok()).is_some_and(name) {
+            if event.file_name().map_or(Ok(""), CStr::to_str).is_ok_and(name) {
                 // It may have ended by itself in the meantime.
                 let _ = kill_process(pid, Signal::KILL);
                 return;
@@ -313,6 +313,34 @@ async fn killed_with_the_answer_in_memory_only_the_second_place_decides() {
             }
         }
     }
+}
+
+/// Files that are nobody's record: to look through so many takes long enough for a kill to fall into it.
+const CROWD: usize = 20_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_with_the_answer_received_and_no_byte_of_it_written_the_loss_is_told() {
+    for _ in 0..TRIES {
+        let mut house = House::new(false).await;
+        let sealed = house.sealed();
+        (0..CROWD).for_each(|n| std::fs::write(sealed.join(format!("{n}")), b"").unwrap());
+        let mut asking = house.exchanged().await;
+        // Once the answer is there, the save is the first to look into the folder: for the generation that comes next.
+        let trap = trap(house.pid(), &sealed, WatchFlags::OPEN, str::is_empty);
+        house.simulator.control().release();
+        house.dead().await;
+        trap.join().unwrap();
+        asking.wait().await.unwrap();
+        let begun = std::fs::read_dir(&sealed).unwrap().any(|entry| {
+            let name = entry.unwrap().file_name();
+            is_temporary(name.to_str().unwrap())
+        });
+        if !begun && !house.is_saved() {
+            assert!(house.intent_is_open());
+            return house.asks_for_a_sign_in().await;
+        }
+    }
+    panic!("every one of {TRIES} kills came too late");
 }
 
 #[tokio::test(flavor = "multi_thread")]

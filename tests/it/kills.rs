@@ -5,8 +5,8 @@ use http::StatusCode;
 use kiro_simulator::{AccountSeed, Config, Control, Family, Faults, Script, Simulator, Target};
 use serde_json::{Value, json};
 
-use crate::cli::{Home, question, text};
 use crate::harness::{eventually, expired_login};
+use crate::home::{Home, question, text};
 
 /// The program, killed while its first refresh was held at `fault`.
 async fn killed_during_a_refresh(fault: Faults, reached: impl Fn(&Control) -> bool) -> (Simulator, Home, String) {

@@ -4,8 +4,8 @@ use kiro_simulator::{Config, Decision, Simulator};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-use crate::cli::{Home, text};
 use crate::harness::{PATIENCE, eventually};
+use crate::home::{Home, text};
 use crate::login::visit;
 
 /// The changes that a command with `--json` told.

@@ -7,8 +7,8 @@ use kiro_simulator::{AccountSeed, Answer, Config, Family, Script, Simulator, Tar
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::cli::{Home, text};
 use crate::harness::{PATIENCE, World, ask};
+use crate::home::{Home, text};
 use crate::login::{begin, end, plan};
 
 const KEY: &str = "ksk_EXAMPLE0000000000000000000000000000";

@@ -21,6 +21,7 @@ mod flows;
 mod flows_cli;
 mod guard;
 mod harness;
+mod home;
 mod hostile_accounts;
 mod inherited;
 mod inspect;

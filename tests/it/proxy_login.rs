@@ -5,8 +5,8 @@ use kiro_simulator::{Config, Family, Simulator};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::cli::{Home, text};
 use crate::harness::{PATIENCE, Plan, World, ask, fresh_login};
+use crate::home::{Home, text};
 use crate::proxies::Recorder;
 use crate::refresh::vault_key;
 

@@ -5,8 +5,8 @@ use http_body_util::BodyExt as _;
 use kiro_simulator::Family;
 use serde_json::{Value, json};
 
-use crate::cli::Home;
 use crate::harness::{Plan, World, ask, eventually, expired_login, fresh_login};
+use crate::home::Home;
 use crate::refresh::vault_key;
 
 async fn world() -> World {

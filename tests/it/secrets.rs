@@ -305,7 +305,7 @@ async fn a_secret_is_found_wherever_it_is_hidden() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_process_shows_no_secret_in_its_arguments_and_environment() {
     let planted = Planted::new();
-    let home = crate::cli::Home::new();
+    let home = crate::home::Home::new();
     let key_file = std::fs::read(home.dir.path().join("vault.key")).unwrap();
     for (number, seed) in planted.seeds.iter().enumerate() {
         let path = home.dir.path().join(format!("{number}.json"));
@@ -340,11 +340,11 @@ async fn the_process_shows_no_secret_in_its_arguments_and_environment() {
 async fn a_panic_of_the_real_program_tells_its_place_and_no_secret() {
     let secret = canary("panic", 140);
     for backtrace in ["0", "1"] {
-        let home = crate::cli::Home::new();
+        let home = crate::home::Home::new();
         let mut command = home.command(&["serve", "--port", "0", "--log-level", "trace"]);
         command.env("TOKIO_WORKER_THREADS", &secret).env("RUST_BACKTRACE", backtrace);
-        let output = crate::cli::finish(command).await;
-        let said = crate::cli::text(&output.stderr);
+        let output = crate::home::finish(command).await;
+        let said = crate::home::text(&output.stderr);
         assert_eq!(output.status.code(), Some(101), "it panics: {said}");
         assert!(said.contains("a fault of ours at "), "{said}");
         let mut places = vec![("standard error".to_owned(), output.stderr), ("its output".to_owned(), output.stdout)];

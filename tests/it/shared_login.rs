@@ -111,7 +111,7 @@ async fn another_person_in_the_owners_file_stops_the_account_and_is_taken_over_b
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_shows_and_changes_how_a_login_is_shared() {
-    use crate::cli::{Home, text};
+    use crate::home::{Home, text};
     let home = Home::new();
     let added = home.json(&["accounts", "import", &home.login("social", Family::Social), "--json"]).await;
     let id = added["imported"][0]["id"].as_str().expect("an id").to_owned();

@@ -7,8 +7,8 @@ use kiro_simulator::{AccountSeed, Config, Family, Simulator};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::cli::Home;
 use crate::harness::{PATIENCE, fresh_login};
+use crate::home::Home;
 
 const PASSPHRASE: &str = "correct horse battery";
 

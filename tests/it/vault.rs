@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use crate::cli::{Home, Serving, base64, finish, private, question, text};
 use crate::harness::{Plan, ask};
+use crate::home::{Home, Serving, base64, finish, private, question, text};
 
 const WORDS: &str = "correct horse battery staple";
 
