@@ -334,17 +334,21 @@ fn make_private(_path: &Path, _mode: u32) -> io::Result<()> {
 }
 
 /// Open options that create owner-only files and never follow a link in the last component.
+#[cfg(unix)]
 fn private_options() -> OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-        if let Ok(flag) = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()) {
-            options.custom_flags(flag);
-        }
+    options.mode(0o600);
+    if let Ok(flag) = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()) {
+        options.custom_flags(flag);
     }
     options
+}
+
+/// The folder decides who may read what is in it.
+#[cfg(not(unix))]
+fn private_options() -> OpenOptions {
+    OpenOptions::new()
 }
 
 #[cfg(unix)]

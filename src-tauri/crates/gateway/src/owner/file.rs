@@ -1,6 +1,6 @@
 //! Reading and replacing files of other programs with care.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::data_dir::owned_by_us;
 #[cfg(unix)]
 pub fn others_can_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
 }
 
 /// Whether other users of this machine can read the file.
