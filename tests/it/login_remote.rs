@@ -1,5 +1,7 @@
 //! Signing in by a link on another machine: one link, one session, served only while the sign-in waits.
 
+use std::net::IpAddr;
+
 use http::{Method, StatusCode};
 use kiro_simulator::Decision;
 use serde_json::{Value, json};
@@ -289,4 +291,26 @@ async fn another_address_is_bound_only_when_named_and_said_to_be_plain_http() {
     until(&world, &login, "the link", |now| now["qr"]["size"].is_u64()).await;
     let pages = browse(&url).await;
     assert!(pages[0].body.contains("lang=\"zh\""), "{}", pages[0].body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_address_that_is_offered_serves_the_link() {
+    let world = plan().start().await;
+    let offered = world.admin_ok(Method::GET, "/api/network/addresses", None).await;
+    let offered: Vec<IpAddr> = offered["addresses"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|address| address.as_str().and_then(|text| text.parse().ok()).expect("an address"))
+        .collect();
+    for address in offered {
+        assert!(!address.is_loopback(), "{address}");
+        let login = begin(&world, json!({"kind": "remote", "remoteAddress": address})).await;
+        let url = login["url"].as_str().unwrap_or_default();
+        let host =
+            reqwest::Url::parse(url).expect("a link").host_str().map(|host| host.trim_matches(['[', ']']).to_owned());
+        assert_eq!(host.and_then(|host| host.parse::<IpAddr>().ok()), Some(address), "{login}");
+        assert_eq!(login["plainHttp"], true);
+        world.admin_ok(Method::DELETE, &path(&login), None).await;
+    }
 }

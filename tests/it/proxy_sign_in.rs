@@ -169,7 +169,7 @@ async fn another_person_gets_an_account_behind_the_same_proxy_before_anything_is
     assert_eq!((all.len(), &all[1]["proxy"]), (2, &all[0]["proxy"]), "{all:?}");
     assert!(done["proof"]["plan"].is_string(), "it was looked at: {done}");
     // The login at the proxy came along, and stays when the first account goes.
-    world.admin_ok(Method::DELETE, &format!("/api/accounts/{account}?now=true"), None).await;
+    world.admin_ok(Method::DELETE, &format!("/api/accounts/{account}"), None).await;
     let test = world.admin_ok(Method::POST, &format!("/api/accounts/{new}/proxy/test"), None).await;
     assert_eq!(test["ok"], true, "{test}");
     world.gateway.stop().await;
@@ -230,7 +230,7 @@ async fn an_account_that_is_not_there_or_signs_in_otherwise_is_told_before_anyth
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
         assert!(problem["fields"][field].is_object(), "{body}: {problem}");
     }
-    world.admin_ok(Method::DELETE, &format!("/api/accounts/{account}"), None).await;
+    world.admin_ok(Method::DELETE, &format!("/api/accounts/{account}?undoSeconds=10"), None).await;
     let (status, _) = ask(json!({"account": account, "kind": "google"})).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "removed, although it can still be taken back");
     assert_eq!(world.control.journal().len(), 0);

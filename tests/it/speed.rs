@@ -68,6 +68,7 @@ async fn an_account_is_measured_through_its_own_proxy_and_a_dead_proxy_is_told_f
     for host in measured(&world, json!({"account": id})).await {
         assert_eq!((&host["answered"], &host["totalMs"]), (&json!(0), &Value::Null), "{host}");
         assert!(host["problem"].as_str().is_some_and(|words| words.contains("cannot be reached")), "{host}");
+        assert_eq!(host["problemCode"], "unreachable", "{host}");
     }
     assert_eq!(world.control.journal().len(), before, "nothing went past the proxy");
     let (status, _) = world.admin(Method::POST, "/api/speed-test", Some(json!({"account": "nobody"}))).await;

@@ -119,6 +119,20 @@ async fn a_scan_shows_numbers_and_adds_what_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scan_shares_a_login_with_or_without_writing_back() {
+    for (flags, on) in [(&["--link", "--write-back"][..], true), (&["--link"], false)] {
+        let home = Home::new();
+        write(&home.dir.path().join(".aws/sso/cache/kiro-auth-token.json"), &fresh_login("social", Family::Social));
+        let wish = [&["accounts", "scan", "--add", "1"], flags, &["--json"]].concat();
+        let added = home.json(&wish).await;
+        assert_eq!(added["imported"][0]["link"]["writeBack"], on, "{added}");
+    }
+    let home = Home::new();
+    let alone = home.run(&["accounts", "scan", "--add", "1", "--write-back"]).await;
+    assert_eq!(alone.status.code(), Some(2), "a copy has nobody to write back to: {}", said(&alone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_that_a_file_points_to_are_read_with_it() {
     let home = Home::new();
     let hash = "e909a0580879b06ece1202964fbe9dda95ea4ce3";

@@ -44,6 +44,24 @@ describe('looking on this computer', () => {
     expect(screen.getByText(/both share one login/)).toBeInTheDocument();
     await click('scan-way-copy');
     expect(screen.getByText(/one of them may have to sign in again/)).toBeInTheDocument();
+    expect(none('write-back-choice')).toBe(true);
+  });
+
+  it.each([
+    [true, 'both stay signed in'],
+    [false, 'its copy stops working'],
+  ])('asks whether new tokens are written back, and what that means: %s', async (on, words) => {
+    host.scan = { found: [{ id: 's1', owner: 'kiroIde', path: '/x', ...found() }], problems: [] } as never;
+    host.special.set('POST /api/accounts/scan/add', () => json({ imported: [account()], duplicates: [], rejected: [] }));
+    await open('scan');
+    await click('scan');
+    const choice = await by('write-back-choice');
+    expect(choice).toHaveTextContent(words);
+    expect(within(choice).getByText('Recommended').closest('label')).toContainElement(await by('write-back-on'));
+    expect(await by('write-back-on')).toBeChecked();
+    if (!on) await click('write-back-off');
+    await click('scan-add');
+    await waitFor(() => expect(host.sent('POST /api/accounts/scan/add')).toEqual({ ids: ['s1'], link: true, writeBack: on }));
   });
 
   it('says that nothing was found', async () => {

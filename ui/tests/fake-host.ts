@@ -192,6 +192,7 @@ export class FakeHost implements Host {
   scan: ScanResult = { found: [], problems: [] };
   preview: ImportResult = { imported: [], duplicates: [], notes: [], found: [], rejected: [], sealed: false };
   usage: UsageRow[] = [];
+  addresses: string[] = [];
   browsers: Omit<BrowserList, 'supportPage'> = { browsers: [], display: true };
   network: NetworkProxy = { address: null, login: 'none' };
   vault: VaultView = { kind: 'keychain', state: 'ready', records: 1, protectedByPermissionsOnly: false, recovery: false } as VaultView;
@@ -248,6 +249,7 @@ export class FakeHost implements Host {
     const answer = this.#accountAnswer(call, body) ?? this.#loginAnswer(call, body);
     if (answer) return answer;
     if (call === 'GET /api/usage') return json({ rows: this.usage });
+    if (call === 'GET /api/network/addresses') return json({ addresses: this.addresses });
     if (call === 'GET /api/browsers') return json({ ...this.browsers, supportPage: 'https://app.kiro.dev/settings/account#support' });
     if (call === 'GET /api/vault') return json(this.vault);
     const kept = this.#flowAnswer(call, path, body);

@@ -212,8 +212,8 @@ describe('the speed test', () => {
   const measured = {
     rounds: 3,
     hosts: [
-      { host: 'q.one.test', region: 'us-east-1', answered: 3, connectMs: 40, firstByteMs: 60, totalMs: 100, status: 404, problem: null },
-      { host: 'q.two.test', region: 'eu-central-1', answered: 0, connectMs: null, firstByteMs: null, totalMs: null, status: null, problem: 'no answer in time' },
+      { host: 'q.one.test', region: 'us-east-1', answered: 3, connectMs: 40, firstByteMs: 60, totalMs: 100, status: 404, problem: null, problemCode: null },
+      { host: 'q.two.test', region: 'eu-central-1', answered: 0, connectMs: null, firstByteMs: null, totalMs: null, status: null, problem: 'planted words', problemCode: 'late' },
     ],
   };
 
@@ -225,7 +225,8 @@ describe('the speed test', () => {
     await choose('speed-way', 'a1');
     await click('speed-run');
     const table = await by('speed-table');
-    for (const words of ['q.one.test', '40ms', '100ms', '3 of 3', '0 of 3', 'no answer in time']) expect(table).toHaveTextContent(words);
+    for (const words of ['q.one.test', '40ms', '100ms', '3 of 3', '0 of 3', 'It did not answer in time.']) expect(table).toHaveTextContent(words);
+    expect(table).not.toHaveTextContent('planted words');
     expect(host.sent('POST /api/speed-test')).toEqual({ account: 'a1' });
   });
 

@@ -69,6 +69,27 @@ describe('starting', () => {
     await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'remote', remoteAddress: '192.168.1.20', open: 'none' }));
   });
 
+  it("offers this machine's addresses for the link, and takes a typed one all the same", async () => {
+    host.addresses = ['192.168.1.5', 'fd00::5'];
+    await choose('remote');
+    expect(host.count('GET /api/network/addresses')).toBe(0);
+    await click('reach-network');
+    await waitFor(async () => expect(await by('own-address-192.168.1.5')).toBeChecked());
+    expect(none('remote-address')).toBe(true);
+    await click('own-address-fd00::5');
+    await click('login-start');
+    await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'remote', remoteAddress: 'fd00::5', open: 'none' }));
+    cleanup();
+    host = new FakeHost();
+    host.addresses = ['192.168.1.5'];
+    await choose('remote');
+    await click('reach-network');
+    await click('own-address-');
+    await type('remote-address', '10.0.0.9:9000');
+    await click('login-start');
+    await waitFor(() => expect(host.sent('POST /api/logins')).toMatchObject({ remoteAddress: '10.0.0.9:9000' }));
+  });
+
   it('lets the person choose browser and private window in the desktop app only', async () => {
     await choose('google');
     expect(none('browsers')).toBe(true);

@@ -79,8 +79,10 @@ export class AccountCalls {
     return take(this.#api.GET('/api/accounts/scan'));
   }
 
-  addFound(ids: string[], link: boolean): Promise<ImportResult> {
-    return this.#then(take(this.#api.POST('/api/accounts/scan/add', { body: { ids, link } })));
+  /** As copies, or shared with their programs: then rotated tokens go back to them or not. */
+  addFound(ids: string[], shared?: { writeBack: boolean }): Promise<ImportResult> {
+    const body = { ids, link: shared !== undefined, ...shared };
+    return this.#then(take(this.#api.POST('/api/accounts/scan/add', { body })));
   }
 
   /** What an import would add. Nothing is kept. */

@@ -21,6 +21,8 @@ export class Queries {
   readonly models: Query<ModelList>;
   /** Browsers of this machine; read where a sign-in can open one. */
   readonly browsers: Query<BrowserList>;
+  /** Addresses of this machine that other devices reach. */
+  readonly addresses: Query<string[]>;
   /** Read by the page that shows it. */
   readonly vault: Query<VaultView>;
   /** The proxy of everything and its login; read by the page that shows it. */
@@ -41,6 +43,7 @@ export class Queries {
     this.request = new RequestCalls(api);
     this.account = new AccountCalls(api, () => this.accountsAgain());
     this.browsers = new Query(() => take(api.GET('/api/browsers')));
+    this.addresses = new Query(async () => (await take(api.GET('/api/network/addresses'))).addresses);
     this.vault = new Query(() => take(api.GET('/api/vault')));
     this.network = new Query(() => take(api.GET('/api/network/proxy')));
     this.keys = new Query(async () => (await take(api.GET('/api/keys'))).keys);

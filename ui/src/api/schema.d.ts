@@ -644,6 +644,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/network/addresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the addresses on which a sign-in link can be served for other devices. No loopback, nothing link-local. */
+        get: operations["listOwnAddresses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/network/proxy": {
         parameters: {
             query?: never;
@@ -1779,6 +1796,7 @@ export interface components {
             host: string;
             /** @description What went wrong in the last round that was not answered, in plain English. */
             problem?: string | null;
+            problemCode?: components["schemas"]["SpeedProblem"] | null;
             /** @description Its region. */
             region: string;
             /**
@@ -2532,6 +2550,11 @@ export interface components {
             /** @description The variable of the environment that says so, such as `KIRO_PROXY__LISTENER__PORT`. */
             variable?: string | null;
         };
+        /** @description The addresses of this machine that other devices may reach, such as for a sign-in link. */
+        OwnAddresses: {
+            /** @description Version 4 first. Empty where the machine is in no network, or the system does not tell. */
+            addresses: string[];
+        };
         /**
          * @description How quickly requests follow each other. A request that comes too early waits in line, as long as `accounts.queueSeconds`
          *     says, or goes to another account.
@@ -3134,6 +3157,11 @@ export interface components {
             /** @description Why. */
             reason: components["schemas"]["Skipped"];
         };
+        /**
+         * @description Why a host could not be measured.
+         * @enum {string}
+         */
+        SpeedProblem: "notAsked" | "noTls" | "proxyUnusable" | "proxyLogin" | "late" | "unreachable";
         /** @description What was measured. */
         SpeedReport: {
             /** @description Every host of the service's data plane, the fastest first. */
@@ -4970,6 +4998,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listOwnAddresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnAddresses"];
                 };
             };
         };

@@ -29,6 +29,7 @@ mod login;
 mod media;
 mod notify;
 mod options;
+mod own_addresses;
 pub mod owner;
 mod pipeline;
 pub mod protect;

@@ -4,7 +4,7 @@
 //! by itself, with what went wrong. Leaves out: how fast a model answers, which only a paid question shows.
 
 use crate::upstream::endpoint::data_planes;
-use crate::upstream::http::{Http, Measured, Route, Unmeasured};
+use crate::upstream::http::{Http, Measured, Refused, Route, Unmeasured};
 use crate::upstream::region_of;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,39 @@ pub(crate) struct HostSpeed {
     pub(crate) status: Option<u16>,
     /// What went wrong in the last round that was not answered, in plain English.
     pub(crate) problem: Option<String>,
+    /// The same as a code that faces translate.
+    pub(crate) problem_code: Option<SpeedProblem>,
+}
+
+/// Why a host could not be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum SpeedProblem {
+    /// Nothing was sent: the host is none of the service's, or the stand-in does not run.
+    NotAsked,
+    /// Nothing was sent: the TLS client cannot be built.
+    NoTls,
+    /// Nothing was sent: the proxy cannot be used as it is written down, or its login cannot be read.
+    ProxyUnusable,
+    /// The proxy asks for another user name and password.
+    ProxyLogin,
+    /// No answer in time.
+    Late,
+    /// There is no connection, or it broke.
+    Unreachable,
+}
+
+impl From<&Unmeasured> for SpeedProblem {
+    fn from(why: &Unmeasured) -> Self {
+        match why {
+            Unmeasured::Refused(Refused::UnknownHost(_) | Refused::NoDemo) => Self::NotAsked,
+            Unmeasured::Refused(Refused::NoTls(_)) => Self::NoTls,
+            Unmeasured::Refused(Refused::NoProxy(_)) => Self::ProxyUnusable,
+            Unmeasured::ProxyLogin => Self::ProxyLogin,
+            Unmeasured::Late => Self::Late,
+            Unmeasured::Unreachable(_) => Self::Unreachable,
+        }
+    }
 }
 
 /// Asks every host on this way, some rounds one after the other and all hosts of a round at once.
@@ -52,6 +85,7 @@ pub(crate) async fn measure(http: &Http, route: &Route) -> Vec<HostSpeed> {
 
 fn told(host: &str, rounds: &[Result<Measured, Unmeasured>]) -> HostSpeed {
     let good: Vec<&Measured> = rounds.iter().filter_map(|round| round.as_ref().ok()).collect();
+    let why = rounds.iter().rev().find_map(|round| round.as_ref().err());
     let times = |time: fn(&Measured) -> Duration| median(good.iter().map(|measured| time(measured)).collect());
     HostSpeed {
         host: host.to_owned(),
@@ -61,7 +95,8 @@ fn told(host: &str, rounds: &[Result<Measured, Unmeasured>]) -> HostSpeed {
         first_byte_ms: times(|measured| measured.first_byte),
         total_ms: times(|measured| measured.connect + measured.first_byte),
         status: good.last().map(|measured| measured.status.as_u16()),
-        problem: rounds.iter().rev().find_map(|round| round.as_ref().err()).map(ToString::to_string),
+        problem: why.map(ToString::to_string),
+        problem_code: why.map(SpeedProblem::from),
     }
 }
 
@@ -91,8 +126,10 @@ mod tests {
         let speed = told("h", &[ms(10, 100), Err(Unmeasured::Late), ms(30, 200)]);
         assert_eq!((speed.answered, speed.connect_ms, speed.first_byte_ms), (2, Some(20), Some(150)));
         assert_eq!(speed.problem.as_deref(), Some("no answer in time"));
+        assert_eq!(speed.problem_code, Some(SpeedProblem::Late));
         let speed = told("h", &[Err(Unmeasured::Late), Err(Unmeasured::ProxyLogin)]);
         assert_eq!((speed.answered, speed.total_ms, speed.status), (0, None, None));
         assert!(speed.problem.is_some_and(|problem| problem.contains("proxy")));
+        assert_eq!(speed.problem_code, Some(SpeedProblem::ProxyLogin), "the last one counts");
     }
 }

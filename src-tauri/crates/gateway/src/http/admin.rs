@@ -74,6 +74,7 @@ fn documented() -> OpenApiRouter<Gateway> {
         .routes(routes!(network::show))
         .routes(routes!(network::set_login, network::remove_login))
         .routes(routes!(network::test))
+        .routes(routes!(network::addresses))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke, keys::change))
         .routes(routes!(keys::reveal))

@@ -5,6 +5,7 @@ use super::account_changes::{ProxyTest, replace_login, tried};
 use super::extract::Body;
 use crate::credential::{SecretId, StoreError};
 use crate::error::{FieldProblem, Problem, ProblemCode};
+use crate::own_addresses::own_addresses;
 use crate::upstream::http::{Common, Route};
 use crate::upstream::proxy::{self, ProxyUrl};
 use crate::upstream::{API_REGIONS, endpoint};
@@ -126,4 +127,23 @@ fn refused(field: &str, words: &str) -> Problem {
     let field_problem = FieldProblem { code: "invalid_value".to_owned(), message: words.to_owned() };
     problem.fields.insert(field.to_owned(), field_problem);
     problem
+}
+
+/// The addresses of this machine that other devices may reach, such as for a sign-in link.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnAddresses {
+    /// Version 4 first. Empty where the machine is in no network, or the system does not tell.
+    addresses: Vec<String>,
+}
+
+/// Lists the addresses on which a sign-in link can be served for other devices. No loopback, nothing link-local.
+#[utoipa::path(get, path = "/api/network/addresses", operation_id = "listOwnAddresses",
+    responses((status = 200, body = OwnAddresses)))]
+pub(super) async fn addresses() -> Json<OwnAddresses> {
+    let found = own_addresses().await.unwrap_or_else(|error| {
+        tracing::info!(%error, "the system does not tell this machine's addresses");
+        Vec::new()
+    });
+    Json(OwnAddresses { addresses: found.iter().map(ToString::to_string).collect() })
 }
