@@ -21,16 +21,21 @@ async fn sign_in_window(app: &App) -> Result<u32> {
     windows.first().copied().context("a window")
 }
 
+/// What a sign-in waits for.
+async fn awaited(login: &Login) -> Result<(Value, Value)> {
+    let view = login.view().await?;
+    Ok((view["state"].clone(), view["awaits"].clone()))
+}
+
 /// Presses the page's first button, by the keyboard alone. A key that came before the page could take it is pressed again:
 /// first the one that may have been lost, so that the second button is never reached.
 async fn press_first_button(window: u32, login: &Login) -> Result<()> {
+    let before = awaited(login).await?;
     for keys in [&[Key::Tab, Key::Return][..], &[Key::Return], &[Key::Tab, Key::Return]] {
         for key in keys {
             press(window, *key)?;
         }
-        let moved = until("the sign-in is no longer waiting", async || {
-            login.state().await.ok().filter(|state| state != "waiting")
-        });
+        let moved = until("the sign-in goes on", async || awaited(login).await.ok().filter(|now| *now != before));
         if tokio::time::timeout(Duration::from_secs(4), moved).await.is_ok() {
             break;
         }
@@ -67,6 +72,56 @@ async fn a_person_signs_in_in_a_window_of_the_app_which_then_closes() -> Result<
         .await?;
     }
     assert_eq!(simulator.control().violations(), []);
+
+    tray.click("Quit").await?;
+    assert_eq!(app.ended().await?.code(), Some(0));
+    Ok(())
+}
+
+/// Begins a sign-in in a window once the ports that the portal comes back to are free.
+async fn begin_once_free(admin: &Admin, wish: &Value) -> Result<Login> {
+    until("a port of the portal is free", async || {
+        let login = admin.begin_login(wish.clone()).await.ok()?;
+        (login.view().await.ok()?["problem"]["code"] != "callback_port_taken").then_some(login)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn github_and_a_company_directory_are_signed_in_to_in_a_window_too() -> Result<()> {
+    let simulator = Simulator::start(Config::default()).await?;
+    let control = simulator.control();
+    control.set_sign_in_pages(true);
+    let mut tray = TrayHost::start().await?;
+    let home = Home::new()?;
+    let (mut app, admin) = app(&home, &simulator.url(), &[]).await?;
+
+    control.set_last_option("github");
+    let wish = json!({ "kind": "github", "form": "browser", "open": "popup" });
+    let login = begin_once_free(&admin, &wish).await?;
+    let window = sign_in_window(&app).await?;
+    press_first_button(window, &login).await?;
+    window_is_gone(window).await?;
+    let ended = login.ended().await?;
+    assert_eq!((&ended["state"], &ended["account"]["provider"]), (&json!("done"), &json!("github")), "{ended:#}");
+
+    control.sign_in_as("entra");
+    control.set_last_option("external_idp");
+    let wish = json!({ "kind": "microsoft", "open": "popup" });
+    let login = begin_once_free(&admin, &wish).await?;
+    let window = sign_in_window(&app).await?;
+    // The portal first, then the directory's own page in the same window.
+    press_first_button(window, &login).await?;
+    assert_eq!(login.view().await?["awaits"], "directorySignIn");
+    until("the directory's page is there", async || {
+        control.journal().iter().any(|entry| entry.operation == "ExternalAuthorize").then_some(())
+    })
+    .await?;
+    press_first_button(window, &login).await?;
+    window_is_gone(window).await?;
+    let ended = login.ended().await?;
+    assert_eq!((&ended["state"], &ended["account"]["method"]), (&json!("done"), &json!("externalIdp")), "{ended:#}");
+    assert_eq!(control.violations(), []);
 
     tray.click("Quit").await?;
     assert_eq!(app.ended().await?.code(), Some(0));

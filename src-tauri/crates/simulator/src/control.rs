@@ -171,6 +171,11 @@ impl Control {
         self.state.memory().pages = on;
     }
 
+    /// The way (`google`, `github` or `external_idp`) that the portal's page offers first, as it does for who used it last.
+    pub fn set_last_option(&self, option: &str) {
+        self.state.memory().last_option = Some(option.to_owned());
+    }
+
     /// The wait between two polls that device sign-ins started from now on ask for; `None` is each family's own.
     pub fn set_device_interval(&self, interval: Option<Duration>) {
         self.state.memory().device_interval_ms =

@@ -180,6 +180,8 @@ pub(crate) struct Memory {
     pub(crate) challenges: HashMap<String, String>,
     /// Sign-in addresses answer with a page and its buttons, for a real browser.
     pub(crate) pages: bool,
+    /// The way that the portal's page offers first, as it does for who used it last.
+    pub(crate) last_option: Option<String>,
     /// Between two polls of a device sign-in, in place of the families' own.
     pub(crate) device_interval_ms: Option<i64>,
     pub(crate) exchange_form: ExchangeForm,
@@ -209,6 +211,7 @@ impl Memory {
             spent_codes: HashSet::new(),
             challenges: HashMap::new(),
             pages: config.sign_in_pages,
+            last_option: None,
             device_interval_ms: None,
             exchange_form: ExchangeForm::Any,
             reasoning: HashSet::new(),

@@ -63,6 +63,10 @@ pub(super) fn portal(call: &Call) -> Response<ResponseBody> {
     if !proof::asked_well(call, "login.pkce") {
         return message(400, "Invalid request.");
     }
+    let mut buttons = buttons;
+    if let Some(last) = call.state.memory().last_option.as_deref() {
+        buttons.sort_by_key(|(_, option, _)| *option != last);
+    }
     match page::consent(call, "Sign in to Kiro", &buttons) {
         Answer::Page(page) => return page,
         Answer::Denied => return refused(call, &format!("{base}/oauth/callback")),
