@@ -44,6 +44,7 @@ mod proxies;
 mod proxy_login;
 mod proxy_sign_in;
 mod quota;
+mod recorder;
 mod refresh;
 mod removal;
 mod retries;

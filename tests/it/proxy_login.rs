@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::harness::{PATIENCE, Plan, World, ask, fresh_login};
 use crate::home::{Home, text};
-use crate::proxies::Recorder;
+use crate::recorder::Recorder;
 use crate::refresh::vault_key;
 
 const LOGIN: &str = "/api/network/proxy/login";

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{World, ask, expired_login, fresh_login};
 use crate::login::{begin, begin_once_free, browse, end, look, plan, ports, pressing};
-use crate::proxies::{Recorder, id, nobody, quiet, through};
+use crate::proxies::{id, nobody, quiet, through};
+use crate::recorder::Recorder;
 
 const COMPANY: &str = "https://example-company.awsapps.com/start";
 

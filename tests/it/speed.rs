@@ -5,7 +5,7 @@ use kiro_simulator::Family;
 use serde_json::{Value, json};
 
 use crate::harness::{Plan, World, fresh_login};
-use crate::proxies::Recorder;
+use crate::recorder::Recorder;
 
 async fn measured(world: &World, body: Value) -> Vec<Value> {
     let report = world.admin_ok(Method::POST, "/api/speed-test", Some(body)).await;

@@ -15,10 +15,14 @@ mod harness;
 #[allow(dead_code, reason = "shared with the integration tests, which use all of it")]
 #[path = "../it/home.rs"]
 mod home;
+#[allow(dead_code, reason = "shared with the integration tests, which use all of it")]
+#[path = "../it/recorder.rs"]
+mod recorder;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use http::StatusCode;
 use kiro_gateway::account::AccountId;
 use kiro_gateway::credential::{Credentials, KeychainStore, SecretId, SystemKeychain};
 use kiro_simulator::{AccountSeed, Config, Family, Faults, Script, Simulator, Target};
@@ -29,7 +33,8 @@ use serde_json::{Value, json};
 use tokio::process::Child;
 
 use harness::{PATIENCE, eventually};
-use home::{Home, Serving, text};
+use home::{Home, Serving, question, text};
+use recorder::Recorder;
 
 const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
 
@@ -211,4 +216,36 @@ async fn keychain_real_killed_while_the_keyring_writes_the_record_is_the_old_one
         );
         house.comes_back(saved).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keychain_real_the_login_at_a_proxy_moves_with_all_secrets_and_is_used_from_there() {
+    if !wanted("keychain_real_the_login_at_a_proxy_moves_with_all_secrets_and_is_used_from_there") {
+        return;
+    }
+    let house = House::new().await;
+    let proxy = Recorder::http(Some("alice:pass:word")).await;
+    let address = format!("http://alice:pass%3Aword@{}", proxy.address);
+    house.home.json(&["accounts", "proxy", &house.id, &address, "--json"]).await;
+    let key = text(&house.home.run(&["keys", "reveal"]).await.stdout).trim().to_owned();
+    let mut passed = 0;
+    let mut asked = async |what: &str| {
+        let (status, reply) = question(&house.serving.address, &key, &format!("SAY: {what}")).await;
+        assert_eq!(status, StatusCode::OK, "{what}: {reply}");
+        let now = proxy.passed().len();
+        assert!(now > passed, "{what}: it went past the proxy");
+        passed = now;
+    };
+    asked("from the keychain").await;
+    house.home.json(&["vault", "migrate", "vault", "--auto-key", "--json"]).await;
+    assert_eq!(house.home.json(&["status", "--json"]).await["store"]["kind"], "vault");
+    asked("from the vault").await;
+    house.home.json(&["vault", "migrate", "keychain", "--json"]).await;
+    assert_eq!(house.home.json(&["status", "--json"]).await["store"]["kind"], "keychain");
+    asked("from the keychain again").await;
+    let connections = house.simulator.control().counters().connections;
+    assert_eq!(connections, proxy.passed().len() as u64, "every connection came through the proxy");
+    let removed = house.home.run(&["accounts", "remove", &house.id]).await;
+    assert!(removed.status.success(), "{}", text(&removed.stderr));
+    assert_eq!(house.serving.stop().await, Some(0));
 }

@@ -337,9 +337,10 @@ describe('details', () => {
     expect(await by('edit-save')).toBeDisabled();
     await type('edit-tags', 'team, team，work ');
     await type('edit-floor', '');
+    await type('edit-concurrency', '4');
     await choose('edit-never-overage', 'yes');
     await click('edit-save');
-    await waitFor(() => expect(host.sent('PATCH /api/accounts/a1')).toEqual({ tags: ['team', 'work'], quotaFloorPercent: null, neverOverage: true }));
+    await waitFor(() => expect(host.sent('PATCH /api/accounts/a1')).toEqual({ tags: ['team', 'work'], quotaFloorPercent: null, concurrency: 4, neverOverage: true }));
     await waitFor(async () => expect(await by('edit-save')).toBeDisabled());
   });
 

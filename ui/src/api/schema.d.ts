@@ -958,6 +958,11 @@ export interface components {
     schemas: {
         /** @description A change of an account: only what changes. `null` goes back to the default. */
         AccountChange: {
+            /**
+             * Format: int32
+             * @description How many requests may use it at the same time.
+             */
+            concurrency?: number | null;
             /** @description Whether it serves. */
             enabled?: boolean | null;
             /** @description The only host to ask, from the service's own hosts. */
@@ -1114,6 +1119,11 @@ export interface components {
         AccountView: {
             /** @description When it was added. */
             addedAt: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description How many requests may use it at the same time; nothing is as the settings say.
+             */
+            concurrency?: number | null;
             /**
              * Format: double
              * @description Credits that the service metered today, in the local time zone.

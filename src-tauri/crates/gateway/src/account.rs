@@ -264,6 +264,9 @@ pub struct Wishes {
     /// The account rests when less than this much of its quota is left, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_floor_percent: Option<u8>,
+    /// How many requests may use it at the same time, 1 to 4096; `None` is as the settings say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u16>,
     /// How it reaches the network; `None` is as everything else does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<ProxyChoice>,
@@ -276,9 +279,21 @@ pub struct Wishes {
 }
 
 impl Wishes {
+    /// Highest floor in percent.
+    pub(crate) const HIGHEST_FLOOR: u8 = 90;
+    /// Highest share by the strategy `weighted`.
+    pub(crate) const HIGHEST_WEIGHT: u8 = 100;
+    /// Most requests at the same time, as in the settings.
+    pub(crate) const HIGHEST_CONCURRENCY: u16 = 4096;
+
     /// Its share of the requests, at least 1.
     pub(crate) fn weight(&self) -> u16 {
         self.weight.unwrap_or(1).max(1).into()
+    }
+
+    /// How many requests may use it at the same time, at least 1, where `for_all` is what the settings say.
+    pub(crate) fn concurrency(&self, for_all: u32) -> u16 {
+        self.concurrency.unwrap_or_else(|| u16::try_from(for_all).unwrap_or(u16::MAX)).max(1)
     }
 
     fn is_default(&self) -> bool {

@@ -319,9 +319,9 @@ pub trait CredentialStore: Send + Sync {
     fn drop_aside(&self, _id: &SecretId) -> Result<(), StoreError> {
         Ok(())
     }
-    /// Whether the second place has any record.
-    fn has_aside(&self) -> Result<bool, StoreError> {
-        Ok(false)
+    /// The records in the second place.
+    fn waiting(&self) -> Result<Vec<SecretId>, StoreError> {
+        Ok(Vec::new())
     }
     /// The vault, when this is one: it can be locked and given another key.
     fn vault(&self) -> Option<&VaultStore> {

@@ -89,6 +89,9 @@ pub(crate) struct AccountChange {
     /// Its share of the requests by the strategy `weighted`
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub(crate) weight: Option<u8>,
+    /// How many requests may use it at the same time; `default` is as the settings say
+    #[arg(long, value_name = "N|default")]
+    pub(crate) concurrency: Option<String>,
     /// Rest when less than this much of the quota is left, in percent; `default` is as the settings say
     #[arg(long, value_name = "PERCENT|default")]
     pub(crate) quota_floor: Option<String>,

@@ -113,6 +113,13 @@ fn body(change: &AccountChange) -> Result<Value, Trouble> {
     if let Some(weight) = change.weight {
         put("weight", weight.into());
     }
+    if let Some(at_once) = &change.concurrency {
+        let number = match at_once.as_str() {
+            DEFAULT => Value::Null,
+            text => text.parse::<u16>().map(Value::from).map_err(|_| no_number(text))?,
+        };
+        put("concurrency", number);
+    }
     if let Some(floor) = &change.quota_floor {
         let percent = match floor.as_str() {
             DEFAULT => Value::Null,
@@ -129,6 +136,16 @@ fn body(change: &AccountChange) -> Result<Value, Trouble> {
         }
     }
     Ok(Value::Object(body))
+}
+
+fn no_number(text: &str) -> Trouble {
+    Trouble::new(
+        Exit::Usage,
+        "number_malformed",
+        format!("{text:?} is no number of requests"),
+        "nothing was changed",
+        "give a whole number from 1 to 4096, or `default`",
+    )
 }
 
 fn no_percent(text: &str) -> Trouble {
@@ -174,13 +191,35 @@ mod tests {
 
     #[test]
     fn only_what_is_named_is_sent_and_default_takes_it_back() {
-        let words =
-            ["set", "a", "--priority", "-3", "--quota-floor", "default", "--tag", "x", "--tag", "y", "--note", ""];
+        let words = [
+            "set",
+            "a",
+            "--priority",
+            "-3",
+            "--quota-floor",
+            "default",
+            "--concurrency",
+            "4",
+            "--tag",
+            "x",
+            "--tag",
+            "y",
+            "--note",
+            "",
+        ];
         let AccountChanges::Set { change, .. } = parsed(&words) else { panic!("not set") };
         assert_eq!(
             body(&change).expect("a change"),
-            json!({"priority": -3, "quotaFloorPercent": null, "tags": ["x", "y"], "note": null})
+            json!({"priority": -3, "quotaFloorPercent": null, "concurrency": 4, "tags": ["x", "y"], "note": null})
         );
+        let AccountChanges::Set { change, .. } = parsed(&["set", "a", "--concurrency", "default"]) else {
+            panic!("not set")
+        };
+        assert_eq!(body(&change).expect("a change"), json!({"concurrency": null}));
+        let AccountChanges::Set { change, .. } = parsed(&["set", "a", "--concurrency", "many"]) else {
+            panic!("not set")
+        };
+        assert!(body(&change).is_err());
         let AccountChanges::Set { change, .. } = parsed(&["set", "a", "--quota-floor", "ten"]) else {
             panic!("not set")
         };

@@ -59,7 +59,7 @@ pub struct SelectionRules {
     pub strategy: Strategy,
     /// Only this one, when a person chose it.
     pub only: Option<AccountId>,
-    /// How many requests may use one account at once (at least 1).
+    /// How many requests may use one account at once (at least 1), where the account itself says nothing else.
     pub concurrency: u32,
     /// How long a request waits while every account that could serve is busy.
     pub patience: Duration,
@@ -137,12 +137,21 @@ pub(super) struct Candidate {
     pub(super) resets: u32,
     /// Its share of the requests, at least 1.
     pub(super) weight: u16,
+    /// How many requests may use it at once, at least 1.
+    pub(super) limit: u16,
     /// Member of the pool: real, or demo while there is no real one.
     pub(super) pooled: bool,
     /// One request at a time: it is tried out after a pause.
     pub(super) probing: bool,
     /// Some model is pausing on it.
     pub(super) paused_models: bool,
+}
+
+impl Candidate {
+    /// Whether as many requests use it as may.
+    fn is_busy(&self) -> bool {
+        self.in_flight >= if self.probing { 1 } else { self.limit.into() }
+    }
 }
 
 /// No pace asks for a longer wait than this (milliseconds); a longer one comes from a clock that was set back.
@@ -169,7 +178,6 @@ pub(super) struct Question<'a> {
     /// Milliseconds since the epoch.
     pub(super) now: i64,
     pub(super) strategy: Strategy,
-    pub(super) limit: u32,
     /// What an unknown quota counts as: what is left on average.
     pub(super) neutral: u32,
     /// Only this position.
@@ -199,7 +207,7 @@ impl Question<'_> {
     /// Whether the position can serve the request now. `pausing` tells whether the model of the request is pausing on it; it is
     /// asked only where some model is.
     pub(super) fn is_served_by(&self, at: usize, candidate: &Candidate, pausing: impl Fn(usize) -> bool) -> bool {
-        has_room(candidate, self.now, self.limit)
+        has_room(candidate, self.now)
             && self.allows(at, candidate)
             && self.permits(at)
             && !(candidate.paused_models && pausing(at))
@@ -208,9 +216,8 @@ impl Question<'_> {
 }
 
 /// Whether a candidate could take one more request now.
-pub(super) fn has_room(candidate: &Candidate, now: i64, limit: u32) -> bool {
-    let limit = if candidate.probing { 1 } else { limit };
-    candidate.open_at <= now && candidate.in_flight < limit && pace_lets(candidate.paced_until, now)
+pub(super) fn has_room(candidate: &Candidate, now: i64) -> bool {
+    candidate.open_at <= now && !candidate.is_busy() && pace_lets(candidate.paced_until, now)
 }
 
 /// The best position, or `None` when no one can serve now. `pausing`: see [`Question::is_served_by`].

@@ -1,7 +1,7 @@
 //! Which store is used: chosen once, recorded in `store.json`, never changed silently. A recorded store that cannot be used
 //! now is an error or a state that a person sees, not a reason to use another one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ const FILE: &str = "store.json";
 const VAULT: &str = "vault";
 /// The folder for what a keychain does not take.
 const ASIDE: &str = "keychain.aside";
+/// What the keychain's items of this data directory are told by.
+const MARK: &str = "keychain.mark";
 
 /// Where secrets are kept.
 #[derive(Debug, Clone)]
@@ -149,13 +151,34 @@ impl Places {
 /// and a person can unlock it; so is a vault that waits for its passphrase. Before a choice was ever recorded the same
 /// trouble is a refusal.
 pub async fn open_store(choice: &StoreChoice, dir: &DataDir) -> Result<Credentials, StoreError> {
-    let aside = dir.file(ASIDE);
-    let mark = crate::account::hex(&Sha256::digest(dir.path().as_os_str().as_encoded_bytes())[..16]);
+    let (aside, file, root) = (dir.file(ASIDE), dir.file(MARK), dir.path().to_path_buf());
     let keychain: OpenKeychain = Box::new(move || {
         let store = KeychainStore::new(SystemKeychain::default());
-        Arc::new(store.with_aside(Arc::new(Disk), aside.clone(), &mark))
+        Arc::new(store.with_aside(Arc::new(Disk), aside.clone(), &mark(&Disk, &file, &root)))
     });
     open_with(choice, Places::new(dir, Arc::new(Disk), keychain)).await
+}
+
+/// What tells the items of this data directory from those of others in the same keychain. Made from its first path and kept in
+/// it, so that a directory that was moved finds them again.
+fn mark(files: &dyn Files, file: &Path, root: &Path) -> String {
+    let kept = files.read(file).map(|bytes| bytes.and_then(|bytes| String::from_utf8(bytes).ok()));
+    let is_mark = |text: &String| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let found = match kept {
+        Ok(Some(text)) => Some(text.trim().to_owned()).filter(is_mark),
+        Ok(None) => None,
+        Err(error) => {
+            tracing::warn!(%error, "the mark of this data directory cannot be read");
+            None
+        }
+    };
+    found.unwrap_or_else(|| {
+        let made = crate::account::hex(&Sha256::digest(root.as_os_str().as_encoded_bytes())[..16]);
+        if let Err(error) = files.write(file, made.as_bytes()) {
+            tracing::warn!(%error, "the mark of this data directory cannot be kept: do not move the directory");
+        }
+        made
+    })
 }
 
 /// The same anywhere.

@@ -308,8 +308,8 @@ impl<B: KeychainBackend> CredentialStore for KeychainStore<B> {
         self.aside.as_ref().map_or(Ok(()), |aside| aside.drop_record(&self.backend, id))
     }
 
-    fn has_aside(&self) -> Result<bool, StoreError> {
-        self.aside.as_ref().map_or(Ok(false), Aside::any)
+    fn waiting(&self) -> Result<Vec<SecretId>, StoreError> {
+        self.aside.as_ref().map_or(Ok(Vec::new()), |aside| aside.waiting(&self.backend))
     }
 }
 

@@ -206,7 +206,7 @@ impl Credentials {
             if let Some(recovery) = &recovery {
                 acceptable(recovery)?;
             }
-            nothing_waits(store)?;
+            bring_home(store)?;
             let old = vault.header()?.key_source();
             let records =
                 vault.rekey(source.for_rekey(folder, files)?, recovery.as_ref().zip(Some(&Argon2id::fresh())))?;
@@ -228,8 +228,8 @@ impl Credentials {
         }
         let saved = Arc::clone(&self.saved);
         self.job(WHOLE_DEADLINE, false, move |store| {
-            nothing_waits(&**store)?;
             let mut ids: BTreeSet<SecretId> = ids.into_iter().collect();
+            ids.extend(bring_home(&**store)?);
             ids.extend(saved.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
             ids.extend(store.vault().map(VaultStore::ids).transpose()?.into_iter().flatten());
             // Another data directory may use it in the same keychain; ours has a name of its own by now.
@@ -306,16 +306,23 @@ impl Credentials {
     }
 }
 
-/// What lies in the second place is newer than its record and sealed for this store as it is: it has to go where it belongs first.
-fn nothing_waits(store: &dyn CredentialStore) -> Result<(), StoreError> {
-    match store.has_aside()? {
-        false => Ok(()),
-        true => Err(StoreError::Failed(
-            store.kind(),
-            "a sign-in waits to be saved where it belongs, which is tried again and again; then this can be done"
-                .into(),
-        )),
+/// What lies in the second place is newer than its record and sealed for this store as it is: it goes where it belongs first.
+/// Answers which records those were.
+fn bring_home(store: &dyn CredentialStore) -> Result<Vec<SecretId>, StoreError> {
+    let waiting = store.waiting()?;
+    for id in &waiting {
+        let Some(secrets) = store.load_aside(id)? else { continue };
+        store.save(id, &secrets).map_err(|error| {
+            let told = format!(
+                "a sign-in waits to be saved where it belongs, which is tried again and again; then this can be done. \
+                 Just now: {error}"
+            );
+            StoreError::Failed(store.kind(), told)
+        })?;
+        store.drop_aside(id)?;
+        tracing::info!(record = %id, "what waited in the second place was saved where it belongs");
     }
+    Ok(waiting)
 }
 
 fn vault_of(store: &dyn CredentialStore) -> Result<&VaultStore, StoreError> {

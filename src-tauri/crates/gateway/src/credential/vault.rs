@@ -291,8 +291,8 @@ impl CredentialStore for VaultStore {
         self.aside(|shelf| shelf.delete(id))
     }
 
-    fn has_aside(&self) -> Result<bool, StoreError> {
-        self.aside(|shelf| shelf.every().map(|all| !all.is_empty()))
+    fn waiting(&self) -> Result<Vec<SecretId>, StoreError> {
+        self.aside(|shelf| shelf.ids())
     }
 
     fn vault(&self) -> Option<&VaultStore> {

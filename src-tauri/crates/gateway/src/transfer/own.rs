@@ -15,8 +15,6 @@ use crate::upstream::{endpoint, proxy};
 /// What `format` says.
 const FORMAT: &str = "kiro-proxy-accounts";
 const VERSION: u64 = 1;
-/// As the admin API takes it, in percent.
-const HIGHEST_FLOOR: u8 = 90;
 const LONGEST_NOTE: usize = 2000;
 const LONGEST_PROXY_LOGIN: usize = 1024;
 
@@ -153,7 +151,9 @@ fn acceptable(wishes: &Wishes) -> (Wishes, bool) {
         kept.tags.clear();
     }
     kept.note = kept.note.chars().filter(|c| !c.is_control() || *c == '\n').take(LONGEST_NOTE).collect();
-    kept.quota_floor_percent = kept.quota_floor_percent.filter(|percent| *percent <= HIGHEST_FLOOR);
+    kept.quota_floor_percent = kept.quota_floor_percent.filter(|percent| *percent <= Wishes::HIGHEST_FLOOR);
+    kept.weight = kept.weight.filter(|weight| (1..=Wishes::HIGHEST_WEIGHT).contains(weight));
+    kept.concurrency = kept.concurrency.filter(|at_once| (1..=Wishes::HIGHEST_CONCURRENCY).contains(at_once));
     kept.host = kept.host.filter(|host| endpoint::is_data_plane(host));
     kept.proxy = kept.proxy.filter(|proxy| match proxy {
         ProxyChoice::Direct => true,

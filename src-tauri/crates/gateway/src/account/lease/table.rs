@@ -143,6 +143,7 @@ impl Table {
                         in_flight: 0,
                         resets: UNKNOWN,
                         weight: 1,
+                        limit: 1,
                         pooled: true,
                         probing: false,
                         paused_models: false,
@@ -291,7 +292,7 @@ impl Table {
 
     /// The choice follows a candidate that changed.
     fn follow(&mut self, at: usize) {
-        self.lanes.follow(at, &self.candidates[at], self.rules.strategy, self.rules.concurrency);
+        self.lanes.follow(at, &self.candidates[at], self.rules.strategy);
     }
 
     /// Whether the pace of all accounts together lets a request begin on this one. Demo answers cost nobody anything.
@@ -354,7 +355,6 @@ impl Table {
         let question = Question {
             now: now.unix_ms(),
             strategy: self.rules.strategy,
-            limit: self.rules.concurrency,
             neutral: self.neutral(),
             only,
             excluded: &excluded,
@@ -421,6 +421,7 @@ impl Table {
         };
         candidate.paused_models = !row.pauses.is_empty();
         candidate.priority = row.account.wishes.priority;
+        candidate.limit = row.account.wishes.concurrency(self.rules.concurrency);
         let weight = row.account.wishes.weight();
         if weight != candidate.weight {
             // A new share counts from now on: nobody catches up with what another share would have been.

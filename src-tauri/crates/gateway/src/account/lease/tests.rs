@@ -70,6 +70,20 @@ fn a_lease_holds_a_place_and_dropping_it_gives_the_place_back() {
 }
 
 #[test]
+fn an_accounts_own_number_of_requests_at_once_goes_before_that_of_the_settings() {
+    let house = house(&["one", "two"]);
+    house.change("one", |account| account.wishes.concurrency = Some(1));
+    house.change("two", |account| account.wishes.concurrency = Some(3));
+    let leases: Vec<Lease> = std::iter::from_fn(|| house.lease().ok()).collect();
+    let of = |label: &str| leases.iter().filter(|lease| lease.account.label == label).count();
+    assert_eq!((leases.len(), of("one"), of("two")), (4, 1, 3));
+    assert_eq!(house.lease().expect_err("all of them are full"), NoAccount::Busy);
+    // The settings count again once the wish is taken back.
+    house.change("one", |account| account.wishes.concurrency = None);
+    assert_eq!(house.lease().expect("one more").account.label, "one");
+}
+
+#[test]
 fn requests_spread_over_accounts_and_a_retry_takes_another_one() {
     let house = house(&["one", "two"]);
     let first = house.lease().expect("free");

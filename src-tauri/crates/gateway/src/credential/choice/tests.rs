@@ -4,6 +4,7 @@ use base64::Engine;
 use secrecy::SecretString;
 
 use super::super::MemoryStore;
+use super::super::contract_tests::{refresh, shown};
 use super::super::keychain::KeychainBackend;
 use super::super::keychain::tests::FakeKeychain;
 use super::*;
@@ -197,4 +198,37 @@ async fn another_source_of_the_same_key_opens_the_vault_and_is_not_recorded() {
     let credentials = open_with(&from_file, &dir, absent).await.expect("opens");
     let facts = credentials.vault_facts().await.expect("tells").expect("a vault");
     assert_eq!(facts.key_source, KeySource::Environment);
+}
+
+#[test]
+fn a_data_directory_that_was_moved_finds_what_waits_in_the_keychains_second_place() {
+    let (root, dir) = dir();
+    let keychain = FakeKeychain::default();
+    let open = |dir: &DataDir| {
+        let mark = mark(&Disk, &dir.file(MARK), dir.path());
+        KeychainStore::new(keychain.clone()).with_aside(Arc::new(Disk), dir.file(ASIDE), &mark)
+    };
+    let id = crate::credential::SecretId::from_text("account/a");
+    let store = open(&dir);
+    store.save(&id, &refresh("old")).expect("saves");
+    store.save_aside(&id, &refresh("rotated")).expect("kept");
+    drop((store, dir));
+    let moved = root.path().join("elsewhere");
+    std::fs::rename(root.path().join("state"), &moved).expect("moved");
+    let dir = DataDir::open(Some(moved)).expect("opens");
+    assert_eq!(shown(open(&dir).load_aside(&id).expect("opens")).as_deref(), Some("rotated"));
+    // Another directory has items of its own.
+    let other = DataDir::open(Some(root.path().join("state"))).expect("opens");
+    assert_ne!(
+        mark(&Disk, &other.file("another.mark"), &root.path().join("another")),
+        mark(&Disk, &dir.file(MARK), dir.path())
+    );
+}
+
+#[test]
+fn a_damaged_mark_is_made_anew_from_the_path() {
+    let (_root, dir) = dir();
+    let made = mark(&Disk, &dir.file(MARK), dir.path());
+    std::fs::write(dir.file(MARK), b"half").expect("damaged");
+    assert_eq!(mark(&Disk, &dir.file(MARK), dir.path()), made);
 }

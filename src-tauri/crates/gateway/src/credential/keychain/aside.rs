@@ -68,8 +68,21 @@ impl Aside {
         }
     }
 
+    /// The records. What lies there and cannot be opened is an error: it may be the only copy of a login.
+    pub(super) fn waiting(&self, backend: &dyn KeychainBackend) -> Result<Vec<SecretId>, StoreError> {
+        if !self.any()? {
+            return Ok(Vec::new());
+        }
+        let ids = self.with(backend, |shelf| shelf.ids())?;
+        if ids.is_empty() {
+            let detail = format!("{} is sealed with a key that is not in it", self.folder.display());
+            return Err(StoreError::Corrupt { kind: StoreKind::Keychain, detail });
+        }
+        Ok(ids)
+    }
+
     /// Whether there is any record.
-    pub(super) fn any(&self) -> Result<bool, StoreError> {
+    fn any(&self) -> Result<bool, StoreError> {
         for folder in self.files.names(&self.folder).map_err(failed)? {
             if !self.files.names(&self.folder.join(folder)).map_err(failed)?.is_empty() {
                 return Ok(true);

@@ -199,7 +199,7 @@ fn a_keychain_that_takes_nothing_any_more_has_a_second_place_that_outlives_the_p
     let store = open(&fake);
     store.save_aside(&id(), &refresh("early")).expect_err("nothing protects it before the keychain was used");
     store.save(&id(), &refresh("first")).expect("saves");
-    assert!(!store.has_aside().expect("looks"));
+    assert!(store.waiting().expect("looks").is_empty());
     // Locked while the program runs.
     fake.power.cut_after(0, false);
     store.save(&id(), &refresh("a-rotated-token")).expect_err("locked");
@@ -210,11 +210,11 @@ fn a_keychain_that_takes_nothing_any_more_has_a_second_place_that_outlives_the_p
     // Another process, unlocked again.
     let fake = fake.copy();
     let store = open(&fake);
-    assert!(store.has_aside().expect("looks"));
+    assert!(store.waiting().expect("looks") == [id()]);
     assert_eq!(shown(store.load_aside(&id()).expect("opens")).as_deref(), Some("a-rotated-token"));
     assert_eq!(shown(store.load(&id()).expect("loads")).as_deref(), Some("first"));
     store.drop_aside(&id()).expect("dropped");
-    assert!(!store.has_aside().expect("looks") && store.load_aside(&id()).expect("nothing").is_none());
+    assert!(store.waiting().expect("looks").is_empty() && store.load_aside(&id()).expect("nothing").is_none());
     // Whoever has the files and not the keychain has nothing.
     store.save_aside(&id(), &refresh("again")).expect("kept");
     let stranger = open(&FakeKeychain::default());

@@ -219,17 +219,35 @@ async fn what_waits_in_the_second_place_is_saved_before_a_move_or_a_new_key() {
     let key = VaultKeySource::Key(secrecy::SecretString::from(key(1).to_base64().as_str()));
     let credentials = open_with(&StoreChoice::Vault(key), house.places()).await.expect("opens");
     let ids: Vec<SecretId> = ids().into_iter().collect();
-    for _ in 0..2 {
-        let refused = credentials.move_to(MoveTo::Keychain, ids.clone()).await.expect_err("something waits");
-        assert!(refused.to_string().contains("waits to be saved"), "{refused}");
-        let other =
-            VaultKeySource::Key(secrecy::SecretString::from(super::super::VaultKey::random().to_base64().as_str()));
-        let refused = credentials.rekey(other, None).await.expect_err("something waits");
-        assert!(refused.to_string().contains("waits to be saved"), "{refused}");
-    }
-    let waiting = credentials.load_aside(&id).await.expect("loads").expect("there");
-    credentials.save(&id, &waiting).await.expect("where it belongs");
-    credentials.drop_aside(&id).await.expect("dropped");
+    let other = VaultKeySource::Key(secrecy::SecretString::from(super::super::VaultKey::random().to_base64().as_str()));
+    assert_eq!(credentials.rekey(other, None).await.expect("a new key"), 1);
+    assert_eq!(shown(credentials.load(&id).await.expect("loads")).as_deref(), Some("rotated"));
+    assert!(credentials.load_aside(&id).await.expect("loads").is_none(), "nothing waits any more");
     assert_eq!(credentials.move_to(MoveTo::Keychain, ids).await.expect("moved"), 1);
+    assert_eq!(shown(credentials.load(&id).await.expect("loads")).as_deref(), Some("rotated"));
+}
+
+#[tokio::test]
+async fn a_move_is_refused_while_the_store_still_does_not_take_what_waits() {
+    let house = House { keychain: FakeKeychain::default(), ..House::new() };
+    let (keychain, files) = (house.keychain.clone(), house.files.clone());
+    let dir = crate::data_dir::DataDir::open(Some(house.root.path().join("state"))).expect("opens");
+    let open = Box::new(move || -> Arc<dyn CredentialStore> {
+        let store = KeychainStore::new(keychain.clone());
+        Arc::new(store.with_aside(Arc::new(files.clone()), "/data/keychain.aside".into(), "here"))
+    });
+    let places = Places::new(&dir, Arc::new(house.files.clone()), open);
+    let credentials = open_with(&StoreChoice::Auto, places).await.expect("opens");
+    let id = SecretId::from_text("account/0");
+    credentials.save(&id, &refresh("old")).await.expect("saves");
+    // The keychain takes nothing any more while the program runs.
+    house.keychain.power.cut_after(0, false);
+    credentials.save(&id, &refresh("rotated")).await.expect_err("refused");
+    credentials.save_aside(&id, &refresh("rotated")).await.expect("kept");
+    let refused = credentials.move_to(to_vault(), vec![id.clone()]).await.expect_err("something waits");
+    assert!(refused.to_string().contains("waits to be saved"), "{refused}");
+    assert_eq!(credentials.kind(), StoreKind::Keychain, "nothing was moved");
+    house.keychain.power.mend();
+    assert_eq!(credentials.move_to(to_vault(), Vec::new()).await.expect("moves"), 1);
     assert_eq!(shown(credentials.load(&id).await.expect("loads")).as_deref(), Some("rotated"));
 }

@@ -100,6 +100,18 @@ impl<'a> Shelf<'a> {
         Ok(sealed.map(|name| Sealed { content: self.open_named(&name), name }).collect())
     }
 
+    /// The records of the folder; an error when one of them cannot be read.
+    pub(in crate::credential) fn ids(&self) -> Result<Vec<SecretId>, StoreError> {
+        let all = self.every()?.into_iter().map(|file| match file.content {
+            Ok(content) => Ok(content.id),
+            Err(detail) => Err(corrupt(format!("{}: {detail}", file.name))),
+        });
+        let mut ids = all.collect::<Result<Vec<_>, _>>()?;
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+
     fn open_named(&self, name: &str) -> Result<Content, String> {
         let (of, generation) = parse_name(name).ok_or("its name is not one of ours")?;
         let bytes = self.read(&self.folder.join(name))?;

@@ -67,6 +67,8 @@ pub(super) async fn change(
     let account = saved.map_err(|error| unsaved(&error))?.ok_or_else(unknown)?;
     parts.http.forget(&id);
     parts.quotas.reconsider(&account);
+    // More may be let in now.
+    parts.book.leases.look_again();
     changed(&gateway);
     Ok(Json(view(&gateway, &account)))
 }

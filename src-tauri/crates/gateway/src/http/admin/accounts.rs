@@ -71,6 +71,8 @@ pub(super) struct AccountView {
     pub(super) weight: u16,
     /// It rests when less than this much of its quota is left, in percent; nothing is as the settings say.
     pub(super) quota_floor_percent: Option<u8>,
+    /// How many requests may use it at the same time; nothing is as the settings say.
+    pub(super) concurrency: Option<u16>,
     /// How it reaches the network; nothing is as everything does.
     pub(super) proxy: Option<ProxyChoice>,
     /// The only host to ask, when a person chose one.
@@ -144,6 +146,7 @@ pub(super) fn view(gateway: &Gateway, account: &Account) -> AccountView {
         priority: account.wishes.priority,
         weight: account.wishes.weight(),
         quota_floor_percent: account.wishes.quota_floor_percent,
+        concurrency: account.wishes.concurrency,
         proxy: account.wishes.proxy.clone(),
         host: account.wishes.host.clone(),
         learned_host: account.learned_host.clone(),

@@ -1,6 +1,6 @@
 //! A change of an account as a face sends it, checked before anything of it is saved.
 
-use crate::account::{Account, AuthMethod, ProxyChoice, arn_region, wrong_tags};
+use crate::account::{Account, AuthMethod, ProxyChoice, Wishes, arn_region, wrong_tags};
 use crate::error::{FieldProblem, Problem, ProblemCode};
 use crate::upstream::{endpoint, proxy};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -11,10 +11,6 @@ use utoipa::ToSchema;
 const LONGEST_LABEL: usize = 100;
 /// Longest note in characters.
 const LONGEST_NOTE: usize = 2000;
-/// Highest floor in percent.
-const HIGHEST_FLOOR: u8 = 90;
-/// Highest share by the strategy `weighted`.
-const HIGHEST_WEIGHT: u8 = 100;
 
 /// A change of an account: only what changes. `null` goes back to the default.
 #[derive(Deserialize, ToSchema, Default)]
@@ -47,6 +43,10 @@ pub(in crate::http::admin) struct AccountChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u8>, minimum = 0, maximum = 90)]
     quota_floor_percent: Option<Option<u8>>,
+    /// How many requests may use it at the same time.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 4096)]
+    concurrency: Option<Option<u16>>,
     /// How it reaches the network. A user name and password in the address are taken out of it and kept secret.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<ProxyChoice>)]
@@ -103,11 +103,22 @@ impl AccountChange {
         if self.note.iter().flatten().any(|note| note.chars().count() > LONGEST_NOTE) {
             wrong.push(("note", "out_of_range", format!("at most {LONGEST_NOTE} characters")));
         }
-        if self.quota_floor_percent.flatten().is_some_and(|floor| floor > HIGHEST_FLOOR) {
-            wrong.push(("quotaFloorPercent", "out_of_range", format!("must be between 0 and {HIGHEST_FLOOR}")));
+        if self.quota_floor_percent.flatten().is_some_and(|floor| floor > Wishes::HIGHEST_FLOOR) {
+            wrong.push((
+                "quotaFloorPercent",
+                "out_of_range",
+                format!("must be between 0 and {}", Wishes::HIGHEST_FLOOR),
+            ));
         }
-        if self.weight.flatten().is_some_and(|weight| !(1..=HIGHEST_WEIGHT).contains(&weight)) {
-            wrong.push(("weight", "out_of_range", format!("must be between 1 and {HIGHEST_WEIGHT}")));
+        if self.concurrency.flatten().is_some_and(|at_once| !(1..=Wishes::HIGHEST_CONCURRENCY).contains(&at_once)) {
+            wrong.push((
+                "concurrency",
+                "out_of_range",
+                format!("must be between 1 and {}", Wishes::HIGHEST_CONCURRENCY),
+            ));
+        }
+        if self.weight.flatten().is_some_and(|weight| !(1..=Wishes::HIGHEST_WEIGHT).contains(&weight)) {
+            wrong.push(("weight", "out_of_range", format!("must be between 1 and {}", Wishes::HIGHEST_WEIGHT)));
         }
         if let Some(host) = self.host.iter().flatten().find(|host| !endpoint::is_data_plane(host)) {
             let shown: String = host.chars().filter(|c| !c.is_control()).take(80).collect();
@@ -212,6 +223,9 @@ impl Plan {
         }
         if let Some(floor) = change.quota_floor_percent {
             wishes.quota_floor_percent = floor;
+        }
+        if let Some(at_once) = change.concurrency {
+            wishes.concurrency = at_once;
         }
         if let Some(proxy) = change.proxy {
             wishes.proxy = proxy;

@@ -21,24 +21,27 @@ fn what_is_left_out_stays_and_null_goes_back_to_the_default() {
     account.wishes.note = "mine".into();
     account.wishes.priority = 3;
     account.wishes.quota_floor_percent = Some(10);
+    account.wishes.concurrency = Some(1);
     let (same, login) = changed(&account, json!({}));
     assert_eq!((same, login), (account.clone(), None));
-    let (after, _) = changed(&account, json!({"note": null, "priority": null, "quotaFloorPercent": null}));
+    let (after, _) =
+        changed(&account, json!({"note": null, "priority": null, "quotaFloorPercent": null, "concurrency": null}));
     assert_eq!(after.wishes, crate::account::Wishes::default());
     let (after, _) = changed(&account, json!({"label": " b ", "tags": ["x", "y", "x"], "neverOverage": false}));
     assert_eq!((after.label.as_str(), after.wishes.never_overage), ("b", Some(false)));
     assert_eq!(after.wishes.tags, ["x", "y"]);
+    assert_eq!(changed(&account, json!({"concurrency": 4096})).0.wishes.concurrency, Some(4096));
 }
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let account = test_account("a");
     let wrong = json!({
-        "label": "  ", "tags": ["a,b"], "quotaFloorPercent": 91, "host": "evil.example", "profileArn": "arn:x",
+        "label": "  ", "tags": ["a,b"], "quotaFloorPercent": 91, "concurrency": 0, "host": "evil.example", "profileArn": "arn:x",
         "proxy": {"kind": "through", "url": "ftp://p"},
     });
     let fields = planned(&account, wrong).err().expect("refused");
-    assert_eq!(fields, ["host", "label", "profileArn", "proxy", "quotaFloorPercent", "tags"]);
+    assert_eq!(fields, ["concurrency", "host", "label", "profileArn", "proxy", "quotaFloorPercent", "tags"]);
     let region = json!({"profileArn": "arn:aws:codewhisperer:eu-west-1:111122223333:profile/A"});
     assert_eq!(planned(&account, region).err().expect("no data plane there"), ["profileArn"]);
 }
