@@ -1,12 +1,16 @@
 //! The right to use an account for one request, given back by dropping it, and the conditions of all accounts.
 //!
 //! Promises: an account never serves more requests at once than the settings allow; who waits is served in order; a lease that
-//! is dropped anywhere gives its place back; choosing allocates nothing per account. `table` keeps what is known, `queue`
-//! the waiting requests, `selection` makes the choice.
+//! is dropped anywhere gives its place back; choosing allocates nothing per account. `held` is the lease itself, `condition`
+//! what happens to accounts; `table` keeps what is known, `queue` the waiting requests, `selection` makes the choice.
 
+mod condition;
+mod held;
 mod model_pause;
 mod pace;
 mod queue;
+mod row;
+mod sets;
 mod table;
 
 use super::selection::{LeaseRequest, NoAccount, QuotaGlance, SelectionRules};
@@ -14,51 +18,14 @@ use super::sticky::Sticky;
 use super::{Account, AccountId, AccountState, Roster, RosterError, Signal, StickyKey, Stopped, StoppedKind};
 use crate::clock::{Clock, Timestamp};
 use crate::disk::DiskLine;
+pub use held::{Lease, Outcome};
 pub use model_pause::ModelPause;
 use queue::{Handover, Queue, Taken};
+pub use row::LastFailure;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-pub use table::LastFailure;
-use table::{Row, Table, stop_of};
+use table::Table;
 use tokio::sync::broadcast;
-
-/// How a request that held a lease ended, seen from the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// A complete answer.
-    Succeeded,
-    /// Nothing to be said about the account: the client left, or its request was refused as wrong.
-    NoVerdict,
-    /// Network trouble, a server error, a broken stream.
-    Failed,
-    /// Asked to slow down.
-    Throttled {
-        /// How long the upstream asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The model has no capacity; the account is fine.
-    ModelBusy {
-        /// How long the upstream asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// Quota used up.
-    QuotaUsedUp {
-        /// When it comes back, where known.
-        resets_at: Option<Timestamp>,
-        /// Whether it is the limit of a day.
-        daily: bool,
-    },
-    /// The upstream suspended the account.
-    Suspended {
-        /// Its words, without secrets.
-        reason: String,
-    },
-    /// The upstream keeps refusing freshly bought tokens.
-    NeedsLogin {
-        /// Its words, without secrets.
-        reason: String,
-    },
-}
 
 #[derive(Debug, Default)]
 struct State {
@@ -152,14 +119,6 @@ impl Leases {
         self.changes.subscribe()
     }
 
-    fn changed(&self, id: &AccountId, before: &AccountState, after: &AccountState) {
-        if before != after {
-            tracing::info!(account = %id, from = ?before, to = ?after, "account condition changed");
-            // An error means that nobody listens.
-            let _ = self.changes.send((id.clone(), after.clone()));
-        }
-    }
-
     /// The accounts that may serve: see [`Roster::pool`].
     pub fn pool(&self) -> Arc<Vec<Arc<Account>>> {
         self.roster.pool()
@@ -231,14 +190,8 @@ impl Leases {
         let mut state = self.books(now);
         match state.table.at(&account.id) {
             Some(at) => state.table.state(at, now),
-            None => table::initial(account),
+            None => row::initial(account),
         }
-    }
-
-    /// What stops an account until a person ends it, switched off or not. The list of accounts may say so a moment later.
-    pub(crate) fn stopped(&self, id: &AccountId) -> Option<StoppedKind> {
-        let state = self.books(self.clock.now());
-        stop_of(&state.table.row(state.table.at(id)?).state).map(|(kind, _)| kind)
     }
 
     /// What an account did since the start. `None` when there is no such account.
@@ -291,118 +244,6 @@ impl Leases {
             row.errors += 1;
             row.last_failure = Some(LastFailure { at: now, code: code.to_owned(), message: message.to_owned() });
         });
-    }
-
-    /// Tells what happened to an account. A stop that needs a person is also saved in the roster, so that a restart does
-    /// not try the account again; so is its end. Blocks for a disk sync then.
-    pub fn signal(self: &Arc<Self>, id: &AccountId, signal: Signal) -> Result<(), RosterError> {
-        if self.told(id, signal) { self.save_stop(id) } else { Ok(()) }
-    }
-
-    /// Like [`Self::signal`], for callers that must not wait: the condition holds at once, and what must be saved is saved in
-    /// its turn.
-    pub(crate) fn signal_soon(self: &Arc<Self>, id: &AccountId, signal: Signal) {
-        if !self.told(id, signal) {
-            return;
-        }
-        let (leases, id) = (Arc::clone(self), id.clone());
-        self.disk.soon(move || {
-            if let Err(error) = leases.save_stop(&id) {
-                tracing::error!(account = %id, %error, "the account's condition is known but could not be saved");
-            }
-        });
-    }
-
-    /// Moves the condition. True when the roster does not say what it should about it.
-    fn told(self: &Arc<Self>, id: &AccountId, signal: Signal) -> bool {
-        let now = self.clock.now();
-        let mut state = self.books(now);
-        let moved = |row: &mut Row| {
-            let before = row.state.clone();
-            match &signal {
-                Signal::Succeeded => row.last_success = Some(now),
-                Signal::Restored | Signal::LoggedIn => row.pauses.clear(),
-                Signal::Tick
-                | Signal::Failed
-                | Signal::Throttled { .. }
-                | Signal::QuotaUsedUp { .. }
-                | Signal::QuotaBack
-                | Signal::GrantRejected { .. }
-                | Signal::SuspendedUpstream { .. }
-                | Signal::OwnerSwitched { .. }
-                | Signal::Disable
-                | Signal::Enable => {}
-            }
-            row.state = before.clone().next(signal, now);
-            (before, row.state.clone())
-        };
-        let Some(at) = state.table.at(id) else {
-            state.table.change_away(id, |row| drop(moved(row)));
-            return false;
-        };
-        let (before, after) = state.table.change(at, now, moved);
-        let unsaved = !state.table.row(at).is_stop_saved();
-        self.serve_waiting(state, now);
-        self.changed(id, &before, &after);
-        unsaved
-    }
-
-    /// Saves in the roster what stops the account, as it is now: while that is written, it may become something else.
-    fn save_stop(&self, id: &AccountId) -> Result<(), RosterError> {
-        loop {
-            let now = self.clock.now();
-            let stopped = {
-                let books = self.books(now);
-                let Some(row) = books.table.at(id).map(|at| books.table.row(at)) else { return Ok(()) };
-                if row.is_stop_saved() {
-                    return Ok(());
-                }
-                stop_of(&row.state).map(|(kind, reason)| Stopped { kind, reason: reason.clone(), at: now })
-            };
-            self.roster.update(id, |account| account.stopped = stopped)?;
-        }
-    }
-
-    /// Switches an account on or off, in the roster and at once; its pauses and limits go on meanwhile. `Ok(None)` when there
-    /// is no such account. Blocks for a disk sync.
-    pub fn set_enabled(self: &Arc<Self>, id: &AccountId, enabled: bool) -> Result<Option<Arc<Account>>, RosterError> {
-        let before = {
-            let books = self.books(self.clock.now());
-            books.table.at(id).map(|at| books.table.row(at).state.clone())
-        };
-        let account = self.roster.update(id, |account| account.enabled = enabled)?;
-        let now = self.clock.now();
-        let state = self.books(now);
-        let after = state.table.at(id).map(|at| state.table.row(at).state.clone());
-        self.serve_waiting(state, now);
-        if let (Some(before), Some(after)) = (before, after) {
-            self.changed(id, &before, &after);
-        }
-        Ok(account)
-    }
-
-    /// The roster changed: who waits may be served by another account now. The conditions of accounts that left go on until
-    /// they come back or are forgotten.
-    pub(crate) fn look_again(self: &Arc<Self>) {
-        let now = self.clock.now();
-        self.serve_waiting(self.books(now), now);
-    }
-
-    /// Forgets the condition of an account that was removed, or lets a re-added one start afresh. Leases that are still out
-    /// count until they come back.
-    pub fn forget(self: &Arc<Self>, id: &AccountId) {
-        let now = self.clock.now();
-        let mut state = self.books(now);
-        state.table.drop_away(id);
-        if let Some(at) = state.table.at(id) {
-            state.table.set_quota(at, None, now);
-            state.table.change(at, now, |row| {
-                row.state = table::initial(&row.account);
-                row.pauses.clear();
-                row.last_failure = None;
-            });
-        }
-        self.serve_waiting(state, now);
     }
 
     /// A request came to its end on this account; its place goes to whoever waits for one.
@@ -470,16 +311,6 @@ impl Leases {
         table.take(request, bound.as_ref().map(|(_, id)| id), now)
     }
 
-    fn made(self: &Arc<Self>, account: Arc<Account>, request: &LeaseRequest) -> Lease {
-        Lease {
-            account,
-            leases: Arc::clone(self),
-            model: request.model.clone(),
-            sticky: request.sticky,
-            settled: false,
-        }
-    }
-
     /// The books, in step with the roster.
     fn books(&self, now: Timestamp) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -500,99 +331,6 @@ struct InLine<'a> {
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
         self.leases.state.lock().unwrap_or_else(PoisonError::into_inner).queue.leave(self.number);
-    }
-}
-
-/// One request's use of an account. Dropping it gives the place back; dropping it unsettled says nothing about the account.
-pub struct Lease {
-    /// The account as it was when leased.
-    pub account: Arc<Account>,
-    leases: Arc<Leases>,
-    model: Option<Arc<str>>,
-    sticky: Option<StickyKey>,
-    settled: bool,
-}
-
-impl std::fmt::Debug for Lease {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease").field("account", &self.account.id).finish_non_exhaustive()
-    }
-}
-
-impl Lease {
-    /// Ends the lease and tells how it went. A success binds the session to the account, trouble ends the binding.
-    pub fn settle(mut self, outcome: Outcome) {
-        self.settled = true;
-        let id = &self.account.id;
-        if let Some(key) = self.sticky {
-            match &outcome {
-                Outcome::Succeeded => {
-                    let spans = self.leases.spans();
-                    self.leases.sticky.bind(key, id, spans);
-                }
-                Outcome::NoVerdict | Outcome::Failed => {}
-                Outcome::Throttled { .. }
-                | Outcome::ModelBusy { .. }
-                | Outcome::QuotaUsedUp { .. }
-                | Outcome::Suspended { .. }
-                | Outcome::NeedsLogin { .. } => self.leases.sticky.release(key, id),
-            }
-        }
-        let signal = match outcome {
-            Outcome::NoVerdict => return,
-            Outcome::ModelBusy { retry_after } => return self.leases.pause_model(id, self.model.as_ref(), retry_after),
-            Outcome::Succeeded => {
-                self.leases.end_model_pause(id, self.model.as_deref());
-                Signal::Succeeded
-            }
-            Outcome::Failed => Signal::Failed,
-            Outcome::Throttled { retry_after } => Signal::Throttled { retry_after },
-            Outcome::QuotaUsedUp { resets_at, daily } => {
-                Signal::QuotaUsedUp { resets_at: resets_at.or_else(|| self.leases.quota_reset(id)), daily }
-            }
-            Outcome::Suspended { reason } => Signal::SuspendedUpstream { reason },
-            Outcome::NeedsLogin { reason } => Signal::GrantRejected { reason },
-        };
-        self.leases.signal_soon(id, signal);
-    }
-}
-
-impl Leases {
-    fn spans(&self) -> (Duration, Duration) {
-        let rules = &self.books(self.clock.now()).table.rules;
-        (rules.sticky, rules.sticky_hash)
-    }
-
-    /// When the quota comes back, as the last look at it said.
-    fn quota_reset(&self, id: &AccountId) -> Option<Timestamp> {
-        let books = self.books(self.clock.now());
-        books.table.row(books.table.at(id)?).quota?.resets_at
-    }
-
-    fn pause_model(&self, id: &AccountId, model: Option<&Arc<str>>, asked: Option<Duration>) {
-        let now = self.clock.now();
-        let mut state = self.books(now);
-        if let (Some(at), Some(model)) = (state.table.at(id), model) {
-            state.table.change(at, now, |row| row.pauses.pause(model, asked, now));
-            tracing::info!(account = %id, %model, "the model pauses on this account");
-        }
-    }
-
-    fn end_model_pause(&self, id: &AccountId, model: Option<&str>) {
-        let now = self.clock.now();
-        let mut state = self.books(now);
-        if let (Some(at), Some(model)) = (state.table.at(id), model) {
-            state.table.change(at, now, |row| row.pauses.end(model));
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.leases.release(&self.account.id);
-        if !self.settled {
-            tracing::debug!(account = %self.account.id, "lease dropped without a verdict");
-        }
     }
 }
 

@@ -3,53 +3,20 @@
 
 use super::model_pause::ModelPauses;
 use super::pace::Pace;
+use super::row::{Row, believed, initial, resting};
+use super::sets::Sets;
 use crate::account::selection::{
     Candidate, Lanes, LeaseRequest, NoAccount, Question, QuotaGlance, SelectionRules, Standing, Strategy, UNKNOWN,
     choose, pace_lets, single, why_none,
 };
-use crate::account::{Account, AccountId, AccountState, Signal, StoppedKind};
+use crate::account::{Account, AccountId, AccountState, Signal};
 use crate::clock::Timestamp;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A clock that goes back by more than this was set back; less is the noise of keeping it right.
 const CLOCK_SET_BACK: Duration = Duration::from_secs(2);
-/// Sets of positions that are remembered, by what they were made from.
-const SETS: usize = 256;
-
-/// One account.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) account: Arc<Account>,
-    pub(super) state: AccountState,
-    pub(super) pauses: ModelPauses,
-    pub(super) quota: Option<QuotaGlance>,
-    pace: Pace,
-    pub(super) requests: u64,
-    pub(super) errors: u64,
-    pub(super) last_success: Option<Timestamp>,
-    pub(super) last_failure: Option<LastFailure>,
-}
-
-impl Row {
-    /// Whether the roster says what it should about a stop.
-    pub(super) fn is_stop_saved(&self) -> bool {
-        stop_of(&self.state) == self.account.stopped.as_ref().map(|stopped| (stopped.kind, &stopped.reason))
-    }
-}
-
-/// What last went wrong with an account.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LastFailure {
-    /// When.
-    pub at: Timestamp,
-    /// The upstream's code, or ours.
-    pub code: String,
-    /// Plain words, without secrets.
-    pub message: String,
-}
 
 /// All accounts.
 #[derive(Debug, Default)]
@@ -72,18 +39,8 @@ pub(super) struct Table {
     turn: u64,
     /// Sum and number of the known quotas, for what an unknown one counts as.
     left: (u64, u64),
-    tagged: HashMap<Arc<[String]>, Box<[u64]>>,
-    /// By address of the set, which is kept alive beside it.
-    among: HashMap<usize, KnownSet>,
+    sets: Sets,
     scratch: Vec<usize>,
-}
-
-/// A set of accounts and where they stand in the list.
-#[derive(Debug)]
-struct KnownSet {
-    bits: Box<[u64]>,
-    /// Kept alive, so that its address stays its own.
-    _set: Arc<HashSet<AccountId>>,
 }
 
 impl Table {
@@ -97,8 +54,7 @@ impl Table {
             return;
         }
         self.seen = Arc::clone(list);
-        self.tagged.clear();
-        self.among.clear();
+        self.sets.clear();
         let mut before: HashMap<AccountId, (Row, Candidate)> = self
             .rows
             .drain(..)
@@ -344,10 +300,10 @@ impl Table {
             None => None,
         };
         if !request.tags.is_empty() {
-            self.learn_tags(&request.tags);
+            self.sets.learn_tags(&request.tags, &self.rows);
         }
         if let Some(among) = &request.among {
-            self.learn_among(among);
+            self.sets.learn_among(among, &self.rows);
         }
         let mut excluded = std::mem::take(&mut self.scratch);
         excluded.clear();
@@ -358,8 +314,8 @@ impl Table {
             neutral: self.neutral(),
             only,
             excluded: &excluded,
-            among: request.among.as_ref().and_then(|among| self.among.get(&address(among))).map(|known| &*known.bits),
-            tagged: if request.tags.is_empty() { None } else { self.tagged.get(&request.tags).map(|bits| &**bits) },
+            among: request.among.as_ref().and_then(|among| self.sets.among(among)),
+            tagged: if request.tags.is_empty() { None } else { self.sets.tagged(&request.tags) },
         };
         let pausing =
             |at: usize| request.model.as_deref().is_some_and(|model| self.rows[at].pauses.until(model, now).is_some());
@@ -447,42 +403,6 @@ impl Table {
         let (sum, count) = self.left;
         sum.checked_div(count).and_then(|average| u32::try_from(average).ok()).unwrap_or(0)
     }
-
-    fn learn_tags(&mut self, tags: &Arc<[String]>) {
-        if self.tagged.contains_key(tags) {
-            return;
-        }
-        if self.tagged.len() >= SETS {
-            self.tagged.clear();
-        }
-        let bits = bits(&self.rows, |row| row.account.wishes.tags.iter().any(|tag| tags.contains(tag)));
-        self.tagged.insert(Arc::clone(tags), bits);
-    }
-
-    fn learn_among(&mut self, among: &Arc<HashSet<AccountId>>) {
-        if self.among.contains_key(&address(among)) {
-            return;
-        }
-        if self.among.len() >= SETS {
-            self.among.clear();
-        }
-        let bits = bits(&self.rows, |row| among.contains(&row.account.id));
-        self.among.insert(address(among), KnownSet { bits, _set: Arc::clone(among) });
-    }
-}
-
-fn address(among: &Arc<HashSet<AccountId>>) -> usize {
-    Arc::as_ptr(among).addr()
-}
-
-fn bits(rows: &[Row], belongs: impl Fn(&Row) -> bool) -> Box<[u64]> {
-    let mut bits = vec![0_u64; rows.len().div_ceil(64)];
-    for (at, row) in rows.iter().enumerate() {
-        if belongs(row) {
-            bits[at / 64] |= 1 << (at % 64);
-        }
-    }
-    bits.into_boxed_slice()
 }
 
 /// Whole credits, rounded down; never the mark for "unknown".
@@ -490,43 +410,4 @@ fn whole(credits: f64) -> u32 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range just before")]
     let whole = credits.clamp(0.0, f64::from(UNKNOWN - 1)) as u32;
     whole
-}
-
-fn believed(quota: &QuotaGlance, now: Timestamp) -> bool {
-    quota.resets_at.is_none_or(|reset| now < reset)
-}
-
-/// Until when the account keeps the rest of its quota, if it does.
-fn resting(row: &Row, floor_for_all: u32, now: Timestamp) -> Option<Option<Timestamp>> {
-    let quota = row.quota.as_ref().filter(|quota| believed(quota, now))?;
-    let floor = row.account.wishes.quota_floor_percent.map_or(floor_for_all, u32::from);
-    let below = floor > 0 && quota.left_percent < f64::from(floor);
-    (below || quota.blocked).then_some(quota.resets_at)
-}
-
-/// The condition that the roster remembers.
-pub(super) fn initial(account: &Account) -> AccountState {
-    let state = match &account.stopped {
-        Some(stopped) => match stopped.kind {
-            StoppedKind::NeedsLogin => AccountState::NeedsLogin { reason: stopped.reason.clone() },
-            StoppedKind::Suspended => AccountState::Suspended { reason: stopped.reason.clone() },
-            StoppedKind::OwnerSwitched => AccountState::OwnerSwitched { reason: stopped.reason.clone() },
-        },
-        None => AccountState::READY,
-    };
-    if account.enabled { state } else { AccountState::Disabled { beneath: Box::new(state) } }
-}
-
-/// What the roster has to remember of a condition, with its reason: a stop that only a person ends, switched off or not.
-pub(super) fn stop_of(state: &AccountState) -> Option<(StoppedKind, &String)> {
-    match state {
-        AccountState::NeedsLogin { reason } => Some((StoppedKind::NeedsLogin, reason)),
-        AccountState::Suspended { reason } => Some((StoppedKind::Suspended, reason)),
-        AccountState::OwnerSwitched { reason } => Some((StoppedKind::OwnerSwitched, reason)),
-        AccountState::Ready { .. }
-        | AccountState::CoolingDown { .. }
-        | AccountState::Probing { .. }
-        | AccountState::Exhausted { .. } => None,
-        AccountState::Disabled { beneath } => stop_of(beneath),
-    }
 }
