@@ -7,95 +7,35 @@
 
 mod budget;
 mod climb;
+mod order;
+mod refused;
 mod search;
 
-use crate::account::{
-    AccessToken, Account, AccountId, Lease, LeaseRequest, Leases, NoAccount, Outcome, StickyKey, TokenError, Tokens,
-};
+use crate::account::{AccessToken, Account, Lease, LeaseRequest, Leases, Outcome, TokenError, Tokens};
 use crate::catalog::Catalog;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::demo::Demo;
 use crate::flow::{AttemptReason, FlowAttempt, FlowOperation, Trail};
 use crate::upstream::classify::{Disposition, Kind, Repair, UpstreamError};
 use crate::upstream::endpoint::{self, Rung};
-use crate::upstream::http::Route;
 use crate::upstream::{ByteStream, Call, Upstream};
 pub(crate) use budget::Repeats;
 use bytes::Bytes;
 use climb::Climb;
-use kiro_protocol::conversation::Conversation;
-use kiro_protocol::failure::{Failure, FailureClass};
-use kiro_protocol::kiro::request::{BuildContext, Built, build};
-use rand::RngExt as _;
+use kiro_protocol::failure::Failure;
+use kiro_protocol::kiro::request::build;
+pub(crate) use order::{Order, backoff};
+pub(crate) use refused::outcome;
+use refused::spent;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// Longest pause between attempts that we choose ourselves.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A longer wait that the upstream asks for is the client's to decide about.
 const LONGEST_ASKED: Duration = Duration::from_secs(10);
-/// How long an account is left alone that the upstream slows down on suspicion, when it does not say.
-const SUSPICION: Duration = Duration::from_secs(10 * 60);
-
 /// An access token with so much of its hour left was bought just now.
 const FRESH: Duration = Duration::from_secs(55 * 60);
-
-/// What is to be answered, and what has been learned about sending it.
-pub(crate) struct Order {
-    /// The conversation, kept for the repairs that need another body.
-    pub(crate) conversation: Arc<Conversation>,
-    /// How the body is built.
-    pub(crate) context: BuildContext,
-    /// The body.
-    pub(crate) built: Built,
-    /// The same for all attempts.
-    pub(crate) invocation: String,
-    /// How many repeats after trouble of the service are left.
-    pub(crate) retries: u32,
-    /// Longest first pause before a repeat; it doubles.
-    pub(crate) retry_delay: Duration,
-    /// How many attempts beyond the first of a round are left, whatever they are for.
-    pub(crate) spare: u32,
-    /// Only this account, when a person chose one.
-    pub(crate) only: Option<AccountId>,
-    /// Only accounts with one of these tags, when there are any: the key's groups.
-    pub(crate) tags: Arc<[String]>,
-    /// What keeps the conversation on one account.
-    pub(crate) sticky: Option<StickyKey>,
-    /// What the ids of the conversation on each account are made from.
-    pub(crate) thread: Uuid,
-    /// Accounts that were tried and do not help.
-    pub(crate) tried: Vec<AccountId>,
-    /// Attempts so far.
-    pub(crate) attempts: u32,
-    /// The last refusal, told to the client when nothing is left to try.
-    pub(crate) last: Option<UpstreamError>,
-    /// Repairs done; each is done once.
-    pub(crate) repairs: Vec<Repair>,
-    /// The account that answered the round before: it is asked first.
-    pub(crate) lease: Option<Lease>,
-}
-
-impl Order {
-    /// The conversation's id on this account: stable for both, so that what one account knows never meets another.
-    fn address(&mut self, account: &Account) {
-        let id = Uuid::new_v5(&self.thread, account.id.as_str().as_bytes()).to_string();
-        self.built.set_conversation_id(&id);
-        self.context.conversation_id = id;
-    }
-
-    /// Whether one more attempt may be made; it counts as made. The first one of a round always may.
-    fn afford(&mut self) -> bool {
-        if self.attempts > 0 {
-            let Some(rest) = self.spare.checked_sub(1) else { return false };
-            self.spare = rest;
-        }
-        self.attempts += 1;
-        true
-    }
-}
 
 /// An accepted request.
 pub(crate) struct Connected {
@@ -350,166 +290,5 @@ impl Dispatcher {
         if let Ok(Err(error)) = saved {
             tracing::warn!(account = %account.id, %error, "the host that answered is known but could not be saved");
         }
-    }
-
-    /// What a refusal says about the account, and until when.
-    fn outcome(&self, error: &UpstreamError) -> Outcome {
-        match error.kind {
-            Kind::DailyQuota => Outcome::QuotaUsedUp { resets_at: Some(next_day(self.clock.now())), daily: true },
-            _ => outcome(error),
-        }
-    }
-
-    fn no_token(&self, account: &Account, error: &TokenError, order: &mut Order) -> Verdict {
-        let (kind, outcome) = match error {
-            // The purchase has told the account's condition already.
-            TokenError::NeedsLogin(_) => (Kind::TokenRejected, Outcome::NoVerdict),
-            // An outage of the token endpoint says nothing about the account (reliability 3.2); its own proxy is its own trouble.
-            TokenError::Transient { .. } if Route::of(account).has_own_proxy() => (Kind::Unavailable, Outcome::Failed),
-            TokenError::Transient { .. } => (Kind::Unavailable, Outcome::NoVerdict),
-            TokenError::Store(_) => (Kind::NotSent, Outcome::NoVerdict),
-        };
-        let mut last = UpstreamError::local(kind, error.to_string());
-        last.code = Some(error.code().to_owned());
-        self.leases.note_failure(&account.id, error.code(), &error.to_string());
-        order.last = Some(last);
-        Verdict::OtherAccount(outcome)
-    }
-
-    /// What a client is told when no account is left.
-    fn nobody(&self, none: &NoAccount, order: &Order, request: &LeaseRequest) -> Failure {
-        let last = order.last.as_ref();
-        if last.is_some_and(|last| last.kind == Kind::UnknownModel) {
-            let asked = order.conversation.model.trim();
-            let asked = if asked.is_empty() { &order.context.model_id } else { asked };
-            return self.catalog.unknown(asked, &self.leases.pool());
-        }
-        if let (NoAccount::AllTried | NoAccount::CoolingDown { .. } | NoAccount::Busy, Some(last)) = (none, last) {
-            let mut failure = last.failure();
-            // Those that were tried are pausing now, too: the client is told the shortest wait of all.
-            let everybody = LeaseRequest { exclude: Vec::new(), ..request.clone() };
-            if let (FailureClass::RateLimit, Some(at)) = (failure.class, self.leases.back_at(&everybody)) {
-                failure.retry_after = Some(at.since(self.clock.now()).max(Duration::from_secs(1)));
-            }
-            return failure;
-        }
-        let wait = none.retry_at().map(|at| at.since(self.clock.now()).max(Duration::from_secs(1)));
-        let (class, advice) = match none {
-            NoAccount::Empty => {
-                (FailureClass::Overloaded, "Add one: in the app, or with `kiro-proxy accounts import`.")
-            }
-            NoAccount::Busy => (FailureClass::RateLimit, "Try again shortly."),
-            NoAccount::CoolingDown { .. } => (FailureClass::RateLimit, "Try again shortly."),
-            NoAccount::ModelPausing { .. } => (FailureClass::Overloaded, "Try again shortly, or use another model."),
-            NoAccount::Exhausted { .. } => (FailureClass::Quota, "Add another account or wait for the reset."),
-            NoAccount::Resting { .. } => {
-                (FailureClass::Quota, "Lower the quota floor (setting accounts.quotaFloorPercent), or add an account.")
-            }
-            NoAccount::NotPermitted => {
-                (FailureClass::Permission, "Change the key's groups, or give an account one of its tags.")
-            }
-            NoAccount::NeedsLogin => (FailureClass::Permission, "Import the account again."),
-            NoAccount::Suspended => (FailureClass::Permission, "Ask Kiro's support, then enable the account again."),
-            NoAccount::Disabled => (FailureClass::Permission, "Switch one on in the app."),
-            NoAccount::AllTried | NoAccount::NotOffered | NoAccount::Unknown => {
-                (FailureClass::Overloaded, "Look at the accounts in the app.")
-            }
-        };
-        let mut words = format!("Kiro Proxy: {none}. {advice}");
-        let pool = self.leases.pool();
-        let model = &order.context.model_id;
-        if self.catalog.among(model, &pool).is_some_and(|among| among.len() < pool.len()) {
-            words.push_str(&format!(" Only accounts that are offered {model} count here."));
-        }
-        let mut failure = Failure::new(class, none.code(), words);
-        failure.retry_after = match none {
-            NoAccount::Busy => Some(Duration::from_secs(5)),
-            NoAccount::Empty => None,
-            NoAccount::CoolingDown { .. }
-            | NoAccount::ModelPausing { .. }
-            | NoAccount::Exhausted { .. }
-            | NoAccount::Resting { .. }
-            | NoAccount::NotPermitted
-            | NoAccount::NeedsLogin
-            | NoAccount::Suspended
-            | NoAccount::Disabled
-            | NoAccount::AllTried
-            | NoAccount::NotOffered
-            | NoAccount::Unknown => wait,
-        };
-        failure
-    }
-}
-
-/// The answer when the budget was used up before anything was tried.
-fn spent() -> Failure {
-    Failure::new(FailureClass::Overloaded, "attempts_used_up", "Kiro Proxy: the attempts for this request are used up.")
-}
-
-/// Midnight in UTC.
-fn next_day(now: Timestamp) -> Timestamp {
-    const DAY: i64 = 24 * 60 * 60;
-    Timestamp::from_unix_seconds((now.unix_seconds().div_euclid(DAY) + 1) * DAY)
-}
-
-/// What a refusal says about the account.
-pub(crate) fn outcome(error: &UpstreamError) -> Outcome {
-    match error.kind {
-        Kind::Throttled => Outcome::Throttled { retry_after: error.retry_after },
-        Kind::RiskControl => Outcome::Throttled { retry_after: Some(error.retry_after.unwrap_or(SUSPICION)) },
-        Kind::ModelBusy => Outcome::ModelBusy { retry_after: error.retry_after },
-        // Its own proxy is the account's own trouble.
-        Kind::ProxyDown => Outcome::Failed,
-        Kind::MonthlyQuota => Outcome::QuotaUsedUp { resets_at: None, daily: false },
-        Kind::DailyQuota => Outcome::QuotaUsedUp { resets_at: None, daily: true },
-        Kind::Suspended => Outcome::Suspended { reason: error.message.clone() },
-        // Transport faults and trouble of the service never disable an account.
-        Kind::Unavailable
-        | Kind::ServerError
-        | Kind::GaveUp
-        | Kind::Blocked
-        | Kind::Transport
-        | Kind::TimedOut
-        | Kind::Truncated
-        | Kind::Corrupt
-        | Kind::BrokenToolCall
-        | Kind::Empty
-        | Kind::Malformed
-        | Kind::Invalid
-        | Kind::ContextTooLong
-        | Kind::UnknownModel
-        | Kind::ConversationId
-        | Kind::ReasoningSignature
-        | Kind::FieldsUnsupported
-        | Kind::WrongRung
-        | Kind::TokenRejected
-        | Kind::Forbidden
-        | Kind::Gate
-        | Kind::Organisation
-        | Kind::NoSuchPath
-        | Kind::NotSent => Outcome::NoVerdict,
-    }
-}
-
-/// The pause before the next attempt: it doubles, with full jitter.
-pub(crate) fn backoff(order: &Order) -> Duration {
-    longest_pause(order.retry_delay, order.attempts).mul_f64(rand::rng().random_range(0.0..1.0))
-}
-
-fn longest_pause(first: Duration, attempts: u32) -> Duration {
-    first.saturating_mul(1 << attempts.min(8)).min(LONGEST_PAUSE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_begin_as_the_setting_says_double_and_end_at_eight_seconds() {
-        let pauses = |first: u64| {
-            [0, 1, 2, 5, 60].map(|attempts| longest_pause(Duration::from_millis(first), attempts).as_millis())
-        };
-        assert_eq!(pauses(400), [400, 800, 1600, 8000, 8000]);
-        assert_eq!(pauses(10_000), [8000; 5]);
     }
 }
