@@ -1,10 +1,13 @@
 //! Every known body means what the collection says it means. The collection's wishes for the client and for the next step
 //! are read from the file; only the meaning is listed here.
 
+use super::reading::exception;
 use super::*;
+use http::{HeaderMap, StatusCode};
 use http::{HeaderName, HeaderValue};
 use kiro_protocol::anthropic::AnthropicMessages;
 use kiro_protocol::codec::Protocol;
+use serde_json::Value;
 
 const FIXTURES: &str = include_str!("../../../../../../tests/fixtures/upstream/errors.json");
 
