@@ -4,8 +4,13 @@
 //! version is refused; what this version does not know is kept, not dropped; one writer, and readers take a snapshot.
 
 mod backup;
+mod file;
+mod layers;
 
 pub(crate) use backup::SettingsImport;
+use file::{FILE, SCHEMA, Stored, load};
+pub(crate) use layers::is_acceptable;
+use layers::{checked, effective, leaves, put, resolve, value_at};
 
 use super::Settings;
 use super::check::FieldErrors;
@@ -14,14 +19,11 @@ use crate::error::{FieldProblem, OpenError, Problem, ProblemCode};
 use crate::inherited::{Inherited, InheritedEffect, InheritedName};
 use crate::options::{Override, OverrideSource};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use utoipa::ToSchema;
-
-const FILE: &str = "settings.json";
-const SCHEMA: u32 = 1;
 
 /// A setting that holds for this run only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -51,18 +53,6 @@ pub struct SettingsView {
     pub overrides: Vec<OverrideView>,
     /// Names of the predecessor's environment that are set, and what became of each.
     pub inherited: Vec<InheritedName>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Stored {
-    schema: u32,
-    revision: u64,
-    settings: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    schema: u32,
 }
 
 /// Settings with their revision, taken at one moment.
@@ -248,223 +238,6 @@ fn origin(over: &OverrideView) -> String {
         OverrideSource::Environment => over.variable.clone().unwrap_or_else(|| super::environment_name(&over.path)),
         OverrideSource::Flag => format!("the setting {} given by a flag", over.path),
     }
-}
-
-fn load(dir: &DataDir) -> Result<(Stored, Option<String>), OpenError> {
-    let file = dir.file(FILE).display().to_string();
-    let unreadable = |error: std::io::Error| OpenError::Settings(format!("{file}: {error}"));
-    let current = dir.read(FILE).map_err(unreadable)?;
-    let previous = dir.read_previous(FILE).map_err(unreadable)?;
-    let damage = match current.as_deref().map(parse) {
-        Some(Ok(stored)) => return Ok((stored, None)),
-        Some(Err(Unreadable::Newer(schema))) => return Err(newer(&file, schema)),
-        Some(Err(Unreadable::Damaged(detail))) => Some(detail),
-        None => None,
-    };
-    match (damage, previous.as_deref().map(parse)) {
-        (None, None) => Ok((Stored { schema: SCHEMA, revision: 0, settings: Map::new() }, None)),
-        (damage, Some(Ok(stored))) => {
-            let why = damage.as_deref().unwrap_or("it is missing");
-            let mut told = format!("{file}: {why}; the previous settings hold");
-            if damage.is_some() {
-                dir.set_aside(FILE).map_err(unreadable)?;
-                told.push_str(", and the damaged file was set aside");
-            }
-            Ok((stored, Some(told)))
-        }
-        (_, Some(Err(Unreadable::Newer(schema)))) => Err(newer(&file, schema)),
-        (damage, Some(Err(Unreadable::Damaged(previous)))) => Err(damaged(&file, &damage.unwrap_or(previous))),
-        (Some(damage), None) => Err(damaged(&file, &damage)),
-    }
-}
-
-fn damaged(file: &str, detail: &str) -> OpenError {
-    OpenError::Settings(format!(
-        "{file} is damaged ({detail}) and there is no usable previous one. It was left as it is: restore it from a backup, \
-         or move it away to start with default settings (accounts and keys are kept elsewhere)"
-    ))
-}
-
-fn newer(file: &str, schema: u32) -> OpenError {
-    OpenError::Settings(format!(
-        "{file} was written by a newer Kiro Proxy (schema {schema}, this one knows {SCHEMA}). Start the newer one, or use \
-         another data directory"
-    ))
-}
-
-enum Unreadable {
-    Newer(u32),
-    Damaged(String),
-}
-
-fn parse(text: &[u8]) -> Result<Stored, Unreadable> {
-    let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-    let version: Version = serde_json::from_slice(text).map_err(damaged)?;
-    if version.schema > SCHEMA {
-        return Err(Unreadable::Newer(version.schema));
-    }
-    let mut stored: Stored = serde_json::from_slice(text).map_err(damaged)?;
-    follow_moves(&mut stored.settings);
-    Ok(stored)
-}
-
-/// Brings settings of earlier versions to where they are now. What is said in the new place wins.
-fn follow_moves(settings: &mut Map<String, Value>) {
-    for (old, new) in super::MOVED {
-        let Some((section, field)) = old.split_once('.') else { continue };
-        let Some(Value::Object(fields)) = settings.get_mut(section) else { continue };
-        let Some(value) = fields.remove(field) else { continue };
-        let (section, field) = new.split_once('.').unwrap_or_default();
-        if settings.get(section).and_then(|fields| fields.get(field)).is_none() {
-            put(settings, new, value);
-        }
-    }
-}
-
-/// Every `section.field` of a merge patch with its value; `null` means: back to the default.
-fn leaves(patch: &Value) -> Result<Vec<(String, Value)>, BTreeMap<String, FieldProblem>> {
-    let known = template();
-    let mut errors = FieldErrors::default();
-    let mut found = Vec::new();
-    let Value::Object(sections) = patch else {
-        errors.refuse("", "invalid_value", "a patch is a JSON object".to_owned());
-        return Err(errors.fields);
-    };
-    for (section, fields) in sections {
-        let Some(known) = known.get(section).and_then(Value::as_object) else {
-            errors.refuse(section, "unknown_setting", "there is no such group of settings".to_owned());
-            continue;
-        };
-        match fields {
-            Value::Null => found.extend(known.keys().map(|field| (format!("{section}.{field}"), Value::Null))),
-            Value::Object(fields) => {
-                for (field, value) in fields {
-                    let path = format!("{section}.{field}");
-                    if !known.contains_key(field) {
-                        errors.refuse(&path, "unknown_setting", "there is no such setting".to_owned());
-                    } else if let Some(message) = wrong_type(&path, value) {
-                        errors.refuse(&path, "invalid_value", message);
-                    } else {
-                        found.push((path, value.clone()));
-                    }
-                }
-            }
-            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                errors.refuse(section, "invalid_value", "a group of settings is a JSON object".to_owned());
-            }
-        }
-    }
-    if errors.fields.is_empty() { Ok(found) } else { Err(errors.fields) }
-}
-
-/// Why the default settings with this one value in place cannot be read.
-fn wrong_type(path: &str, value: &Value) -> Option<String> {
-    if value.is_null() {
-        return None;
-    }
-    let mut all = template();
-    put(&mut all, path, value.clone());
-    serde_json::from_value::<Settings>(Value::Object(all)).err().map(|error| error.to_string())
-}
-
-fn template() -> Map<String, Value> {
-    match serde_json::to_value(Settings::default()) {
-        Ok(Value::Object(all)) => all,
-        Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) | Err(_) => Map::new(),
-    }
-}
-
-fn put(all: &mut Map<String, Value>, path: &str, value: Value) {
-    let Some((section, field)) = path.split_once('.') else { return };
-    let group = all.entry(section).or_insert_with(|| Value::Object(Map::new()));
-    if let Value::Object(fields) = group {
-        if value.is_null() {
-            fields.remove(field);
-        } else {
-            fields.insert(field.to_owned(), value);
-        }
-    }
-}
-
-fn value_at<'a>(all: &'a Value, path: &str) -> Option<&'a Value> {
-    let (section, field) = path.split_once('.')?;
-    all.get(section)?.get(field)
-}
-
-/// Defaults, then the file layer, then the overrides.
-fn effective(
-    file: &Map<String, Value>,
-    overrides: &[OverrideView],
-) -> Result<Settings, BTreeMap<String, FieldProblem>> {
-    let mut all = template();
-    let mut errors = FieldErrors::default();
-    for (section, fields) in file.iter().filter(|(section, _)| all.contains_key(*section)) {
-        if !fields.is_object() {
-            errors.refuse(section, "invalid_value", "a group of settings is a JSON object".to_owned());
-        }
-    }
-    for path in super::paths() {
-        let Some((section, field)) = path.split_once('.') else { continue };
-        let Some(value) = file.get(section).and_then(|fields| fields.get(field)) else { continue };
-        match wrong_type(&path, value) {
-            Some(message) => errors.refuse(&path, "invalid_value", message),
-            None => put(&mut all, &path, value.clone()),
-        }
-    }
-    for over in overrides {
-        put(&mut all, &over.path, over.value.clone());
-    }
-    if !errors.fields.is_empty() {
-        return Err(errors.fields);
-    }
-    serde_json::from_value(Value::Object(all)).map_err(|error| {
-        errors.refuse("", "invalid_value", error.to_string());
-        errors.fields
-    })
-}
-
-fn checked(settings: Settings) -> Result<Settings, BTreeMap<String, FieldProblem>> {
-    let fields = settings.validate();
-    if fields.is_empty() { Ok(settings) } else { Err(fields) }
-}
-
-/// Whether an override alone could hold.
-pub(crate) fn is_acceptable(over: &Override) -> bool {
-    resolve(std::slice::from_ref(over))
-        .is_ok_and(|overrides| effective(&Map::new(), &overrides).and_then(checked).is_ok())
-}
-
-/// Finds the setting each override means and reads its value.
-fn resolve(overrides: &[Override]) -> Result<Vec<OverrideView>, OpenError> {
-    let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
-    let known = super::paths();
-    let mut resolved: Vec<OverrideView> = Vec::new();
-    for over in overrides {
-        let named = || match over.source {
-            OverrideSource::Environment => over.variable.clone().unwrap_or_else(|| super::environment_name(&over.path)),
-            OverrideSource::Flag => format!("the setting {}", over.path),
-        };
-        let moved = super::MOVED.iter().find(|(old, _)| plain(old) == plain(&over.path)).map(|(_, new)| *new);
-        let wanted = moved.unwrap_or(&over.path);
-        let Some(path) = known.iter().find(|path| plain(path) == plain(wanted)) else {
-            return Err(OpenError::Override { origin: named(), reason: "there is no such setting".to_owned() });
-        };
-        // Text is tried first: a setting whose value is text may well look like a number.
-        let text = Value::String(over.value.clone());
-        let value = match wrong_type(path, &text) {
-            None => text,
-            Some(_) => serde_json::from_str::<Value>(&over.value)
-                .ok()
-                .filter(|value| !value.is_null() && wrong_type(path, value).is_none())
-                .ok_or_else(|| OpenError::Override {
-                    origin: named(),
-                    reason: format!("{:?} is not a value for {path}", over.value),
-                })?,
-        };
-        resolved.retain(|known| known.path != *path);
-        resolved.push(OverrideView { path: path.clone(), source: over.source, variable: over.variable.clone(), value });
-    }
-    Ok(resolved)
 }
 
 #[cfg(test)]

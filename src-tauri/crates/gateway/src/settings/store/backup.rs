@@ -1,6 +1,7 @@
 //! The saved settings as a file to keep or to take to another machine. Without secrets: accounts and keys are not in it.
 
-use super::{SettingsStore, effective, put, refused, template, value_at, wrong_type};
+use super::layers::{effective, put, template, value_at, wrong_type};
+use super::{SettingsStore, refused};
 use crate::error::{Problem, ProblemCode};
 use crate::settings::check::FieldErrors;
 use serde::{Deserialize, Serialize};
