@@ -1,14 +1,13 @@
 //! The composition root: builds every part once, in order, and takes them down in the opposite order.
 
+mod door;
+mod follow;
 mod given;
+mod glance;
 mod removal;
 
-use crate::account::{
-    AccountId, Book, CutShort, Leases, Roster, TokenNews, TokenParts, Tokens, installation_machine_id,
-    system_machine_id,
-};
+use crate::account::{Book, Leases, Roster, TokenParts, Tokens, installation_machine_id, system_machine_id};
 use crate::admin_event::{AdminEvent, Announcer};
-use crate::background;
 use crate::browser::{BrowserError, Browsers, SignInPages};
 use crate::catalog::Catalog;
 use crate::client_key::Keys;
@@ -19,38 +18,37 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::demo::Demo;
 use crate::disk::{DiskLine, off_thread};
 use crate::dispatch::{Dispatcher, Repeats};
-use crate::error::{OpenError, Problem, ProblemCode};
+use crate::error::OpenError;
 use crate::flow::Flows;
 use crate::health::Health;
 use crate::http::body::Budget;
-use crate::http::client_api::ClientApi;
-use crate::http::holder;
-use crate::http::listener::{Bound, Server};
 use crate::http::local;
 use crate::inquiry::Inquiry;
 use crate::inspect::Inspector;
 use crate::kept::Kept;
 use crate::login::{self, Logins, Registrations};
 use crate::media::Media;
-use crate::notify::{NotificationKind, Notifier};
+use crate::notify::Notifier;
 use crate::options::{Options, check_endpoints};
 use crate::pipeline::Pipeline;
 use crate::pipeline::charges::{Charge, Charges};
 use crate::pipeline::listing::Listing;
 use crate::quota::{self, Quotas};
+use crate::settings::Settings;
 use crate::settings::store::SettingsStore;
-use crate::settings::{NetworkSettings, Settings};
-use crate::status::{AccountCounts, ListenerState, RefreshStatus, Status, StoreStatus};
+use crate::status::ListenerState;
 use crate::telemetry::Telemetry;
 use crate::tokens::calibration::Calibration;
 use crate::transfer::Desk;
 use crate::trial::Trial;
-use crate::upstream::http::{Http, extra_roots};
+use crate::upstream::http::Http;
 use crate::upstream::identity::sign_in::SignIn;
 use crate::upstream::identity::{AgentNames, HttpIdentity, Identity};
 use crate::upstream::kiro::Kiro;
 use crate::usage::{Ledger, Sums};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use door::Door;
+use follow::follow_network;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -58,8 +56,6 @@ use tokio_util::task::TaskTracker;
 
 /// How long a stop waits for work that is not an answer, such as saving a rotated token.
 const LAST_TASKS: Duration = Duration::from_secs(10);
-/// Changes that come in bursts are told once.
-const BURST: Duration = Duration::from_millis(150);
 
 /// A running gateway. Clones share it.
 #[derive(Clone)]
@@ -111,14 +107,6 @@ pub(crate) struct Parts {
     door: Mutex<Door>,
     /// One opening or closing at a time.
     switching: tokio::sync::Mutex<()>,
-}
-
-/// The door for clients, as it stands.
-struct Door {
-    state: ListenerState,
-    server: Option<Server>,
-    problem: Option<Problem>,
-    background: Option<CancellationToken>,
 }
 
 impl Gateway {
@@ -324,267 +312,9 @@ impl Gateway {
         tracing::info!(version = crate::VERSION, "opened");
     }
 
-    /// Opens or closes the door for clients.
-    pub async fn set_listening(&self, listening: bool) -> Result<Status, Problem> {
-        let gateway = self.clone();
-        // A face that stops waiting must not leave the door half open.
-        let switched = self.parts.tasks.spawn(async move {
-            let _one = gateway.parts.switching.lock().await;
-            if listening {
-                gateway.listen().await
-            } else {
-                gateway.close_door().await;
-                Ok(())
-            }
-        });
-        switched.await.map_err(|_| Problem::new(ProblemCode::Internal, "the switch met a fault of ours"))??;
-        Ok(self.status())
-    }
-
-    async fn listen(&self) -> Result<(), Problem> {
-        if self.parts.stop.is_cancelled() {
-            return Err(Problem::new(ProblemCode::Stopping, "the gateway is stopping"));
-        }
-        if self.door().server.is_some() {
-            return Ok(());
-        }
-        self.change(|door| {
-            door.state = ListenerState::Starting;
-            door.problem = None;
-        });
-        match self.open_door().await {
-            Ok(server) => {
-                let background = self.parts.stop.child_token();
-                let ahead = background::Tasks {
-                    pipeline: Arc::clone(&self.parts.pipeline),
-                    quotas: Arc::clone(&self.parts.quotas),
-                    health: Arc::clone(&self.parts.health),
-                };
-                ahead.start(&self.parts.tasks, &background);
-                let tokens = Arc::clone(&self.parts.book.tokens);
-                self.parts.tasks.spawn(tokens.keep_fresh(background.clone()));
-                tracing::info!(addresses = ?server.addresses(), "clients can connect");
-                self.change(|door| {
-                    door.state = ListenerState::Running;
-                    door.server = Some(server);
-                    door.background = Some(background);
-                });
-                Ok(())
-            }
-            Err(problem) => {
-                tracing::error!(%problem, "clients cannot connect");
-                self.change(|door| {
-                    door.state = ListenerState::Failed;
-                    door.problem = Some(problem.clone());
-                });
-                Err(problem)
-            }
-        }
-    }
-
-    async fn open_door(&self) -> Result<Server, Problem> {
-        let parts = &self.parts;
-        if let Err(error) = parts.keys.ensure_first().await {
-            let problem = Problem::new(ProblemCode::StoreUnavailable, format!("no client key can be made: {error}"));
-            return Err(problem.action(error.action()));
-        }
-        let settings = Arc::clone(&parts.settings);
-        let remembered = tokio::task::spawn_blocking(move || settings.remember_first_port(holder::next_free)).await;
-        remembered.map_err(|_| Problem::new(ProblemCode::Internal, "no port could be chosen"))??;
-        let listener = parts.settings.snapshot().settings.listener.clone();
-        let bound = Bound::new(&listener.host, listener.port).await?;
-        Ok(Server::start(bound, listener.max_connections as usize, |port, cut| ClientApi {
-            pipeline: Arc::clone(&parts.pipeline),
-            keys: Arc::clone(&parts.keys),
-            settings: Arc::clone(&parts.settings),
-            flows: Arc::clone(&parts.flows),
-            kept: Arc::clone(&parts.kept),
-            clock: Arc::clone(&parts.clock),
-            budget: parts.budget.clone(),
-            port,
-            cut,
-        }))
-    }
-
-    async fn close_door(&self) {
-        let mut taken = None;
-        self.change(|door| {
-            taken = door.server.take();
-            if let Some(background) = door.background.take() {
-                background.cancel();
-            }
-            door.problem = None;
-            door.state = if taken.is_some() { ListenerState::Stopping } else { ListenerState::Stopped };
-        });
-        let Some(server) = taken else { return };
-        let drain = Duration::from_secs(self.settings().listener.drain_seconds.into());
-        server.shut(drain).await;
-        tracing::info!("clients can no longer connect");
-        self.change(|door| door.state = ListenerState::Stopped);
-    }
-
-    /// Takes over what a saved setting changes while things run.
-    async fn follow_settings(self) {
-        let mut changes = self.parts.settings.watch();
-        let mut network = self.settings().network.clone();
-        loop {
-            tokio::select! {
-                () = self.parts.stop.cancelled() => return,
-                changed = changes.changed() => if changed.is_err() { return },
-            }
-            let snapshot = changes.borrow_and_update().clone();
-            self.parts.telemetry.set_level(snapshot.settings.logs.level);
-            self.parts.book.leases.follow(snapshot.settings.selection());
-            self.parts.quotas.follow(&snapshot.settings.quota);
-            self.parts.health.follow(snapshot.settings.quota.health_check());
-            self.parts.kept.follow(&snapshot.settings.responses).await;
-            self.parts.flows.follow(&snapshot.settings.flows).await;
-            if snapshot.settings.network != network {
-                network.clone_from(&snapshot.settings.network);
-                follow_network(&self.parts.http, &network).await;
-            }
-            self.parts.announcer.tell(AdminEvent::Settings { revision: snapshot.revision });
-            let _one = self.parts.switching.lock().await;
-            let wish = snapshot.settings.listener.port;
-            let (state, port, same) = {
-                let door = self.door();
-                let tried = door.problem.as_ref().and_then(|problem| problem.params.get("port"));
-                let same = tried.is_some_and(|tried| *tried == wish.to_string());
-                (door.state, door.server.as_ref().map(Server::port), same)
-            };
-            if port.is_some_and(|port| wish != 0 && port != wish) {
-                self.move_door().await;
-            } else if state == ListenerState::Failed && !same {
-                // Whoever corrects the setting wants the door open; a new failure is in the status.
-                let _ = self.listen().await;
-            }
-        }
-    }
-
-    /// Opens the new door before the old one is closed; when it cannot be opened, the old one stays.
-    async fn move_door(&self) {
-        match self.open_door().await {
-            Ok(server) => {
-                tracing::info!(addresses = ?server.addresses(), "clients can connect elsewhere now");
-                let mut old = None;
-                self.change(|door| {
-                    old = door.server.replace(server);
-                    door.problem = None;
-                });
-                if let Some(old) = old {
-                    let drain = Duration::from_secs(self.settings().listener.drain_seconds.into());
-                    self.parts.tasks.spawn(async move { old.shut(drain).await });
-                }
-            }
-            Err(problem) => {
-                tracing::error!(%problem, "the new port cannot be opened; the old one stays open");
-                self.change(|door| door.problem = Some(problem));
-            }
-        }
-    }
-
-    /// Builds the ways out anew, after something changed that their clients are made with. Connections under way stay.
-    pub(crate) async fn renew_network(&self) {
-        follow_network(&self.parts.http, &self.settings().network).await;
-    }
-
-    /// Tells faces at once what happens to logins.
-    async fn follow_tokens(self) {
-        let mut news = self.parts.book.tokens.news();
-        loop {
-            let told = tokio::select! {
-                () = self.parts.stop.cancelled() => return,
-                told = news.recv() => told,
-            };
-            match told {
-                Ok(TokenNews::Adopted(id)) => {
-                    self.parts.tasks.spawn(self.clone().check_person(id));
-                }
-                Ok(TokenNews::Unsaved(id)) => {
-                    if let Some(account) = self.parts.book.roster.get(&id) {
-                        let detail = "its new refresh token is in memory only";
-                        self.parts.notifier.tell(NotificationKind::UnsavedLogin, Some(&account), detail);
-                    }
-                }
-                Ok(TokenNews::Saved(id)) => self.parts.notifier.over(NotificationKind::UnsavedLogin, Some(&id)),
-                // Told by the account's condition.
-                Ok(TokenNews::OwnerSwitched(_)) => {}
-                // The faces look at everything again anyway.
-                Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Err(broadcast::error::RecvError::Closed) => return,
-            }
-            self.parts.announcer.tell(AdminEvent::Accounts);
-            self.announce();
-        }
-    }
-
-    /// Owners whose files name no person can sign in as another one unseen: the upstream knows whose a login is.
-    async fn check_person(self, id: AccountId) {
-        let Some(account) = self.parts.book.roster.get(&id) else { return };
-        let asked = tokio::select! {
-            () = self.parts.stop.cancelled() => return,
-            asked = self.parts.inspector.whose(&account) => asked,
-        };
-        match asked {
-            Ok(Some(user)) => self.parts.book.tokens.belongs_to(&account, &user).await,
-            Ok(None) => {}
-            Err(problem) => tracing::warn!(account = %id, %problem, "whose the adopted login is could not be asked"),
-        }
-    }
-
-    /// Tells faces what changes with the requests: how many there are, and which accounts can serve.
-    async fn tell_status(self) {
-        let mut requests = self.parts.flows.watch();
-        let mut told = None;
-        loop {
-            tokio::select! {
-                () = self.parts.stop.cancelled() => return,
-                changed = requests.changed() => if changed.is_err() { return },
-            }
-            let status = self.status();
-            if told.as_ref() != Some(&status) {
-                let accounts = told.as_ref().map(|told: &Status| told.accounts);
-                if accounts.is_some_and(|accounts| accounts != status.accounts) {
-                    self.parts.announcer.tell(AdminEvent::Accounts);
-                }
-                told = Some(status.clone());
-                self.parts.announcer.tell(AdminEvent::Status { status: Box::new(status) });
-            }
-            tokio::time::sleep(BURST).await;
-        }
-    }
-
     /// The admin API.
     pub fn admin_router(&self) -> axum::Router {
         crate::http::admin::router(self.clone())
-    }
-
-    /// The gateway at a glance.
-    pub fn status(&self) -> Status {
-        let parts = &self.parts;
-        let census = parts.book.leases.census();
-        let credentials = &parts.book.credentials;
-        let door = self.door();
-        Status {
-            version: crate::VERSION.to_owned(),
-            state: door.state,
-            addresses: door.server.as_ref().map(Server::addresses).unwrap_or_default(),
-            port: door.server.as_ref().map_or_else(|| self.settings().listener.port, Server::port),
-            started_at: parts.started_at,
-            data_dir: parts.dir.path().display().to_string(),
-            in_flight: parts.flows.in_flight(),
-            accounts: AccountCounts { total: census.total, usable: census.usable, demo: census.demo },
-            store: StoreStatus { kind: credentials.kind(), state: credentials.state() },
-            refreshes: self.refreshes(),
-            problem: door.problem.clone(),
-            simulated: census.simulated,
-        }
-    }
-
-    fn refreshes(&self) -> RefreshStatus {
-        let tokens = &self.parts.book.tokens;
-        let CutShort { refreshes, logins_lost } = tokens.cut_short();
-        RefreshStatus { unsaved: tokens.unsaved().len(), cut_short: refreshes, logins_lost }
     }
 
     /// What changes, from now on.
@@ -660,30 +390,6 @@ impl Gateway {
     pub(crate) fn announce(&self) {
         self.parts.announcer.tell(AdminEvent::Status { status: Box::new(self.status()) });
     }
-
-    fn change(&self, change: impl FnOnce(&mut Door)) {
-        change(&mut self.door());
-        self.announce();
-    }
-
-    fn door(&self) -> MutexGuard<'_, Door> {
-        self.parts.door.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Hands the settings of the network to the clients. A file of certificates that cannot be read stops all traffic, in words
-/// that say so; the settings page stays usable.
-async fn follow_network(http: &Http, settings: &NetworkSettings) {
-    let roots = match settings.extra_ca().map(std::path::Path::to_path_buf) {
-        None => Ok(Vec::new()),
-        Some(file) => tokio::task::spawn_blocking(move || extra_roots(&file))
-            .await
-            .unwrap_or_else(|_| Err("the file of certificates could not be read".to_owned())),
-    };
-    if let Err(why) = &roots {
-        tracing::error!(why, "nothing is sent until the setting network.extraCaFile is corrected");
-    }
-    http.configure(settings.common(), roots);
 }
 
 /// Who keeps books of what answers cost. The demo account's answers are made up: they cost nothing and are not counted.

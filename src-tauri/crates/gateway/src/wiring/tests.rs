@@ -1,6 +1,7 @@
 //! The whole gateway, opened and closed: the data directory, the door, the admin API.
 
 use super::*;
+use crate::http::holder;
 use crate::options::{LogChoice, Override, OverrideSource};
 use crate::{FlowOutcome, LocalDoor, StoreChoice};
 use axum::body::Body;
