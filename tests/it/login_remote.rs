@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use http::{Method, StatusCode};
-use kiro_simulator::Decision;
+use kiro_simulator::{Decision, Family};
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, World, install_tls};
+use crate::harness::{PATIENCE, World, expired_login, install_tls};
 use crate::login::{begin, browse, closed, end, look, path, plan, ports, until};
+use crate::proxies;
 
 /// A browser on another machine: it follows redirects and keeps nothing.
 struct Elsewhere {
@@ -70,6 +71,27 @@ async fn link(world: &World) -> (Value, String) {
 
 fn port_of(url: &str) -> u16 {
     reqwest::Url::parse(url).expect("a URL").port().expect("a port")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_for_an_account_takes_the_accounts_proxy_whatever_is_chosen_there() {
+    let _ports = ports();
+    let world = proxies::quiet(expired_login("builderid", Family::BuilderId)).await;
+    world.control.set_device_interval(Some(std::time::Duration::from_millis(300)));
+    world.control.sign_in_as("builderid");
+    let proxy = proxies::Recorder::http(None).await;
+    proxies::through(&world, &format!("http://{}", proxy.address)).await;
+    let account = proxies::id(&world).await;
+    let login = begin(&world, json!({"kind": "remote", "account": account})).await;
+    let there = Elsewhere::open(login["url"].as_str().expect("a link")).await;
+    there.press("begin", &[("kind", "builderId")]).await;
+    let done = end(&world, &login).await;
+    assert_eq!((&done["state"], &done["renewal"]["outcome"]), (&json!("done"), &json!("renewed")), "{done}");
+    assert_eq!(done["account"]["id"], account);
+    world.gateway.stop().await;
+    assert!(!proxy.passed().is_empty());
+    assert_eq!(world.control.counters().connections, proxy.passed().len() as u64, "nobody came another way");
+    world.assert_no_violations();
 }
 
 /// The page's address in the text between two marks.

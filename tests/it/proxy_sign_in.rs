@@ -263,6 +263,8 @@ async fn a_new_key_of_an_account_is_tried_and_looked_at_through_its_proxy() {
     world.control.add_account(seed);
     let done = sign_in_again(&world, &account, json!({"apiKey": key, "region": "us-east-1"}), false).await;
     assert_eq!((&done["state"], &done["kind"]), (&json!("done"), &json!("apiKey")), "{done}");
+    assert_eq!((&done["renewal"]["outcome"], &done["account"]["id"]), (&json!("renewed"), &json!(account)), "{done}");
+    assert_eq!(accounts(&world).await.len(), 1);
     world.gateway.stop().await;
     all_through(&world, &proxy, "a key");
     assert!(!proxy.passed().is_empty());

@@ -192,6 +192,7 @@ async function api(request, answer, url) {
     only = body.account;
     return json({ only });
   }
+  if (call === 'GET /api/network/addresses') return json({ addresses: ['192.168.1.20', '10.8.0.3', 'fd00::20'] });
   if (call === 'GET /api/accounts/scan') return json(scan(now));
   if (call === 'GET /api/logins') return json({ logins });
   if (call === 'POST /api/logins') {
