@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::{PATIENCE, World, expired_login, install_tls};
 use crate::login::{begin, browse, closed, end, look, path, plan, ports, until};
 use crate::proxies;
+use crate::recorder::Recorder;
 
 /// A browser on another machine: it follows redirects and keeps nothing.
 struct Elsewhere {
@@ -79,7 +80,7 @@ async fn a_link_for_an_account_takes_the_accounts_proxy_whatever_is_chosen_there
     let world = proxies::quiet(expired_login("builderid", Family::BuilderId)).await;
     world.control.set_device_interval(Some(std::time::Duration::from_millis(300)));
     world.control.sign_in_as("builderid");
-    let proxy = proxies::Recorder::http(None).await;
+    let proxy = Recorder::http(None).await;
     proxies::through(&world, &format!("http://{}", proxy.address)).await;
     let account = proxies::id(&world).await;
     let login = begin(&world, json!({"kind": "remote", "account": account})).await;

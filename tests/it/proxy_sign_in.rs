@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use kiro_simulator::{AccountSeed, Family, JournalEntry};
 use serde_json::{Value, json};
 
-use crate::harness::{World, ask, expired_login, fresh_login};
+use crate::harness::{Plan, World, ask, expired_login, fresh_login};
 use crate::login::{begin, begin_once_free, browse, end, look, plan, ports, pressing};
 use crate::proxies::{id, nobody, quiet, through};
 use crate::recorder::Recorder;
@@ -268,4 +268,52 @@ async fn a_new_key_of_an_account_is_tried_and_looked_at_through_its_proxy() {
     world.gateway.stop().await;
     all_through(&world, &proxy, "a key");
     assert!(!proxy.passed().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_account_that_is_handed_in_stays_that_accounts() {
+    let key = "ksk_SECOND00000000000000000000000000000";
+    let second = json!({"authMethod": "api_key", "kiroApiKey": key, "region": "us-east-1"});
+    let world = Plan { listen: false, ..Plan::default() }
+        .accounts(vec![fresh_login("apikey", Family::ApiKey), second])
+        .start()
+        .await;
+    let seed = AccountSeed { access_token: key.to_owned(), ..AccountSeed::new("second", Family::ApiKey) };
+    world.control.add_account(seed);
+    let before = accounts(&world).await;
+    let (meant, other) = (before[0]["id"].as_str().expect("an id"), &before[1]["id"]);
+    let proxy = Recorder::http(None).await;
+    let change = json!({"proxy": {"kind": "through", "url": format!("http://{}", proxy.address)}});
+    let path = format!("/api/accounts/{}", other.as_str().expect("an id"));
+    world.admin_ok(Method::PATCH, &path, Some(change)).await;
+    let done = sign_in_again(&world, meant, json!({"apiKey": key, "region": "us-east-1"}), false).await;
+    assert_eq!((&done["state"], &done["renewal"]["outcome"]), (&json!("done"), &json!("knownAccount")), "{done}");
+    assert_eq!(&done["account"]["id"], other);
+    let after = accounts(&world).await;
+    assert_eq!(after.len(), 2, "{after:?}");
+    assert_eq!(after[1]["proxy"]["kind"], "through", "with its own way: {after:?}");
+    world.gateway.stop().await;
+    all_through(&world, &proxy, "the other account's key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_of_which_nothing_is_known_does_not_take_the_sign_in_of_one_that_is_here() {
+    let mut nameless = fresh_login("social", Family::Social);
+    nameless.as_object_mut().expect("an object").remove("email");
+    let world = quiet(nameless).await;
+    world.control.set_device_interval(Some(Duration::from_millis(300)));
+    world.control.add_account(AccountSeed::new("somebody", Family::Social));
+    world.control.sign_in_as("somebody");
+    let meant = id(&world).await;
+    let known = end(&world, &begin(&world, json!({"kind": "google", "form": "device"})).await).await;
+    let done = sign_in_again(&world, &meant, json!({"kind": "google", "form": "device"}), false).await;
+    assert_eq!((&done["state"], &done["renewal"]["outcome"]), (&json!("done"), &json!("knownAccount")), "{done}");
+    assert_eq!(done["account"]["id"], known["account"]["id"]);
+    let all = accounts(&world).await;
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert_ne!(all[0]["userId"], all[1]["userId"], "{all:?}");
+    // Its own owner's sign-in is taken at the person's word.
+    world.control.sign_in_as("social");
+    let done = sign_in_again(&world, &meant, json!({"kind": "google", "form": "device"}), false).await;
+    assert_eq!((&done["renewal"]["outcome"], &done["account"]["id"]), (&json!("renewed"), &json!(meant)), "{done}");
 }

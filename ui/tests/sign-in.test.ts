@@ -167,6 +167,39 @@ describe('signing in again', () => {
     await waitFor(() => expect(host.sent('POST /api/logins')).toEqual({ kind: 'google', form: 'auto', open: 'none' }));
   });
 
+  it('begins anew for another account while it is open', async () => {
+    const other = account({ id: 'c2', label: 'yonder', method: 'idc', provider: 'enterprise', state: { kind: 'needsLogin', reason: 'gone' } });
+    host.accounts = [company, { ...other, startUrl: 'https://d-2.awsapps.com/start', signInRegion: 'us-east-1' }];
+    await openApp(host, 'accounts');
+    const [first, second] = await screen.findAllByTestId('sign-in-again');
+    await fireEvent.click(first!);
+    await type('start-url', 'https://typed.awsapps.com/start');
+    await click('form-device');
+    await fireEvent.click(second!);
+    await waitFor(async () => expect(await by('renews')).toHaveTextContent('yonder'));
+    expect(await by('start-url')).toHaveValue('https://d-2.awsapps.com/start');
+    await click('login-start');
+    await waitFor(() => expect(host.sent('POST /api/logins')).toMatchObject({ account: 'c2', form: 'auto', startUrl: 'https://d-2.awsapps.com/start' }));
+  });
+
+  it('leads out when its account was removed meanwhile', async () => {
+    host.accounts = [account()];
+    await openApp(host, 'accounts');
+    await click('add-account');
+    await click('way-signIn');
+    await click('kind-google');
+    await click('login-start');
+    await by('login');
+    const problem = { code: 'not_found', message: 'gone' } as const;
+    host.moveLogin('l1', { state: 'failed', problem, renewal: { account: 'removed', label: 'old', ownProxy: false, outcome: null } });
+    await click('login-again');
+    expect(none('renews')).toBe(true);
+    await by('login-label');
+    await click('login-start');
+    await waitFor(() => expect(host.count('POST /api/logins')).toBe(2));
+    expect(host.sent('POST /api/logins')).toEqual({ kind: 'google', form: 'auto', open: 'none' });
+  });
+
   it('says whose sign-in it was', async () => {
     const renewal = { account: 'a1', label: 'mine', ownProxy: true, outcome: null };
     await choose('google');

@@ -178,7 +178,7 @@ pub(super) async fn finish(
         () = parts.stop.cancelled() => Ended::Cancelled,
         () = inspection::inspect(parts, login, &account.id, inbox) => Ended::Done,
     };
-    let kept = settle::settle(parts, login, &account.id, named).await;
+    let kept = settle::settle(parts, login, &account.id, renews, named).await;
     login.show(|shown| {
         if let Some(renewal) = &mut shown.renewal {
             renewal.outcome = Some(settle::outcome(parts, renewal, &kept, renews || kept != account.id));

@@ -154,13 +154,17 @@ pub(super) fn is_same(meant: &Account, came: &Account) -> Option<bool> {
     }
     match (&meant.user_id, &came.user_id) {
         (Some(meant), Some(came)) => return Some(meant == came),
-        (None, _) if meant.email.is_none() => return Some(true),
+        // One person can sign in at several providers, each of which is another account of the service.
+        _ if matches!((meant.provider, came.provider), (Some(one), Some(other)) if one != other) => return Some(false),
+        _ if is_nameless(meant) => return Some(true),
         (Some(_) | None, _) => {}
     }
-    let (mine, theirs) = (meant.email.as_ref()?, came.email.as_ref()?);
-    // One address can be signed in with at several providers, each of which is another account of the service.
-    let provider = !matches!((meant.provider, came.provider), (Some(one), Some(other)) if one != other);
-    Some(provider && mine.eq_ignore_ascii_case(theirs))
+    Some(meant.email.as_ref()?.eq_ignore_ascii_case(came.email.as_ref()?))
+}
+
+/// Whether nothing is known of whose the account is.
+pub(super) fn is_nameless(account: &Account) -> bool {
+    account.user_id.is_none() && account.email.is_none()
 }
 
 #[cfg(test)]
@@ -238,5 +242,6 @@ mod tests {
         }
         let github = Account { provider: Some(Provider::Github), ..of(Some("d-9"), Some("alice@example.com")) };
         assert_eq!(is_same(&of(None, Some("alice@example.com")), &github), Some(false), "another provider");
+        assert_eq!(is_same(&of(None, None), &github), Some(false), "also where nothing else is known");
     }
 }

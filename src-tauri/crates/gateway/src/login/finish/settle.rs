@@ -8,10 +8,11 @@ use crate::login::renewal::{self, Renewal, RenewalOutcome};
 use crate::login::{Login, Parts};
 
 /// After the look: an account that turns out to be one we had gets its new sign-in, and one without a name of its own is called by its
-/// address. Answers under which id it is known now.
-pub(super) async fn settle(parts: &Parts, login: &Login, id: &AccountId, named: bool) -> AccountId {
+/// address. `known`: it was here before this sign-in, so that only the service's own word makes it another's. Answers under which id it
+/// is known now.
+pub(super) async fn settle(parts: &Parts, login: &Login, id: &AccountId, known: bool, named: bool) -> AccountId {
     let Some(account) = parts.book.roster.get(id) else { return id.clone() };
-    if let Some(older) = meant(parts, login, &account).or_else(|| twin(parts, &account)) {
+    if let Some(older) = owner(parts, login, &account, known) {
         match parts.book.merge(id, &older).await {
             Ok(()) => {
                 parts.inspector.forget(id);
@@ -46,10 +47,18 @@ pub(super) fn outcome(parts: &Parts, renewal: &Renewal, kept: &AccountId, known:
     }
 }
 
-/// The account that the person meant, if it is theirs.
-fn meant(parts: &Parts, login: &Login, came: &Account) -> Option<AccountId> {
-    let meant = parts.book.roster.get(&login.renews.as_ref()?.id)?;
-    (meant.id != came.id && renewal::is_same(&meant, came) == Some(true)).then(|| meant.id.clone())
+/// The other account whose sign-in this is.
+fn owner(parts: &Parts, login: &Login, came: &Account, known: bool) -> Option<AccountId> {
+    let meant = login.renews.as_ref().and_then(|meant| parts.book.roster.get(&meant.id));
+    let Some(meant) = meant.filter(|meant| meant.id != came.id) else { return twin(parts, came) };
+    let same_id = meant.user_id.is_some() && meant.user_id == came.user_id;
+    let theirs = renewal::is_same(&meant, came) == Some(true) && (same_id || !known);
+    let meant_id = || theirs.then(|| meant.id.clone());
+    match renewal::is_nameless(&meant) {
+        // The person's word is all that speaks for it: the service's word about another account goes first.
+        true => twin(parts, came).or_else(meant_id),
+        false => meant_id().or_else(|| twin(parts, came)),
+    }
 }
 
 /// The older account of the same person, signed in the same way.
