@@ -147,7 +147,7 @@ impl Dispatcher {
             let error = match self.call(account, climb.rung(), &token, order, trail, reason).await {
                 Ok(bytes) => {
                     self.tokens.accepted(&account.id, &token);
-                    self.learn_host(account, &climb.rung().host).await;
+                    self.learn_host(account, &climb.rung().host);
                     return Verdict::Connected(bytes);
                 }
                 Err(error) => error,
@@ -281,14 +281,10 @@ impl Dispatcher {
     }
 
     /// Remembers the host that answered, so that it comes first from now on, also after a restart. Saved once per change.
-    async fn learn_host(&self, account: &Arc<Account>, host: &str) {
+    fn learn_host(&self, account: &Arc<Account>, host: &str) {
         if account.is_demo() || account.learned_host.as_deref() == Some(host) || account.wishes.host.is_some() {
             return;
         }
-        let (leases, id, host) = (Arc::clone(&self.leases), account.id.clone(), host.to_owned());
-        let saved = tokio::task::spawn_blocking(move || leases.learn_host(&id, &host)).await;
-        if let Ok(Err(error)) = saved {
-            tracing::warn!(account = %account.id, %error, "the host that answered is known but could not be saved");
-        }
+        self.leases.learn_host_soon(&account.id, host);
     }
 }

@@ -179,9 +179,19 @@ impl Leases {
         self.books(now).table.why(request, now).retry_at()
     }
 
-    /// Saves which host answered this account, so that it is asked first after a restart as well. Blocks for a disk sync.
-    pub fn learn_host(&self, id: &AccountId, host: &str) -> Result<(), RosterError> {
-        self.roster.update(id, |account| account.learned_host = Some(host.to_owned())).map(|_| ())
+    /// Remembers which host answered this account, so that it is asked first from then on, also after a restart. Saved in its
+    /// turn: nobody waits for the disk.
+    pub(crate) fn learn_host_soon(&self, id: &AccountId, host: &str) {
+        let (roster, id, host) = (Arc::clone(&self.roster), id.clone(), host.to_owned());
+        self.disk.soon(move || {
+            // Requests that were answered meanwhile have learned the same.
+            if roster.get(&id).is_none_or(|account| account.learned_host.as_ref() == Some(&host)) {
+                return;
+            }
+            if let Err(error) = roster.update(&id, |account| account.learned_host = Some(host)) {
+                tracing::warn!(account = %id, %error, "the host that answered is known but could not be saved");
+            }
+        });
     }
 
     /// The condition of an account now.

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::clock::{Clock, Timestamp};
 use crate::credential::{Credentials, SecretId, Secrets};
 use crate::data_dir::DataDir;
+use crate::disk::off_thread;
 use crate::upstream::identity::sign_in::{OidcFlow, RegisteredClient, SignIn, SignInError};
 
 const FILE: &str = "registrations.json";
@@ -43,6 +44,8 @@ pub(crate) struct Registrations {
     credentials: Credentials,
     clock: Arc<dyn Clock>,
     kept: Mutex<Vec<Kept>>,
+    /// One save at a time, so that the last one says what holds.
+    saving: tokio::sync::Mutex<()>,
     /// Two sign-ins at once need one registration, not two.
     making: tokio::sync::Mutex<()>,
 }
@@ -51,7 +54,7 @@ impl Registrations {
     pub(crate) fn open(dir: Arc<DataDir>, credentials: Credentials, clock: Arc<dyn Clock>) -> Self {
         let bytes = dir.read(FILE).ok().flatten().unwrap_or_default();
         let kept = serde_json::from_slice(&bytes).unwrap_or_default();
-        Self { dir, credentials, clock, kept: Mutex::new(kept), making: tokio::sync::Mutex::default() }
+        Self { dir, credentials, clock, kept: Mutex::new(kept), saving: Default::default(), making: Default::default() }
     }
 
     /// The records of their secrets.
@@ -104,22 +107,23 @@ impl Registrations {
         }
         let kept = Kept { purpose, client_id: client.id.clone(), expires_at: client.expires_at };
         self.kept().push(kept);
-        self.save();
+        self.save().await;
     }
 
     /// Takes a registration away that is of no more use.
     pub(super) async fn forget(&self, client_id: &str) {
         self.kept().retain(|kept| kept.client_id != client_id);
-        self.save();
+        self.save().await;
         if let Err(error) = self.credentials.delete(&secret_id(client_id)).await {
             tracing::info!(%error, "the secret of an old client registration stays in the store");
         }
     }
 
-    fn save(&self) {
-        let bytes = serde_json::to_vec_pretty(&*self.kept());
-        let saved = bytes.map_err(std::io::Error::other).and_then(|bytes| self.dir.replace(FILE, &bytes));
-        if let Err(error) = saved {
+    async fn save(&self) {
+        let _one = self.saving.lock().await;
+        let (dir, kept) = (Arc::clone(&self.dir), self.kept().clone());
+        let saved = off_thread(move || dir.replace(FILE, &serde_json::to_vec_pretty(&kept)?));
+        if let Err(error) = saved.await.flatten() {
             tracing::warn!(%error, "client registrations could not be saved; the next start makes new ones");
         }
     }

@@ -35,8 +35,7 @@ pub(super) async fn commit(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base, ref
         secrets.refresh_token = Some(new.clone());
         safe = save(parts, cell, &account.id, secrets).await;
         if account.link.is_some() && !cell.is_retired() {
-            shared::hand_back(parts, &account.id, owner.as_deref(), &new, &refreshed.access_token, now.plus(life))
-                .await;
+            shared::hand_back(parts, &account, owner.as_deref(), &new, &refreshed.access_token, now.plus(life)).await;
         }
     }
     if !cell.is_retired() {

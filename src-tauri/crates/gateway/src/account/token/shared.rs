@@ -115,13 +115,16 @@ pub(super) async fn after_refusal(
 /// Writes what was rotated into the owner's file when the person wants that, else notes that the owner's copy is used up.
 pub(super) async fn hand_back(
     parts: &Parts,
-    id: &AccountId,
+    account: &Account,
     owner: Option<&OwnerLogin>,
     new: &SecretString,
     access: &SecretString,
     expires_at: Timestamp,
 ) {
-    let Some(link) = parts.roster.get(id).and_then(|account| account.link.clone()) else { return };
+    let id = &account.id;
+    // Removed meanwhile: the owner still has what was used up, and is not to be signed out by that.
+    let link = parts.roster.get(id).map_or_else(|| account.link.clone(), |listed| listed.link.clone());
+    let Some(link) = link else { return };
     let now = parts.clock.now();
     let written = match owner.and_then(|owner| Some((owner, owner.refresh_token.clone()?))) {
         Some((owner, used)) if link.write_back => {

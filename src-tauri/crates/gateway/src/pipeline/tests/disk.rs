@@ -33,6 +33,10 @@ async fn a_stop_that_cannot_be_saved_yet_holds_at_once_and_keeps_no_request_wait
     let disk = DiskLine::start();
     let scenes = vec![Scene::Refuse(403, SUSPENDED, None), answer("from the other"), answer("and again")];
     let house = House::built(&["a", "b"], scenes, Arc::new(Renewing), disk.clone());
+    for account in house.roster.list().iter() {
+        // As of an account that was just added: its first answer teaches which host it is.
+        house.roster.update(&account.id, |account| account.learned_host = None).expect("saved");
+    }
     let hanging = hang(&house.roster);
     for said_first in ["from the other", "and again"] {
         let (events, end) = all(&mut house.begin().await).await;
@@ -45,6 +49,7 @@ async fn a_stop_that_cannot_be_saved_yet_holds_at_once_and_keeps_no_request_wait
     disk.caught_up().await;
     let saved = house.roster.list()[0].stopped.clone().expect("saved in its turn");
     assert_eq!(saved.kind, StoppedKind::Suspended);
+    assert!(house.roster.list()[1].learned_host.is_some(), "and so is what was learned");
 }
 
 #[tokio::test(start_paused = true)]

@@ -142,6 +142,29 @@ async fn with_writing_back_the_owner_has_the_new_token_and_everything_else_of_it
 }
 
 #[tokio::test]
+async fn an_account_that_is_removed_while_it_refreshes_does_not_sign_its_owner_out() {
+    let shared = shared().await;
+    shared.change(|account| account.link.as_mut().expect("shared").write_back = true);
+    let (house, account) = (&shared.house, shared.account());
+    let held = house.identity.gate.acquire().await.expect("open");
+    let meanwhile = async {
+        while house.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+        house.roster.remove(&account.id, Some(shared.later())).expect("saved");
+        drop(held);
+    };
+    let (token, ()) = tokio::join!(house.tokens.access(&account), meanwhile);
+    assert_eq!(token.expect("traded").expose(), "access-1");
+    house.settle().await;
+    assert_eq!(shared.read()["refreshToken"], house.good(), "the owner has what the service takes");
+    // Taken back, it goes on with the same login.
+    house.roster.take_back(&account.id).expect("saved").expect("in time");
+    house.tokens.look_at_owner(&shared.account()).await.expect("looked");
+    assert_eq!((house.calls(), house.stored()), (1, house.good()));
+}
+
+#[tokio::test]
 async fn what_a_crash_kept_from_the_owner_is_written_with_the_next_refresh() {
     let shared = shared().await;
     shared.access().await.expect("looked at once, so that the file is known");
