@@ -98,14 +98,19 @@ fn every_kind_has_an_id_of_its_own_and_a_flag_for_private_windows() {
 }
 
 #[test]
+fn only_whole_paths_are_looked_through_for_programs() {
+    let (root, relative) = (std::env::temp_dir(), Path::new("relative"));
+    let path = std::env::join_paths([root.as_path(), relative, &root.join("more")]).expect("no separators in them");
+    let env = |name: &str| (name == "PATH").then(|| path.clone().into_string().expect("text"));
+    assert_eq!(Desktop::from_env(&env).programs, [root.clone(), root.join("more")]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn without_a_screen_nothing_is_found() {
-    let env = |name: &str| (name == "PATH").then(|| "/usr/bin:relative:/bin".to_owned());
-    let desktop = Desktop::from_env(&env);
-    assert_eq!(desktop.programs, [Path::new("/usr/bin"), Path::new("/bin")]);
-    if cfg!(target_os = "linux") {
-        assert!(!desktop.display);
-        assert_eq!(detect(&desktop), []);
-    }
+    let desktop = Desktop::from_env(&|name| (name == "PATH").then(|| "/usr/bin".to_owned()));
+    assert!(!desktop.display);
+    assert_eq!(detect(&desktop), []);
 }
 
 #[cfg(target_os = "linux")]
