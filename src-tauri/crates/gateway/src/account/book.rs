@@ -111,35 +111,60 @@ impl Book {
             }
             new.account.keep_from(known);
         }
-        self.put(new).await.map(Added::New)
+        let added = self.put(new, None).await?;
+        added.map(Added::New).ok_or_else(|| RosterError::Io(std::io::ErrorKind::NotFound.into()).into())
     }
 
-    /// Secrets first, then the list. An account with the same id is replaced.
-    async fn put(&self, new: NewAccount) -> Result<Arc<Account>, BookError> {
+    /// Secrets first, then the list, in which `leaves` goes out in the same step. An account with the same id is replaced, and keeps what a
+    /// person chose meanwhile. When the list cannot be saved, its secrets are as they were. `None` as [`Roster::put`] says.
+    async fn put(&self, new: NewAccount, leaves: Option<&AccountId>) -> Result<Option<Arc<Account>>, BookError> {
         let NewAccount { account, mut secrets, access, warnings: _ } = new;
         if let Some(login) = secrets.proxy_credentials.take() {
             let secrets = Secrets { proxy_credentials: Some(login), ..Secrets::default() };
             self.credentials.save(&SecretId::proxy(&account.id), &secrets).await?;
         }
-        self.tokens.install(&account.id, &secrets).await?;
-        let (roster, leases) = (Arc::clone(&self.roster), Arc::clone(&self.leases));
-        let added = off_thread(move || {
-            let account = roster.add(account)?;
-            leases.forget(&account.id);
-            leases.signal(&account.id, Signal::LoggedIn)?;
+        let id = account.id.clone();
+        let before = self.credentials.load(&SecretId::account(&id)).await?;
+        self.tokens.install(&id, &secrets).await?;
+        let (roster, leases, leaves) = (Arc::clone(&self.roster), Arc::clone(&self.leases), leaves.cloned());
+        let put = off_thread(move || {
+            let account = roster.put(account, leaves.as_ref())?;
+            if let Some(account) = &account
+                && let Err(error) = leases.signed_in(&account.id)
+            {
+                tracing::warn!(account = %account.id, %error, "that the account is usable again could not be saved");
+            }
             Ok::<_, RosterError>(account)
         });
-        let account = added.await.map_err(RosterError::Io)??;
+        let account = match put.await.map_err(RosterError::Io).and_then(|put| put) {
+            Ok(Some(account)) => account,
+            not_put => {
+                self.set_back(&id, before).await;
+                return Ok(not_put?);
+            }
+        };
         if let Some((token, expires_at)) = access {
             self.tokens.seed(&account.id, token, expires_at);
         }
         tracing::info!(account = %account.id, method = ?account.method, origin = ?account.origin, "account added");
-        Ok(account)
+        Ok(Some(account))
+    }
+
+    /// The secrets of before, after the list could not be saved.
+    async fn set_back(&self, id: &AccountId, before: Option<Secrets>) {
+        let back = match &before {
+            Some(secrets) => self.tokens.install(id, secrets).await,
+            None => self.credentials.delete(&SecretId::account(id)).await,
+        };
+        if let Err(error) = back {
+            tracing::error!(account = %id, %error, "the secrets of an account are newer than the list of accounts");
+        }
     }
 
     /// Hands the login of `newer` over to `older`, which is the same person's and keeps its name and a person's wishes; `newer` is
     /// removed. A refresh of `newer` that is under way ends first, so that the token it brought is the one that is handed over, and none
-    /// begins any more. When it fails, both accounts are as they were.
+    /// begins any more. One change of the list replaces the one and lets the other go; when it fails, both accounts are as they were. A
+    /// kill between the secrets and the list leaves both in it, with the newer login in the store twice (docs/reliability.md §3).
     pub(crate) async fn merge(&self, newer: &AccountId, older: &AccountId) -> Result<(), MergeError> {
         let held = self.tokens.hand_over(newer).await?;
         let (Some(newer), Some(older)) = (self.roster.get(newer), self.roster.get(older)) else {
@@ -148,10 +173,8 @@ impl Book {
         let mut account = Account::clone(&newer);
         account.keep_from(&older);
         let (secrets, access) = (held.secrets.clone(), held.access.clone());
-        self.put(NewAccount { account, secrets, access, warnings: Vec::new() }).await?;
-        let (book, handed) = (self.clone(), newer.id.clone());
-        let begun = off_thread(move || book.begin_removal(&handed, None));
-        begun.await.map_err(RosterError::Io).and_then(|begun| begun).map_err(BookError::from)?;
+        let new = NewAccount { account, secrets, access, warnings: Vec::new() };
+        self.put(new, Some(&newer.id)).await?.ok_or(MergeError::Gone)?;
         drop(held);
         self.finish_removal(&newer.id).await?;
         Ok(())

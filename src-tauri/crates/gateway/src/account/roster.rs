@@ -159,6 +159,34 @@ impl Roster {
         Ok(account)
     }
 
+    /// Puts an account in the place of the one with the same id, from which it takes what a person chose and what was found out as
+    /// they are at this moment; adds it where there is none. `leaves` goes out of the list in the same step, for good. `None`, and
+    /// nothing is changed, when one of the two is not in the list. Blocks for a disk sync.
+    pub(crate) fn put(
+        &self,
+        mut account: Account,
+        leaves: Option<&AccountId>,
+    ) -> Result<Option<Arc<Account>>, RosterError> {
+        self.change(|list, leaving| {
+            let known = list.iter_mut().find(|known| known.id == account.id);
+            if let Some(known) = &known {
+                account.keep_from(known);
+            }
+            let account = Arc::new(account);
+            match (known, leaves) {
+                (Some(known), _) => *known = Arc::clone(&account),
+                (None, Some(_)) => return None,
+                (None, None) => list.push(Arc::clone(&account)),
+            }
+            if let Some(id) = leaves {
+                let place = list.iter().position(|known| known.id == *id)?;
+                let account = list.remove(place);
+                leaving.push(Leaving { account, place, undo_until: None });
+            }
+            Some(account)
+        })
+    }
+
     /// Takes an account out of the list and returns it; it is *leaving* until [`Self::forget`], and can be taken back if
     /// `undo_until` says so. Blocks for a disk sync.
     pub fn remove(&self, id: &AccountId, undo_until: Option<Timestamp>) -> Result<Option<Arc<Account>>, RosterError> {

@@ -160,3 +160,56 @@ async fn the_login_at_a_proxy_has_a_record_of_its_own_that_goes_with_the_account
     let found = book.credentials.proxy_login(&account.id).await.expect("loads");
     assert_eq!(shown(found).as_deref(), Some("me:secret"), "still found");
 }
+
+/// A store that lets something happen while it saves, as a keychain that takes its time does.
+struct Slow {
+    inner: MemoryStore,
+    meanwhile: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl CredentialStore for Slow {
+    fn kind(&self) -> StoreKind {
+        StoreKind::Memory
+    }
+    fn state(&self) -> StoreState {
+        StoreState::Ready
+    }
+    fn load(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        self.inner.load(id)
+    }
+    fn load_previous(&self, id: &SecretId) -> Result<Option<Secrets>, StoreError> {
+        self.inner.load_previous(id)
+    }
+    fn confirm(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.inner.confirm(id)
+    }
+    fn save(&self, id: &SecretId, secrets: &Secrets) -> Result<(), StoreError> {
+        if let Some(meanwhile) = self.meanwhile.lock().expect("lock").take() {
+            meanwhile();
+        }
+        self.inner.save(id, secrets)
+    }
+    fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
+        self.inner.delete(id)
+    }
+}
+
+#[tokio::test]
+async fn what_happens_to_an_account_while_its_new_sign_in_is_saved_stays() {
+    let store = Arc::new(Slow { inner: MemoryStore::default(), meanwhile: std::sync::Mutex::default() });
+    let (_root, book) = book(Arc::clone(&store) as Arc<dyn CredentialStore>);
+    let Added::New(account) = book.add(offer("first")).await.expect("adds") else { panic!("it is new") };
+    let (roster, leases, id) = (Arc::clone(&book.roster), Arc::clone(&book.leases), account.id.clone());
+    *store.meanwhile.lock().expect("lock") = Some(Box::new(move || {
+        roster.update(&id, |account| account.wishes.note = "changed meanwhile".into()).expect("saves");
+        leases.signal_soon(&id, Signal::SuspendedUpstream { reason: "locked".into() });
+    }));
+    let mut again = offer("second");
+    again.account.origin = AccountOrigin::SignedIn;
+    let Added::New(back) = book.add(again).await.expect("signed in again") else { panic!("it counts") };
+    assert_eq!((&back.id, back.wishes.note.as_str()), (&account.id, "changed meanwhile"));
+    assert_eq!(stored(&book, &account.id).await.as_deref(), Some("second"));
+    assert!(matches!(book.leases.state(&back), AccountState::Suspended { .. }), "a sign-in ends no suspension");
+    let kept = book.roster.get(&account.id).expect("there").stopped.clone().map(|stopped| stopped.kind);
+    assert_eq!(kept, Some(StoppedKind::Suspended), "also after a restart");
+}

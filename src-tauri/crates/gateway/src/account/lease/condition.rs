@@ -114,6 +114,20 @@ impl Leases {
         self.serve_waiting(self.books(now), now);
     }
 
+    /// A new sign-in took the place of the account's old one: its pauses and what was known of its limits end, and a suspension stays.
+    /// Blocks for a disk sync.
+    pub(crate) fn signed_in(self: &Arc<Self>, id: &AccountId) -> Result<(), RosterError> {
+        let now = self.clock.now();
+        let mut state = self.books(now);
+        state.table.drop_away(id);
+        if let Some(at) = state.table.at(id) {
+            state.table.set_quota(at, None, now);
+            state.table.change(at, now, |row| row.last_failure = None);
+        }
+        drop(state);
+        self.signal(id, Signal::LoggedIn)
+    }
+
     /// Forgets the condition of an account that was removed, or lets a re-added one start afresh. Leases that are still out
     /// count until they come back.
     pub fn forget(self: &Arc<Self>, id: &AccountId) {

@@ -1,4 +1,5 @@
 //! The login of one account handed over to another while it is being refreshed.
+#![allow(clippy::disallowed_methods, reason = "a test plants a folder where a file should be")]
 
 use secrecy::ExposeSecret as _;
 
@@ -103,5 +104,24 @@ async fn when_the_store_takes_nothing_both_accounts_stay_as_they_were() {
     assert_eq!(refresh_token_of(&house, &newer.id).await.as_deref(), Some("newer-1"));
     for account in [&older, &newer] {
         house.tokens.force(account).await.expect("still works");
+    }
+}
+
+#[tokio::test]
+async fn when_the_list_cannot_be_saved_both_accounts_stay_as_they_were() {
+    let house = house().await;
+    let older = house.account.clone();
+    let newer = house.add(test_account("two"), "newer-1").await;
+    // A folder in the place of the file: nothing can be saved there.
+    let list = house.dir.file("accounts.json");
+    std::fs::remove_file(&list).expect("removes");
+    std::fs::create_dir(&list).expect("a folder");
+    book(&house).merge(&newer.id, &older.id).await.expect_err("refused");
+    assert_eq!(refresh_token_of(&house, &older.id).await.as_deref(), Some("refresh-1"), "not the newer one's");
+    assert_eq!(refresh_token_of(&house, &newer.id).await.as_deref(), Some("newer-1"));
+    assert_eq!(house.roster.list().len(), 2);
+    std::fs::remove_dir(&list).expect("removes");
+    for account in [&older, &newer] {
+        house.tokens.force(account).await.expect("still works, each with its own");
     }
 }
