@@ -123,6 +123,10 @@ async fn accounts(folder: &Path, language: &str, theme: &str) -> Result<()> {
     window.find("remote-address").await?;
     keep("10-remote-link").await?;
     window.click("close-add").await?;
+    window.click("remedy").await?;
+    window.find("renews").await?;
+    keep("14-sign-in-again").await?;
+    window.click("close-add").await?;
     window.click("look-cards").await?;
     window.click("remove-account").await?;
     window.click("confirm-remove").await?;
