@@ -22,6 +22,11 @@ export function resolveLanguage(setting: LanguageSetting, preferred: readonly st
   return 'en';
 }
 
+function dayFormat(at: number, now: number): Intl.DateTimeFormatOptions {
+  const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? {} : ({ year: 'numeric' } as const);
+  return { month: 'short', day: 'numeric', ...year };
+}
+
 /** Whether the catalogue has a word for a key that was put together while running. */
 export function isKey(key: string): key is Key {
   return Object.hasOwn(english, key);
@@ -106,8 +111,7 @@ export class I18n {
 
   /** A day (milliseconds since the epoch), with the year where it is another one. */
   day(at: number, now: number): string {
-    const year = new Date(at).getFullYear() === new Date(now).getFullYear() ? {} : ({ year: 'numeric' } as const);
-    return new Intl.DateTimeFormat(this.language, { month: 'short', day: 'numeric', ...year }).format(at);
+    return new Intl.DateTimeFormat(this.language, dayFormat(at, now)).format(at);
   }
 
   #unit(value: number, unit: string, digits: number): string {
@@ -115,11 +119,11 @@ export class I18n {
     return new Intl.NumberFormat(this.language, format).format(value);
   }
 
-  /** A moment (milliseconds since the epoch): the time today, else the day and the time. */
+  /** A moment (milliseconds since the epoch): the time today, else the day and the time, with the year where it is another one. */
   moment(at: number, now: number): string {
     const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
     const time = { hour: '2-digit', minute: '2-digit' } as const;
-    const format = sameDay ? time : ({ month: 'short', day: 'numeric', ...time } as const);
+    const format = sameDay ? time : { ...dayFormat(at, now), ...time };
     return new Intl.DateTimeFormat(this.language, format).format(at);
   }
 }

@@ -28,6 +28,13 @@ describe('language', () => {
     const i18n = new I18n('en');
     expect([340.4, 2140, 180_000].map((ms) => i18n.duration(ms))).toEqual(['340ms', '2.1s', '3m']);
   });
+
+  it('says the time of today, else the day too, and the year where it is another one', () => {
+    const i18n = new I18n('en');
+    const now = new Date(2026, 5, 15, 12).getTime();
+    const words = [new Date(2026, 5, 15, 9, 5), new Date(2026, 6, 1, 9, 5), new Date(2027, 0, 1, 9, 5)].map((at) => i18n.moment(at.getTime(), now));
+    expect(words).toEqual(['09:05 AM', 'Jul 1, 09:05 AM', 'Jan 1, 2027, 09:05 AM']);
+  });
 });
 
 describe('problems', () => {
