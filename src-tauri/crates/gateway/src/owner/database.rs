@@ -33,8 +33,12 @@ const LARGEST_VALUE: i32 = 1024 * 1024;
 const LARGEST_COPY: u64 = 512 * 1024 * 1024;
 /// Steps of SQLite's machine after which a read is given up: a table of tokens takes a few hundred.
 const MOST_STEPS: i32 = 10_000_000;
-/// How often a read starts again because the owner wrote meanwhile.
-const READS: u32 = 5;
+/// How often a read starts because the owner wrote during the one before.
+const READS: u32 = 40;
+/// How often a database that cannot be opened is looked at anew.
+const OPENS: u32 = 5;
+/// What a further read waits at most, so that it meets the owner between two writes: about a second for all of them.
+const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
 /// The values of some keys.
 pub(super) type Values = BTreeMap<String, String>;
@@ -48,16 +52,21 @@ pub(super) struct Wanted<'a> {
     pub(super) state: &'a [&'a str],
 }
 
-/// The values that are there, from both tables; `None` when there is no database or it has no such tables.
+/// The values that are there, from both tables; `None` when there is no database or it has no such tables. Blocks, for about a
+/// second at most while an owner writes without a pause, and then fails as busy.
 pub(super) fn read(path: &Path, wanted: Wanted<'_>) -> Result<Option<(Values, Values)>, OwnerError> {
     let Some(path) = real(path)? else { return Ok(None) };
     for read in 1..=READS {
+        // The first few at once: an owner seldom writes twice in a row.
+        if read > 3 {
+            std::thread::sleep(LONGEST_PAUSE.min(Duration::from_millis(1 << (read - 4).min(5))));
+        }
         let before = Stamp::of(&path);
         let Some(way) = Way::into(&path)? else { return Ok(None) };
         let result = match look(&path, &way, wanted) {
             Err(Failed::NeedsRepair) => copied(&path).and_then(|(connection, _copy)| select(&connection, wanted)),
             // Its log or index went away after we looked: the owner has just closed it.
-            Err(Failed::CannotOpen) if read < READS => continue,
+            Err(Failed::CannotOpen) if read < OPENS => continue,
             other => other,
         };
         if way.has_locks() || before == Stamp::of(&path) {
