@@ -33,10 +33,8 @@ const LARGEST_VALUE: i32 = 1024 * 1024;
 const LARGEST_COPY: u64 = 512 * 1024 * 1024;
 /// Steps of SQLite's machine after which a read is given up: a table of tokens takes a few hundred.
 const MOST_STEPS: i32 = 10_000_000;
-/// How often a read starts because the owner wrote during the one before.
+/// How often a read starts because the owner wrote during the one before, or opened or closed the database.
 const READS: u32 = 40;
-/// How often a database that cannot be opened is looked at anew.
-const OPENS: u32 = 5;
 /// What a further read waits at most, so that it meets the owner between two writes: about a second for all of them.
 const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
@@ -56,6 +54,7 @@ pub(super) struct Wanted<'a> {
 /// second at most while an owner writes without a pause, and then fails as busy.
 pub(super) fn read(path: &Path, wanted: Wanted<'_>) -> Result<Option<(Values, Values)>, OwnerError> {
     let Some(path) = real(path)? else { return Ok(None) };
+    let mut failure = Failed::Busy;
     for read in 1..=READS {
         // The first few at once: an owner seldom writes twice in a row.
         if read > 3 {
@@ -63,17 +62,22 @@ pub(super) fn read(path: &Path, wanted: Wanted<'_>) -> Result<Option<(Values, Va
         }
         let before = Stamp::of(&path);
         let Some(way) = Way::into(&path)? else { return Ok(None) };
-        let result = match look(&path, &way, wanted) {
-            Err(Failed::NeedsRepair) => copied(&path).and_then(|(connection, _copy)| select(&connection, wanted)),
-            // Its log or index went away after we looked: the owner has just closed it.
-            Err(Failed::CannotOpen) if read < OPENS => continue,
-            other => other,
+        let (result, locked) = match look(&path, &way, wanted) {
+            // A copy is taken without a lock.
+            Err(Failed::NeedsRepair) => {
+                (copied(&path).and_then(|(connection, _copy)| select(&connection, wanted)), false)
+            }
+            other => (other, way.has_locks()),
         };
-        if way.has_locks() || before == Stamp::of(&path) {
-            return result.map_err(|failed| failed.at(&path));
+        let same = before == Stamp::of(&path);
+        match result {
+            Ok(found) if locked || same => return Ok(found),
+            Ok(_) => failure = Failed::Busy,
+            Err(failed) if failed.is_final(same) => return Err(failed.at(&path)),
+            Err(failed) => failure = failed,
         }
     }
-    Err(OwnerError::Busy(path))
+    Err(failure.at(&path))
 }
 
 /// One look by one way. The connection is closed when it is over.

@@ -12,6 +12,7 @@ pub(super) enum Failed {
     Io(std::io::Error),
     Because(&'static str),
     Busy,
+    TooLong,
     TooLarge,
     NeedsRepair,
     CannotOpen,
@@ -19,6 +20,17 @@ pub(super) enum Failed {
 }
 
 impl Failed {
+    /// Whether another look would say the same. An owner who writes, opens or closes in this moment lets a look fail in many ways;
+    /// files that stayed the `same` do not, except that one of them went and came between two looks at them.
+    pub(super) fn is_final(&self, same: bool) -> bool {
+        match self {
+            // Waited for long enough, or not of the moment.
+            Self::Owner(_) | Self::Busy | Self::TooLong | Self::TooLarge => true,
+            Self::CannotOpen => false,
+            Self::Io(_) | Self::Because(_) | Self::NeedsRepair | Self::Refused(_) => same,
+        }
+    }
+
     pub(super) fn at(self, path: &Path) -> OwnerError {
         let path = path.to_path_buf();
         match self {
@@ -26,6 +38,7 @@ impl Failed {
             Self::Io(error) => file::unreadable(&path, &error),
             Self::Because(detail) => OwnerError::Malformed { path, detail },
             Self::Busy => OwnerError::Busy(path),
+            Self::TooLong => OwnerError::Malformed { path, detail: "reading it took too long" },
             Self::TooLarge => OwnerError::TooLarge(path),
             Self::NeedsRepair => {
                 OwnerError::Malformed { path, detail: "its owner crashed while writing and it cannot be repaired" }
@@ -54,7 +67,7 @@ impl From<rusqlite::Error> for Failed {
             Some(ErrorCode::DatabaseCorrupt) => Self::Because("the database is damaged"),
             Some(ErrorCode::NotADatabase) => Self::Because("it is not an SQLite database"),
             Some(ErrorCode::TooBig) => Self::TooLarge,
-            Some(ErrorCode::OperationInterrupted) => Self::Because("reading it took too long"),
+            Some(ErrorCode::OperationInterrupted) => Self::TooLong,
             Some(ErrorCode::ReadOnly) => Self::NeedsRepair,
             Some(ErrorCode::CannotOpen) => Self::CannotOpen,
             Some(code @ (ErrorCode::PermissionDenied | ErrorCode::DiskFull | ErrorCode::SystemIoFailure)) => {

@@ -52,3 +52,50 @@ fn the_log_of_an_owner_that_comes_back_meanwhile_stays_his() {
     let (auth, _) = read(&path, WANTED).ok().flatten().expect("there");
     assert_eq!(auth.get("a").map(String::as_str), Some("d"));
 }
+
+/// Not a test of its own: the next one runs it in another process, where it plays kiro-cli, which has one connection for each write,
+/// so that log and index come and go all the time. It ends when its database is told to.
+#[test]
+fn plays_an_owner_who_never_rests() {
+    let Ok(path) = std::env::var("KIRO_PROXY_TEST_RESTLESS_OWNER") else { return };
+    let stop = beside(Path::new(&path), ".stop");
+    while !stop.exists() {
+        let owner = Connection::open(&path).expect("opens");
+        owner.busy_timeout(BUSY).expect("waits");
+        owner.execute("UPDATE auth_kv SET value = value || 'b'", []).expect("updates");
+        owner.execute("UPDATE auth_kv SET value = 'b' WHERE length(value) > 20", []).expect("updates");
+    }
+}
+
+#[test]
+fn a_database_that_is_opened_and_closed_without_a_pause_is_read_or_busy_and_never_anything_else() {
+    // In memory where there is such a folder: the faster the files come and go, the more often a look meets them half-way.
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder");
+    let path = folder.path().join("data.sqlite3");
+    closed(&path);
+    // Another process: inside one, SQLite shares what it knows of a file among all connections.
+    let mut owner = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "owner::database::tests::plays_an_owner_who_never_rests"])
+        .env("KIRO_PROXY_TEST_RESTLESS_OWNER", &path)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("starts");
+    let value = || read(&path, WANTED).map(|found| found.and_then(|(mut auth, _)| auth.remove("a")));
+    while value().is_ok_and(|value| value.as_deref() == Some("b")) {
+        assert!(owner.try_wait().expect("a child").is_none(), "the owner ended early");
+    }
+    let reads: Vec<_> = (0..60).map(|_| value()).collect();
+    std::fs::write(beside(&path, ".stop"), "").expect("tells");
+    assert!(owner.wait().expect("ends").success(), "the owner is never in trouble for our sake");
+    let mut busy = 0;
+    for read in reads {
+        match read {
+            Ok(Some(value)) => assert!(value.trim_matches('b').is_empty(), "{value}"),
+            Ok(None) => panic!("it is always there"),
+            Err(OwnerError::Busy(_)) => busy += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(busy < 30, "{busy} of 60 reads never met it at rest");
+}
