@@ -38,7 +38,7 @@ rust_tests() {
     { $linux || cargo nextest run -p kiro-bench --status-level slow; }
 }
 # One after the other: each test takes all cores. The figures they print belong into docs/reliability.md.
-endurance() { run_tests -E 'binary(endurance)' --test-threads 1 --no-capture; }
+endurance() { run_tests --no-fail-fast -E 'binary(endurance)' --test-threads 1 --no-capture; }
 desktop() {
   build && scripts/with-desktop.sh cargo nextest run "${scope[@]}" --no-fail-fast --test-threads 1 --status-level all -E "$shell and not binary(web)"
 }
