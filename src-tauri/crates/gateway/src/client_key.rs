@@ -4,8 +4,12 @@
 //! Promises: checking a key touches no disk, no lock and no store, hashes the candidate and compares it with every key in
 //! constant time; so does reading its options. Leaves out: limits per key.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+mod digest;
+mod entry;
+mod error;
+mod options;
+mod stored;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -13,19 +17,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-use crate::account::{hex, wrong_tags};
 use crate::clock::{Clock, Timestamp};
-use crate::credential::{Credentials, SecretId, Secrets, StoreError};
+use crate::credential::{Credentials, SecretId, Secrets};
 use crate::data_dir::DataDir;
-use crate::error::FieldProblem;
-use crate::settings::check::FieldErrors;
-use crate::settings::{ModelRule, check_rules};
+use digest::KeyDigest;
+use entry::{Entry, LastUse};
+pub use error::KeyError;
+pub use options::KeyOptions;
+use stored::FILE;
 
-const FILE: &str = "keys.json";
-const SCHEMA: u32 = 1;
 /// What every key starts with.
 const MARK: &str = "kp-";
 /// Characters of a key that lists show: the mark and four more, of 43.
@@ -57,33 +58,6 @@ impl std::fmt::Display for KeyId {
     }
 }
 
-/// What a key changes for the requests that come with it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct KeyOptions {
-    /// Hold the beginning of a streamed answer back until its true input tokens are known, where the protocol names them
-    /// first. Costs the wait for the first event.
-    #[schema(default = false)]
-    pub buffered_start: bool,
-    /// Rules for model names that hold for this key only, before the rules for all keys.
-    #[schema(max_items = 200)]
-    pub model_rules: Vec<ModelRule>,
-    /// Only accounts with one of these tags answer requests of this key. Without any, every account does.
-    #[schema(max_items = 50)]
-    pub account_tags: Vec<String>,
-}
-
-impl KeyOptions {
-    fn check(&self) -> Result<(), KeyError> {
-        let mut errors = FieldErrors::default();
-        check_rules("options.modelRules", &self.model_rules, &mut errors);
-        if let Some(wrong) = wrong_tags(&self.account_tags) {
-            errors.refuse("options.accountTags", "invalid_value", wrong);
-        }
-        if errors.fields.is_empty() { Ok(()) } else { Err(KeyError::Options(errors.fields)) }
-    }
-}
-
 /// A key as lists show it: everything but its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -111,115 +85,6 @@ pub struct CreatedKey {
     pub secret: SecretString,
 }
 
-/// Why keys could not be read or changed.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// Neither the file nor its previous generation can be read.
-    #[error("{file} cannot be read ({detail}), nor can its previous generation")]
-    Damaged {
-        /// Full path.
-        file: String,
-        /// What is wrong.
-        detail: String,
-    },
-    /// Names are for people: something to read, not too long.
-    #[error("a key needs a name of 1 to 100 characters")]
-    Name,
-    /// Some options are not acceptable, by path.
-    #[error("{}", words(.0))]
-    Options(BTreeMap<String, FieldProblem>),
-    /// The disk said no; nothing changed.
-    #[error("cannot save the list of keys: {0}")]
-    Io(#[from] std::io::Error),
-    /// The text could not be stored or read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl KeyError {
-    /// Stable code for the admin API and the command line.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Damaged { .. } => "keys_file_damaged",
-            Self::Name => "key_name_invalid",
-            Self::Options(_) => "key_options_invalid",
-            Self::Io(_) => "keys_file_io",
-            Self::Store(error) => error.code(),
-        }
-    }
-
-    /// What a person can do about it.
-    pub fn action(&self) -> String {
-        match self {
-            Self::Damaged { file, .. } => {
-                format!(
-                    "Restore {file} from a backup. To start with a new key, move {file} and {file}.prev away yourself."
-                )
-            }
-            Self::Name => "Give a shorter name, or one at all.".into(),
-            Self::Options(_) => "Correct these fields. Nothing was changed.".into(),
-            Self::Io(_) => "Free some space and check that the data directory can be written.".into(),
-            Self::Store(error) => error.action(),
-        }
-    }
-}
-
-fn words(fields: &BTreeMap<String, FieldProblem>) -> String {
-    fields.iter().map(|(path, problem)| format!("{path}: {}", problem.message)).collect::<Vec<_>>().join("; ")
-}
-
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    schema: u32,
-    keys: Vec<StoredKey>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StoredKey {
-    id: KeyId,
-    name: String,
-    prefix: String,
-    sha256: String,
-    created_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    last_used_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    options: KeyOptions,
-}
-
-fn is_default(options: &KeyOptions) -> bool {
-    *options == KeyOptions::default()
-}
-
-#[derive(Debug)]
-struct Entry {
-    id: KeyId,
-    name: String,
-    prefix: String,
-    digest: [u8; 32],
-    created_at: Timestamp,
-    /// Milliseconds since the epoch; [`NEVER`] when unused. Shared by the entries that follow each other when a key changes.
-    last_used: Arc<AtomicI64>,
-    options: Arc<KeyOptions>,
-}
-
-const NEVER: i64 = i64::MIN;
-
-impl Entry {
-    fn view(&self) -> ClientKey {
-        let last = self.last_used.load(Ordering::Relaxed);
-        ClientKey {
-            id: self.id.clone(),
-            name: self.name.clone(),
-            prefix: self.prefix.clone(),
-            created_at: self.created_at,
-            last_used_at: (last != NEVER).then_some(Timestamp(last)),
-            options: KeyOptions::clone(&self.options),
-        }
-    }
-}
-
 /// All client keys.
 pub struct Keys {
     dir: Arc<DataDir>,
@@ -238,7 +103,7 @@ impl std::fmt::Debug for Keys {
 impl Keys {
     /// Reads the list.
     pub fn open(dir: Arc<DataDir>, credentials: Credentials, clock: Arc<dyn Clock>) -> Result<Self, KeyError> {
-        let entries = load(&dir)?;
+        let entries = stored::load(&dir)?;
         Ok(Self { dir, credentials, clock, entries: ArcSwap::from_pointee(entries), writer: Mutex::new(()) })
     }
 
@@ -260,9 +125,9 @@ impl Keys {
             id: KeyId(uuid::Uuid::new_v4().to_string()),
             name: name.to_owned(),
             prefix: secret.expose_secret()[..SHOWN].to_owned(),
-            digest: Sha256::digest(secret.expose_secret().as_bytes()).into(),
+            digest: KeyDigest::of(secret.expose_secret().as_bytes()),
             created_at: self.clock.now(),
-            last_used: Arc::new(AtomicI64::new(NEVER)),
+            last_used: Arc::new(LastUse::new(None)),
             options: Arc::default(),
         });
         let secrets = Secrets { client_key: Some(secret.clone()), ..Secrets::default() };
@@ -281,21 +146,10 @@ impl Keys {
         if candidate.len() > LONGEST_CANDIDATE {
             return None;
         }
-        let digest: [u8; 32] = Sha256::digest(candidate).into();
         let entries = self.entries.load();
-        // Every key is compared, and the hit is kept without a branch: time tells neither which key nor how close.
-        let mut found = Choice::from(0);
-        let mut at = 0_u64;
-        for (index, entry) in (0_u64..).zip(entries.iter()) {
-            let hit = entry.digest.ct_eq(&digest);
-            at.conditional_assign(&index, hit);
-            found |= hit;
-        }
-        if !bool::from(found) {
-            return None;
-        }
-        let entry = entries.get(usize::try_from(at).ok()?)?;
-        entry.last_used.store(self.clock.now().unix_ms(), Ordering::Relaxed);
+        let place = KeyDigest::of(candidate).place_among(entries.iter().map(|entry| &entry.digest))?;
+        let entry = entries.get(place)?;
+        entry.last_used.note(self.clock.now());
         Some(entry.id.clone())
     }
 
@@ -372,22 +226,7 @@ impl Keys {
         let mut entries = Vec::clone(&self.entries.load());
         let before = entries.len();
         work(&mut entries);
-        let keys = entries
-            .iter()
-            .map(|entry| {
-                let view = entry.view();
-                StoredKey {
-                    id: view.id,
-                    name: view.name,
-                    prefix: view.prefix,
-                    sha256: hex(&entry.digest),
-                    created_at: view.created_at,
-                    last_used_at: view.last_used_at,
-                    options: view.options,
-                }
-            })
-            .collect();
-        let text = serde_json::to_vec_pretty(&Stored { schema: SCHEMA, keys }).map_err(std::io::Error::other)?;
+        let text = stored::text(&entries).map_err(std::io::Error::other)?;
         if self.dir.read(FILE)?.as_deref() != Some(&text[..]) {
             self.dir.replace(FILE, &text)?;
             if entries.len() < before {
@@ -406,64 +245,6 @@ fn checked_name(name: &str) -> Result<&str, KeyError> {
         return Err(KeyError::Name);
     }
     Ok(name)
-}
-
-fn load(dir: &DataDir) -> Result<Vec<Arc<Entry>>, KeyError> {
-    let file = dir.file(FILE).display().to_string();
-    let current = dir.read(FILE)?;
-    let detail = match current.as_deref().map(parse) {
-        Some(Ok(entries)) => return Ok(entries),
-        Some(Err(detail)) => Some(detail),
-        None => None,
-    };
-    match (detail, dir.read_previous(FILE)?.as_deref().map(parse)) {
-        (None, None) => Ok(Vec::new()),
-        (detail, Some(Ok(entries))) => {
-            tracing::warn!(
-                file,
-                detail = detail.as_deref().unwrap_or("it is missing"),
-                "using the previous list of keys"
-            );
-            if detail.is_some() {
-                dir.set_aside(FILE)?;
-            }
-            Ok(entries)
-        }
-        (detail, Some(Err(previous))) => Err(KeyError::Damaged { file, detail: detail.unwrap_or(previous) }),
-        (Some(detail), None) => Err(KeyError::Damaged { file, detail }),
-    }
-}
-
-fn parse(text: &[u8]) -> Result<Vec<Arc<Entry>>, String> {
-    let stored: Stored = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-    if stored.schema > SCHEMA {
-        return Err(format!("schema {} is newer than this program", stored.schema));
-    }
-    stored.keys.into_iter().map(entry).collect()
-}
-
-fn entry(key: StoredKey) -> Result<Arc<Entry>, String> {
-    let digest = unhex(&key.sha256).ok_or_else(|| format!("key {} has no valid digest", key.id))?;
-    Ok(Arc::new(Entry {
-        id: key.id,
-        name: key.name,
-        prefix: key.prefix,
-        digest,
-        created_at: key.created_at,
-        last_used: Arc::new(AtomicI64::new(key.last_used_at.map_or(NEVER, Timestamp::unix_ms))),
-        options: Arc::new(key.options),
-    }))
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0_u8; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in digest.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Account, AccountId};
 use crate::clock::Timestamp;
 use crate::data_dir::DataDir;
+use crate::data_dir::versioned::{self, Found, Unreadable};
 
 const FILE: &str = "accounts.json";
 const SCHEMA: u32 = 1;
@@ -80,11 +81,6 @@ pub struct Leaving {
     /// Until when a person can take it back. Not saved: a restart ends the time for that.
     #[serde(skip)]
     pub undo_until: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    schema: u32,
 }
 
 /// The accounts in the order they were added. One writer; readers take a snapshot.
@@ -267,49 +263,22 @@ impl Roster {
 
 fn load(dir: &DataDir) -> Result<Stored, RosterError> {
     let file = dir.file(FILE).display().to_string();
-    let current = dir.read(FILE)?;
-    let detail = match current.as_deref().map(parse) {
-        Some(Ok(stored)) => return Ok(stored),
-        Some(Err(Unreadable::Newer(found))) => return Err(RosterError::Newer { file, found }),
-        Some(Err(Unreadable::Damaged(detail))) => Some(detail),
-        None => None,
+    let found = match versioned::read::<Stored>(dir, FILE, SCHEMA) {
+        Ok(found) => found,
+        Err(Unreadable::Newer(found)) => return Err(RosterError::Newer { file, found }),
+        Err(Unreadable::Damaged(detail)) => return Err(RosterError::Damaged { file, detail }),
+        Err(Unreadable::Io(error)) => return Err(error.into()),
     };
-    match (detail, dir.read_previous(FILE)?.as_deref().map(parse)) {
-        (None, None) => Ok(Stored { schema: SCHEMA, accounts: Vec::new(), leaving: Vec::new() }),
-        (detail, Some(Ok(mut stored))) => {
-            // A file that vanished counts as damaged: a person who wants none removes both.
-            tracing::warn!(
-                file,
-                detail = detail.as_deref().unwrap_or("it is missing"),
-                "using the previous list of accounts"
-            );
-            if detail.is_some() {
-                dir.set_aside(FILE)?;
-            }
-            // Whether these were taken back afterwards is not known: an account too many can be removed once more.
-            stored.accounts.extend(stored.leaving.drain(..).map(|one| one.account));
-            Ok(stored)
-        }
-        (_, Some(Err(Unreadable::Newer(found)))) => Err(RosterError::Newer { file, found }),
-        (detail, Some(Err(Unreadable::Damaged(previous)))) => {
-            Err(RosterError::Damaged { file, detail: detail.unwrap_or(previous) })
-        }
-        (Some(detail), None) => Err(RosterError::Damaged { file, detail }),
+    let Some(Found { value: mut stored, fallback }) = found else {
+        return Ok(Stored { schema: SCHEMA, accounts: Vec::new(), leaving: Vec::new() });
+    };
+    if let Some(why) = fallback {
+        // A file that vanished counts as damaged: a person who wants none removes both.
+        tracing::warn!(file, detail = %why, "using the previous list of accounts");
+        // Whether these were taken back afterwards is not known: an account too many can be removed once more.
+        stored.accounts.extend(stored.leaving.drain(..).map(|one| one.account));
     }
-}
-
-enum Unreadable {
-    Newer(u32),
-    Damaged(String),
-}
-
-fn parse(text: &[u8]) -> Result<Stored, Unreadable> {
-    let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-    let version: Version = serde_json::from_slice(text).map_err(damaged)?;
-    if version.schema > SCHEMA {
-        return Err(Unreadable::Newer(version.schema));
-    }
-    serde_json::from_slice(text).map_err(damaged)
+    Ok(stored)
 }
 
 #[cfg(test)]

@@ -104,6 +104,19 @@ async fn a_damaged_list_of_keys_is_refused_not_replaced() {
 }
 
 #[tokio::test]
+async fn a_list_of_a_newer_program_is_refused_and_left_where_it_is() {
+    let (_root, dir, clock) = house();
+    let keys = Keys::open(Arc::clone(&dir), Credentials::in_memory(), clock.clone()).expect("opens");
+    keys.create("one").await.expect("makes");
+    keys.create("two").await.expect("makes");
+    let newer = br#"{"schema":99,"keys":{"by":"id"}}"#;
+    std::fs::write(dir.file(FILE), newer).expect("plants");
+    let error = Keys::open(Arc::clone(&dir), Credentials::in_memory(), clock).expect_err("refuses");
+    assert_eq!(error.code(), "keys_file_newer");
+    assert_eq!(std::fs::read(dir.file(FILE)).expect("untouched"), newer);
+}
+
+#[tokio::test]
 async fn damage_to_the_list_never_brings_a_revoked_key_back() {
     let (_root, dir, clock) = house();
     let keys = Keys::open(Arc::clone(&dir), Credentials::in_memory(), clock.clone()).expect("opens");

@@ -4,7 +4,7 @@
 //! Promises: marks are the person's own, and only the person removes them; they are bounded.
 
 use super::shelf::{Entry, Marked};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, versioned};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -155,10 +155,7 @@ pub(super) fn load(dir: &DataDir) -> BTreeMap<u64, Marked> {
 }
 
 fn parse(bytes: &[u8]) -> io::Result<BTreeMap<u64, Marked>> {
-    let stored: Stored = serde_json::from_slice(bytes)?;
-    if stored.schema != SCHEMA {
-        return Err(io::Error::other(format!("schema {} is not known", stored.schema)));
-    }
+    let stored: Stored = versioned::parse(bytes, SCHEMA)?;
     let marked = stored.flows.into_iter().map(|StoredMark { flow, marks }| {
         let marked = Marked { entry: flow, marks: Arc::new(marks) };
         (marked.entry.seq, marked)

@@ -1,7 +1,7 @@
 //! The books of one month and their file, `usage/<year>-<month>.json`.
 
 use super::Sums;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, versioned};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -137,10 +137,7 @@ fn load(dir: &DataDir, name: &str) -> io::Result<Month> {
 }
 
 fn parse(bytes: &[u8]) -> io::Result<Month> {
-    let stored: Stored = serde_json::from_slice(bytes)?;
-    if stored.schema != SCHEMA {
-        return Err(io::Error::other(format!("schema {} is not known", stored.schema)));
-    }
+    let stored: Stored = versioned::parse(bytes, SCHEMA)?;
     let mut month = Month::default();
     for StoredCell { cell, sums } in stored.cells {
         month.cells.entry(cell).or_default().add(&sums);

@@ -127,7 +127,7 @@ fn problem(error: &KeyError) -> Problem {
     let code = match error {
         KeyError::Name | KeyError::Options(_) => ProblemCode::InvalidFields,
         KeyError::Store(_) => ProblemCode::StoreUnavailable,
-        KeyError::Damaged { .. } | KeyError::Io(_) => ProblemCode::Storage,
+        KeyError::Damaged { .. } | KeyError::Newer { .. } | KeyError::Io(_) => ProblemCode::Storage,
     };
     let mut problem = Problem::new(code, error.to_string()).action(error.action()).param("reason", error.code());
     match error {
@@ -136,7 +136,7 @@ fn problem(error: &KeyError) -> Problem {
             problem.fields.insert("name".to_owned(), field);
         }
         KeyError::Options(fields) => problem.fields.clone_from(fields),
-        KeyError::Store(_) | KeyError::Damaged { .. } | KeyError::Io(_) => {}
+        KeyError::Store(_) | KeyError::Damaged { .. } | KeyError::Newer { .. } | KeyError::Io(_) => {}
     }
     problem
 }

@@ -2,6 +2,7 @@
 
 use super::layers::put;
 use crate::data_dir::DataDir;
+use crate::data_dir::versioned::{self, Fallback, Found, Unreadable};
 use crate::error::OpenError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -16,37 +17,27 @@ pub(super) struct Stored {
     pub(super) settings: Map<String, Value>,
 }
 
-#[derive(Deserialize)]
-struct Version {
-    schema: u32,
-}
-
+/// The settings, and what a person has to be told about their file, if anything.
 pub(super) fn load(dir: &DataDir) -> Result<(Stored, Option<String>), OpenError> {
     let file = dir.file(FILE).display().to_string();
-    let unreadable = |error: std::io::Error| OpenError::Settings(format!("{file}: {error}"));
-    let current = dir.read(FILE).map_err(unreadable)?;
-    let previous = dir.read_previous(FILE).map_err(unreadable)?;
-    let damage = match current.as_deref().map(parse) {
-        Some(Ok(stored)) => return Ok((stored, None)),
-        Some(Err(Unreadable::Newer(schema))) => return Err(newer(&file, schema)),
-        Some(Err(Unreadable::Damaged(detail))) => Some(detail),
-        None => None,
+    let found = match versioned::read::<Stored>(dir, FILE, SCHEMA) {
+        Ok(found) => found,
+        Err(Unreadable::Newer(schema)) => return Err(newer(&file, schema)),
+        Err(Unreadable::Damaged(detail)) => return Err(damaged(&file, &detail)),
+        Err(Unreadable::Io(error)) => return Err(OpenError::Settings(format!("{file}: {error}"))),
     };
-    match (damage, previous.as_deref().map(parse)) {
-        (None, None) => Ok((Stored { schema: SCHEMA, revision: 0, settings: Map::new() }, None)),
-        (damage, Some(Ok(stored))) => {
-            let why = damage.as_deref().unwrap_or("it is missing");
-            let mut told = format!("{file}: {why}; the previous settings hold");
-            if damage.is_some() {
-                dir.set_aside(FILE).map_err(unreadable)?;
-                told.push_str(", and the damaged file was set aside");
-            }
-            Ok((stored, Some(told)))
-        }
-        (_, Some(Err(Unreadable::Newer(schema)))) => Err(newer(&file, schema)),
-        (damage, Some(Err(Unreadable::Damaged(previous)))) => Err(damaged(&file, &damage.unwrap_or(previous))),
-        (Some(damage), None) => Err(damaged(&file, &damage)),
-    }
+    let Some(Found { value: mut stored, fallback }) = found else {
+        return Ok((Stored { schema: SCHEMA, revision: 0, settings: Map::new() }, None));
+    };
+    follow_moves(&mut stored.settings);
+    let told = fallback.map(|why| {
+        let aside = match &why {
+            Fallback::Missing => "",
+            Fallback::Damaged(_) => ", and the damaged file was set aside",
+        };
+        format!("{file}: {why}; the previous settings hold{aside}")
+    });
+    Ok((stored, told))
 }
 
 fn damaged(file: &str, detail: &str) -> OpenError {
@@ -61,22 +52,6 @@ fn newer(file: &str, schema: u32) -> OpenError {
         "{file} was written by a newer Kiro Proxy (schema {schema}, this one knows {SCHEMA}). Start the newer one, or use \
          another data directory"
     ))
-}
-
-enum Unreadable {
-    Newer(u32),
-    Damaged(String),
-}
-
-fn parse(text: &[u8]) -> Result<Stored, Unreadable> {
-    let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-    let version: Version = serde_json::from_slice(text).map_err(damaged)?;
-    if version.schema > SCHEMA {
-        return Err(Unreadable::Newer(version.schema));
-    }
-    let mut stored: Stored = serde_json::from_slice(text).map_err(damaged)?;
-    follow_moves(&mut stored.settings);
-    Ok(stored)
 }
 
 /// Brings settings of earlier versions to where they are now. What is said in the new place wins.
