@@ -88,6 +88,19 @@ pub struct Echo {
     pub repeat: Arc<JsonObject>,
 }
 
+impl Echo {
+    /// With the request's id and time, its model and its delivery; nothing else is repeated yet.
+    pub(crate) fn new(head: &RequestHead, conversation: &Conversation, delivery: Delivery) -> Self {
+        Self {
+            request_id: head.request_id.clone(),
+            model: conversation.model.clone(),
+            created: head.now,
+            delivery: Some(delivery),
+            ..Self::default()
+        }
+    }
+}
+
 /// How reasoning is written in a protocol that has no field of its own for it (OpenAI Chat Completions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReasoningStyle {
@@ -224,6 +237,17 @@ pub trait Protocol: 'static {
     fn encode_models(models: &[ModelCard], page: &PageQuery) -> Value;
     /// Encodes one model.
     fn encode_model(model: &ModelCard) -> Value;
+}
+
+/// How far an encoder has come with its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing was written.
+    Fresh,
+    /// The stream was opened.
+    Started,
+    /// It has its end, good or bad: nothing follows.
+    Ended,
 }
 
 /// Turns events into a protocol's server-sent events.

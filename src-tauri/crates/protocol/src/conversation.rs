@@ -132,6 +132,22 @@ pub enum Block {
     },
 }
 
+impl Block {
+    /// Id and name, when this is a call of a tool.
+    pub fn call(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::ToolUse { id, name, .. } => Some((id, name)),
+            Self::Text { .. }
+            | Self::Thinking { .. }
+            | Self::RedactedThinking { .. }
+            | Self::Image(_)
+            | Self::RemoteImage { .. }
+            | Self::Document(_)
+            | Self::ToolResult { .. } => None,
+        }
+    }
+}
+
 /// An inline image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {

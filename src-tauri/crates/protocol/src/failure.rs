@@ -1,5 +1,6 @@
 //! What can go wrong with a request, in the few classes that clients tell apart.
 
+use http::StatusCode;
 use std::time::Duration;
 
 /// A failed request, before it is put into a protocol's own words.
@@ -73,11 +74,33 @@ impl FailureClass {
         FailureClass::Upstream,
         FailureClass::Internal,
     ];
+
+    /// The HTTP status, where the protocol has none of its own for the class.
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest | Self::ContextWindow => StatusCode::BAD_REQUEST,
+            Self::Authentication => StatusCode::UNAUTHORIZED,
+            Self::Permission => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RateLimit | Self::Quota => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Upstream => StatusCode::BAD_GATEWAY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
 }
 
 impl Failure {
     /// A failure without path, waiting time or context figures.
     pub fn new(class: FailureClass, code: &'static str, message: impl Into<String>) -> Self {
         Self { class, code, message: message.into(), param: None, retry_after: None, context: None }
+    }
+
+    /// What is said when an answer has no end.
+    pub(crate) fn incomplete() -> Self {
+        let message = "The answer ended without its end mark and is not complete.";
+        Self::new(FailureClass::Upstream, "answer_incomplete", message)
     }
 }

@@ -70,7 +70,7 @@ impl Protocol for Gemini {
     }
 
     fn encode_failure(failure: &Failure, request_id: &str) -> (StatusCode, Value) {
-        (failure::status(failure.class), failure::body(failure, request_id))
+        (failure.class.status(), failure::body(failure, request_id))
     }
 
     fn encode_count(input_tokens: u64) -> Value {

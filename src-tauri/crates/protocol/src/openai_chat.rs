@@ -66,7 +66,7 @@ impl Protocol for OpenAiChat {
     }
 
     fn encode_failure(failure: &Failure, _request_id: &str) -> (StatusCode, Value) {
-        (openai::failure::status(failure.class), openai::failure::body(failure))
+        (failure.class.status(), openai::failure::body(failure))
     }
 
     fn encode_count(input_tokens: u64) -> Value {

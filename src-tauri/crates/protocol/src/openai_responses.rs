@@ -69,7 +69,7 @@ impl Protocol for OpenAiResponses {
     }
 
     fn encode_failure(failure: &Failure, _request_id: &str) -> (StatusCode, Value) {
-        (failure::status(failure.class), failure::body(failure))
+        (failure.class.status(), failure::body(failure))
     }
 
     fn encode_count(input_tokens: u64) -> Value {

@@ -5,6 +5,7 @@
 //! - [`object`]: declares a struct for a JSON object; `null` is absence, unknown keys are listed.
 //! - [`loose`]: values that may have any type, and lists with a cap.
 //! - [`notes`]: notices and faults with paths.
+//! - [`schema`]: schemas of tools that have a name only.
 //! - [`surrogate`]: the repair of texts that were cut inside a character.
 
 pub(crate) mod content;
@@ -12,6 +13,7 @@ pub(crate) mod loose;
 pub(crate) mod media;
 pub(crate) mod notes;
 pub(crate) mod number;
+pub(crate) mod schema;
 pub(crate) mod surrogate;
 
 use crate::codec::DecodeError;

@@ -81,16 +81,8 @@ impl Recall {
             if message.content.iter().any(is_signed) {
                 continue;
             }
-            let thought = message.content.iter().find_map(|block| match block {
-                Block::ToolUse { id, .. } => self.thoughts.get(id),
-                Block::Text { .. }
-                | Block::Thinking { .. }
-                | Block::RedactedThinking { .. }
-                | Block::Image(_)
-                | Block::RemoteImage { .. }
-                | Block::Document(_)
-                | Block::ToolResult { .. } => None,
-            });
+            let calls = message.content.iter().filter_map(Block::call);
+            let thought = calls.filter_map(|(id, _)| self.thoughts.get(id)).next();
             let Some(thought) = thought.filter(|thought| thought.model == model) else { continue };
             // The client's own copy has no signature and would be left out anyway.
             message.content.retain(|block| !matches!(block, Block::Thinking { .. }));

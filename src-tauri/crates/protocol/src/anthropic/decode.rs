@@ -91,15 +91,7 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
     conversation.session = session(&head.headers, request.metadata, &mut notes);
 
     let delivery = if request.stream == Some(true) { Delivery::Stream } else { Delivery::Whole };
-    let echo = Echo {
-        request_id: head.request_id.clone(),
-        model: conversation.model.clone(),
-        created: head.now,
-        show_thinking,
-        delivery: Some(delivery),
-        repeat: Arc::new(repeat),
-        ..Echo::default()
-    };
+    let echo = Echo { show_thinking, repeat: Arc::new(repeat), ..Echo::new(head, &conversation, delivery) };
     Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None, forgets_signatures: false })
 }
 

@@ -68,8 +68,8 @@ fn clear_thinking(edit: &Edit, at: &str, into: &mut Conversation) -> Result<Opti
 /// Clears the results of the oldest tool calls, and their inputs when asked to.
 fn clear_tool_uses(edit: &Edit, at: &str, into: &mut Conversation) -> Result<Option<Value>, Fault> {
     let keep = kept(edit.keep.as_ref(), "tool_uses", KEPT_TOOL_USES, at)?;
-    let calls: Vec<(String, String)> =
-        into.messages.iter().flat_map(|message| &message.content).filter_map(call).collect();
+    let calls = into.messages.iter().flat_map(|message| &message.content).filter_map(Block::call);
+    let calls: Vec<(String, String)> = calls.map(|(id, name)| (id.to_owned(), name.to_owned())).collect();
     if !begins(edit.trigger.as_ref(), calls.len() as u64, into, at)? {
         return Ok(None);
     }
@@ -121,20 +121,6 @@ fn clear_tool_uses(edit: &Edit, at: &str, into: &mut Conversation) -> Result<Opt
     Ok(Some(
         json!({ "type": "clear_tool_uses_20250919", "cleared_tool_uses": results, "cleared_input_tokens": tokens }),
     ))
-}
-
-/// Id and name of a call.
-fn call(block: &Block) -> Option<(String, String)> {
-    match block {
-        Block::ToolUse { id, name, .. } => Some((id.clone(), name.clone())),
-        Block::Text { .. }
-        | Block::Thinking { .. }
-        | Block::RedactedThinking { .. }
-        | Block::Image(_)
-        | Block::RemoteImage { .. }
-        | Block::Document(_)
-        | Block::ToolResult { .. } => None,
-    }
 }
 
 /// True when the conversation is over the threshold.

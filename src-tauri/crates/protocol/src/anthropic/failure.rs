@@ -7,16 +7,18 @@ use serde_json::{Value, json};
 /// The status of each class. 529 is this API's own status for lack of capacity.
 pub(super) fn status(class: FailureClass) -> StatusCode {
     match class {
-        FailureClass::InvalidRequest | FailureClass::ContextWindow => StatusCode::BAD_REQUEST,
-        FailureClass::Authentication => StatusCode::UNAUTHORIZED,
-        FailureClass::Permission => StatusCode::FORBIDDEN,
-        FailureClass::NotFound => StatusCode::NOT_FOUND,
-        FailureClass::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        FailureClass::RateLimit | FailureClass::Quota => StatusCode::TOO_MANY_REQUESTS,
         FailureClass::Overloaded => StatusCode::from_u16(529).expect("529 is a valid status"),
-        FailureClass::Timeout => StatusCode::GATEWAY_TIMEOUT,
-        FailureClass::Upstream => StatusCode::BAD_GATEWAY,
-        FailureClass::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        FailureClass::InvalidRequest
+        | FailureClass::Authentication
+        | FailureClass::Permission
+        | FailureClass::NotFound
+        | FailureClass::TooLarge
+        | FailureClass::ContextWindow
+        | FailureClass::RateLimit
+        | FailureClass::Quota
+        | FailureClass::Timeout
+        | FailureClass::Upstream
+        | FailureClass::Internal => class.status(),
     }
 }
 

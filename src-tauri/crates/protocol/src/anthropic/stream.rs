@@ -3,9 +3,9 @@
 
 use super::encode::{WireUsage, context_management, search_content, stop_reason};
 use super::{failure, message_id};
-use crate::codec::{Echo, StreamEncoder};
+use crate::codec::{Echo, Phase, StreamEncoder};
 use crate::event::{Event, StopReason, Usage};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::Failure;
 use crate::sse::SseWriter;
 use serde::Serialize;
 
@@ -19,13 +19,6 @@ pub struct AnthropicEncoder {
     index: u32,
     usage: Usage,
     stop: Option<StopReason>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Fresh,
-    Started,
-    Ended,
 }
 
 /// The block that was started and not stopped.
@@ -303,10 +296,7 @@ impl StreamEncoder for AnthropicEncoder {
                 self.start(out);
                 self.complete(&stop, out);
             }
-            (Ok(()), _) => {
-                let message = "The answer ended without its end mark and is not complete.";
-                self.error(&Failure::new(FailureClass::Upstream, "answer_incomplete", message), out);
-            }
+            (Ok(()), _) => self.error(&Failure::incomplete(), out),
         }
         self.phase = Phase::Ended;
     }

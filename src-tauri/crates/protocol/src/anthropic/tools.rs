@@ -1,10 +1,11 @@
 //! Tool declarations and the tool choice.
 
-use super::well_known::{bash, computer, memory, object_schema, text_editor};
+use super::well_known::{bash, computer, memory, text_editor};
 use super::wire::{WireTool, WireToolChoice};
 use crate::conversation::{Conversation, JsonObject, ServerTool, ToolChoice, ToolSpec};
 use crate::reading::loose::Loose;
 use crate::reading::notes::{Fault, Notes};
+use crate::reading::schema::object_schema;
 use serde_json::json;
 
 /// A stand-in that Claude Code lists while its other tools are deferred; it must never reach the model.

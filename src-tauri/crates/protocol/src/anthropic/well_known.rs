@@ -1,7 +1,8 @@
 //! Tools whose schema the API itself knows but the client runs: spelled out for a model behind another door.
 
 use crate::conversation::JsonObject;
-use serde_json::{Value, json};
+use crate::reading::schema::object_schema;
+use serde_json::json;
 
 type Spelled = (String, JsonObject);
 
@@ -66,14 +67,4 @@ pub(super) fn computer((width, height): (Option<u32>, Option<u32>)) -> Spelled {
         description.push_str(&format!(" The screen is {width} pixels wide and {height} pixels high."));
     }
     (description, object_schema(properties, &["action"]))
-}
-
-pub(super) fn object_schema(properties: Value, required: &[&str]) -> JsonObject {
-    let mut schema = JsonObject::new();
-    schema.insert("type".to_owned(), json!("object"));
-    schema.insert("properties".to_owned(), properties);
-    if !required.is_empty() {
-        schema.insert("required".to_owned(), json!(required));
-    }
-    schema
 }

@@ -68,14 +68,7 @@ fn build(head: &RequestHead, request: Request, purpose: Purpose, mut notes: Note
         Some(Method::StreamGenerate) => Delivery::JsonArray,
         Some(Method::Generate | Method::CountTokens) | None => Delivery::Whole,
     };
-    let echo = Echo {
-        request_id: head.request_id.clone(),
-        model: conversation.model.clone(),
-        created: head.now,
-        show_thinking,
-        delivery: Some(delivery),
-        ..Echo::default()
-    };
+    let echo = Echo { show_thinking, ..Echo::new(head, &conversation, delivery) };
     Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None, forgets_signatures: false })
 }
 

@@ -1,27 +1,10 @@
 //! Failures in Google's words: `google.rpc.Status` with its details.
 
 use crate::failure::{Failure, FailureClass};
-use http::StatusCode;
 use serde_json::{Value, json};
 
 /// Longest wait that is named when the upstream is busy: clients take more for a reason to give up.
 const LONGEST_WAIT: u128 = 60;
-
-/// The status of each class.
-pub(super) fn status(class: FailureClass) -> StatusCode {
-    match class {
-        FailureClass::InvalidRequest | FailureClass::ContextWindow => StatusCode::BAD_REQUEST,
-        FailureClass::Authentication => StatusCode::UNAUTHORIZED,
-        FailureClass::Permission => StatusCode::FORBIDDEN,
-        FailureClass::NotFound => StatusCode::NOT_FOUND,
-        FailureClass::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        FailureClass::RateLimit | FailureClass::Quota => StatusCode::TOO_MANY_REQUESTS,
-        FailureClass::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        FailureClass::Timeout => StatusCode::GATEWAY_TIMEOUT,
-        FailureClass::Upstream => StatusCode::BAD_GATEWAY,
-        FailureClass::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
 
 fn name(class: FailureClass) -> &'static str {
     match class {
@@ -61,7 +44,7 @@ pub(super) fn body(failure: &Failure, request_id: &str) -> Value {
     }
     json!({
         "error": {
-            "code": status(failure.class).as_u16(),
+            "code": failure.class.status().as_u16(),
             "message": message(failure),
             "status": name(failure.class),
             "details": details,

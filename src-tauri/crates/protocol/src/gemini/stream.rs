@@ -8,9 +8,9 @@
 use super::assemble::{Assembler, Part, UsageMetadata};
 use super::encode::{Candidate, Content, Response};
 use super::failure;
-use crate::codec::{Delivery, Echo, StreamEncoder};
+use crate::codec::{Delivery, Echo, Phase, StreamEncoder};
 use crate::event::{Event, StopReason, Usage};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::Failure;
 use crate::sse::SseWriter;
 use serde::Serialize;
 
@@ -23,13 +23,6 @@ pub struct GeminiEncoder {
     assembler: Assembler,
     usage: Usage,
     stop: Option<StopReason>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Fresh,
-    Started,
-    Ended,
 }
 
 /// How chunks are set apart.
@@ -152,11 +145,7 @@ impl StreamEncoder for GeminiEncoder {
             (Err(failure), _) => self.frame.write(&failure::body(failure, &self.echo.request_id), out),
             // An open call means that the answer was cut inside it.
             (Ok(()), Some(stop)) if !self.assembler.call_is_open() => self.complete(&stop, out),
-            (Ok(()), _) => {
-                let message = "The answer ended without its end mark and is not complete.";
-                let failure = Failure::new(FailureClass::Upstream, "answer_incomplete", message);
-                self.frame.write(&failure::body(&failure, &self.echo.request_id), out);
-            }
+            (Ok(()), _) => self.frame.write(&failure::body(&Failure::incomplete(), &self.echo.request_id), out),
         }
         self.phase = Phase::Ended;
     }

@@ -5,25 +5,8 @@
 //! know, ours stands, so that people can look it up.
 
 use crate::failure::{Failure, FailureClass};
-use http::StatusCode;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-
-/// The status of each class.
-pub(crate) fn status(class: FailureClass) -> StatusCode {
-    match class {
-        FailureClass::InvalidRequest | FailureClass::ContextWindow => StatusCode::BAD_REQUEST,
-        FailureClass::Authentication => StatusCode::UNAUTHORIZED,
-        FailureClass::Permission => StatusCode::FORBIDDEN,
-        FailureClass::NotFound => StatusCode::NOT_FOUND,
-        FailureClass::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        FailureClass::RateLimit | FailureClass::Quota => StatusCode::TOO_MANY_REQUESTS,
-        FailureClass::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        FailureClass::Timeout => StatusCode::GATEWAY_TIMEOUT,
-        FailureClass::Upstream => StatusCode::BAD_GATEWAY,
-        FailureClass::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
-}
 
 /// The `type` of each class.
 pub(crate) fn kind(class: FailureClass) -> &'static str {

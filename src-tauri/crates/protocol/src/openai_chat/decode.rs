@@ -107,14 +107,10 @@ fn build(head: &RequestHead, mut request: Request, mut notes: Notes) -> Result<I
 
     let delivery = if request.stream == Some(true) { Delivery::Stream } else { Delivery::Whole };
     let echo = Echo {
-        request_id: head.request_id.clone(),
-        model: conversation.model.clone(),
-        created: head.now,
         show_thinking,
-        delivery: Some(delivery),
         tools: Arc::new(forms),
         repeat: Arc::new(repeat),
-        ..Echo::default()
+        ..Echo::new(head, &conversation, delivery)
     };
     Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None, forgets_signatures: true })
 }

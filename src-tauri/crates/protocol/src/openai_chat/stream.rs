@@ -5,9 +5,9 @@
 
 use super::encode::{Annotation, CallForm, Envelope, call_form, cite, finish_reason};
 use super::weave::{Lane, Weave};
-use crate::codec::{Echo, StreamEncoder};
+use crate::codec::{Echo, Phase, StreamEncoder};
 use crate::event::{Event, StopReason, Usage, parse_tool_input};
-use crate::failure::{Failure, FailureClass};
+use crate::failure::Failure;
 use crate::openai::{failure, freeform};
 use crate::sse::SseWriter;
 use serde::Serialize;
@@ -29,13 +29,6 @@ pub struct ChatEncoder {
     annotations: Vec<Annotation>,
     usage: Usage,
     stop: Option<StopReason>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    Fresh,
-    Started,
-    Ended,
 }
 
 /// The call that was started and not ended.
@@ -230,12 +223,6 @@ fn send(envelope: &Envelope, delta: Delta<'_>, out: &mut SseWriter) {
     envelope.chunk(Choice { index: 0, delta, logprobs: None, finish_reason: None }, out);
 }
 
-/// What is said when an answer has no end.
-pub(super) fn incomplete() -> Failure {
-    let message = "The answer ended without its end mark and is not complete.";
-    Failure::new(FailureClass::Upstream, "answer_incomplete", message)
-}
-
 impl StreamEncoder for ChatEncoder {
     fn start(&mut self, out: &mut SseWriter) {
         if self.phase == Phase::Fresh {
@@ -293,7 +280,7 @@ impl StreamEncoder for ChatEncoder {
                 self.start(out);
                 self.complete(&stop, out);
             }
-            (Ok(()), _) => out.json(None, &failure::body(&incomplete())),
+            (Ok(()), _) => out.json(None, &failure::body(&Failure::incomplete())),
         }
         self.phase = Phase::Ended;
     }

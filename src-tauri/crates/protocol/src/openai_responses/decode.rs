@@ -139,14 +139,10 @@ fn build(
         compact::ask(&mut conversation, &mut repeat, told_by_user);
     }
     let echo = Echo {
-        request_id: head.request_id.clone(),
-        model: conversation.model.clone(),
-        created: head.now,
         show_thinking: view,
-        delivery: Some(delivery),
         tools: Arc::new(tools.forms),
         repeat: Arc::new(repeat),
-        ..Echo::default()
+        ..Echo::new(head, &conversation, delivery)
     };
     Ok(Inbound {
         conversation,

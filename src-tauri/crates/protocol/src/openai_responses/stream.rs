@@ -4,18 +4,21 @@
 //!
 //! What was sent is remembered, because the last event repeats it.
 
+mod calls;
+mod frame;
+mod words;
+
 use super::compact;
 use super::live_text::LiveText;
 use super::output::{self, View};
 use super::response::{Response, State, incomplete};
-use crate::codec::{Echo, StreamEncoder, ToolKind};
-use crate::conversation::JsonObject;
-use crate::event::{Event, SearchHit, StopReason, Usage, parse_tool_input};
-use crate::failure::{Failure, FailureClass};
+use crate::codec::{Echo, Phase, StreamEncoder};
+use crate::event::{Event, SearchHit, StopReason, Usage};
+use crate::failure::Failure;
 use crate::openai::failure;
 use crate::sse::SseWriter;
-use serde::Serialize;
-use serde_json::{Value, json};
+use frame::{Alone, Frame, Whole};
+use serde_json::Value;
 
 /// The bookkeeping of one stream.
 #[derive(Debug)]
@@ -36,13 +39,6 @@ pub struct ResponsesEncoder {
     stop: Option<StopReason>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Fresh,
-    Started,
-    Ended,
-}
-
 /// The item that was added and is not done.
 #[derive(Debug)]
 enum Open {
@@ -51,59 +47,6 @@ enum Open {
     Reasoning { text: String, signature: Option<String> },
     Call { call_id: String, name: String, arguments: String, text: LiveText },
     Search { query: String },
-}
-
-/// Every event of the ladder but the whole responses. What an event does not have is left out.
-#[derive(Debug, Default, Serialize)]
-struct Frame<'a> {
-    r#type: &'static str,
-    sequence_number: u64,
-    output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annotation_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delta: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    arguments: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    part: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    annotation: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    item: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<[u8; 0]>,
-}
-
-#[derive(Serialize)]
-struct Whole<'a> {
-    r#type: &'static str,
-    sequence_number: u64,
-    response: Response<'a>,
-}
-
-#[derive(Serialize)]
-struct Alone<'a> {
-    r#type: &'static str,
-    sequence_number: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    param: Option<Value>,
 }
 
 impl ResponsesEncoder {
@@ -160,158 +103,6 @@ impl ResponsesEncoder {
         self.output.push(item);
     }
 
-    fn text(&mut self, piece: &str, out: &mut SseWriter) {
-        if !matches!(self.open, Open::Message { .. }) {
-            let open = Open::Message { text: String::new() };
-            self.add("msg", |id| output::message(id, Vec::new(), "in_progress"), open, out);
-            let part = output::text_part("", Vec::new());
-            let frame = Frame { content_index: Some(0), part: Some(&part), ..Frame::default() };
-            self.about("response.content_part.added", frame, out);
-        }
-        if let Open::Message { text } = &mut self.open {
-            text.push_str(piece);
-        }
-        let frame = Frame { content_index: Some(0), delta: Some(piece), logprobs: Some([]), ..Frame::default() };
-        self.about("response.output_text.delta", frame, out);
-    }
-
-    fn begin_reasoning(&mut self, out: &mut SseWriter) {
-        let open = Open::Reasoning { text: String::new(), signature: None };
-        self.add("rs", |id| json!({ "id": id, "type": "reasoning", "summary": [] }), open, out);
-    }
-
-    fn thinking(&mut self, piece: &str, out: &mut SseWriter) {
-        if !matches!(self.open, Open::Reasoning { signature: None, .. }) {
-            self.begin_reasoning(out);
-        }
-        let Open::Reasoning { text, .. } = &mut self.open else { return };
-        let first = text.is_empty();
-        text.push_str(piece);
-        if self.view.summary {
-            if first {
-                let part = output::summary_part("");
-                let frame = Frame { summary_index: Some(0), part: Some(&part), ..Frame::default() };
-                self.about("response.reasoning_summary_part.added", frame, out);
-            }
-            let frame = Frame { summary_index: Some(0), delta: Some(piece), ..Frame::default() };
-            self.about("response.reasoning_summary_text.delta", frame, out);
-        }
-    }
-
-    fn signature(&mut self, piece: &str, out: &mut SseWriter) {
-        if !matches!(self.open, Open::Reasoning { .. }) {
-            self.begin_reasoning(out);
-        }
-        if let Open::Reasoning { signature, .. } = &mut self.open {
-            signature.get_or_insert_default().push_str(piece);
-        }
-    }
-
-    fn redacted(&mut self, data: &str, out: &mut SseWriter) {
-        if !self.view.encrypted {
-            // Not shown, but it parts the reasoning before it from the reasoning after it.
-            if matches!(self.open, Open::Reasoning { .. }) {
-                self.close("completed", out);
-            }
-            return;
-        }
-        self.add("rs", |id| json!({ "id": id, "type": "reasoning", "summary": [] }), Open::None, out);
-        let item = output::redacted(&self.id, data);
-        self.done(item, out);
-    }
-
-    fn begin_call(&mut self, call_id: &str, name: &str, out: &mut SseWriter) {
-        let form = self.echo.tools.get(name).cloned();
-        let form = form.as_ref();
-        let open = Open::Call {
-            call_id: call_id.to_owned(),
-            name: name.to_owned(),
-            arguments: String::new(),
-            text: LiveText::default(),
-        };
-        let item = |id: &str| output::call(id, call_id, name, form, JsonObject::new(), "in_progress");
-        self.add(output::call_prefix(form), item, open, out);
-    }
-
-    fn kind(&self, name: &str) -> ToolKind {
-        self.echo.tools.get(name).map_or(ToolKind::Function, |form| form.kind)
-    }
-
-    fn input(&mut self, piece: &str, out: &mut SseWriter) {
-        let Open::Call { name, arguments, text, .. } = &mut self.open else { return };
-        arguments.push_str(piece);
-        match self.echo.tools.get(name).map_or(ToolKind::Function, |form| form.kind) {
-            ToolKind::Function => {
-                let frame = Frame { delta: Some(piece), ..Frame::default() };
-                self.about("response.function_call_arguments.delta", frame, out);
-            }
-            ToolKind::Freeform => {
-                let mut plain = String::new();
-                text.push(piece, &mut plain);
-                if !plain.is_empty() {
-                    let frame = Frame { delta: Some(&plain), ..Frame::default() };
-                    self.about("response.custom_tool_call_input.delta", frame, out);
-                }
-            }
-            // The API has no deltas for these.
-            ToolKind::LocalShell | ToolKind::ToolSearch => {}
-        }
-    }
-
-    /// A call whose arguments are no object stays open: the answer then has no right end.
-    fn end_call(&mut self, out: &mut SseWriter) {
-        let Open::Call { arguments, .. } = &self.open else { return };
-        let Some(input) = parse_tool_input(arguments) else { return };
-        let Open::Call { call_id, name, arguments, text } = std::mem::replace(&mut self.open, Open::None) else {
-            return;
-        };
-        let item = output::call(&self.id, &call_id, &name, self.echo.tools.get(&name), input, "completed");
-        let field = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
-        match self.kind(&name) {
-            ToolKind::Function => {
-                // Clients that join the deltas need them, so a call without arguments still says `{}`.
-                if arguments.trim().is_empty() {
-                    let frame = Frame { delta: Some("{}"), ..Frame::default() };
-                    self.about("response.function_call_arguments.delta", frame, out);
-                }
-                let frame =
-                    Frame { name: Some(field("name")), arguments: Some(field("arguments")), ..Frame::default() };
-                self.about("response.function_call_arguments.done", frame, out);
-            }
-            ToolKind::Freeform => {
-                let rest = text.rest(field("input"));
-                if !rest.is_empty() {
-                    let frame = Frame { delta: Some(rest), ..Frame::default() };
-                    self.about("response.custom_tool_call_input.delta", frame, out);
-                }
-                let frame = Frame { input: Some(field("input")), ..Frame::default() };
-                self.about("response.custom_tool_call_input.done", frame, out);
-            }
-            ToolKind::LocalShell | ToolKind::ToolSearch => {}
-        }
-        self.done(item, out);
-    }
-
-    fn begin_search(&mut self, query: &str, out: &mut SseWriter) {
-        let open = Open::Search { query: query.to_owned() };
-        self.add("ws", |id| output::search_begun(id, query, "in_progress"), open, out);
-        self.about("response.web_search_call.in_progress", Frame::default(), out);
-        self.about("response.web_search_call.searching", Frame::default(), out);
-    }
-
-    fn end_search(&mut self, outcome: &Result<Vec<SearchHit>, &'static str>, out: &mut SseWriter) {
-        if !matches!(self.open, Open::Search { .. }) {
-            self.begin_search("", out);
-        }
-        let Open::Search { query } = std::mem::replace(&mut self.open, Open::None) else { return };
-        self.hits.extend(outcome.iter().flatten().cloned());
-        if outcome.is_ok() {
-            self.about("response.web_search_call.completed", Frame::default(), out);
-        }
-        let item = output::search(&self.id, &query, outcome, self.view);
-        self.done(item, out);
-    }
-
     /// Finishes the open item. Calls and searches that did not end are no items and are forgotten.
     fn close(&mut self, status: &'static str, out: &mut SseWriter) {
         match std::mem::replace(&mut self.open, Open::None) {
@@ -321,36 +112,8 @@ impl ResponsesEncoder {
                 self.send("response.output_item.added", Frame { item: Some(&item), ..Frame::default() }, out);
                 self.done(item, out);
             }
-            Open::Message { text } => {
-                let annotations = output::citations(&text, &self.hits);
-                for (index, annotation) in annotations.iter().enumerate() {
-                    let frame = Frame {
-                        content_index: Some(0),
-                        annotation_index: Some(index),
-                        annotation: Some(annotation),
-                        ..Frame::default()
-                    };
-                    self.about("response.output_text.annotation.added", frame, out);
-                }
-                let frame = Frame { content_index: Some(0), text: Some(&text), logprobs: Some([]), ..Frame::default() };
-                self.about("response.output_text.done", frame, out);
-                let part = output::text_part(&text, annotations);
-                let frame = Frame { content_index: Some(0), part: Some(&part), ..Frame::default() };
-                self.about("response.content_part.done", frame, out);
-                let item = output::message(&self.id, vec![part], status);
-                self.done(item, out);
-            }
-            Open::Reasoning { text, signature } => {
-                if self.view.summary && !text.is_empty() {
-                    let frame = Frame { summary_index: Some(0), text: Some(&text), ..Frame::default() };
-                    self.about("response.reasoning_summary_text.done", frame, out);
-                    let part = output::summary_part(&text);
-                    let frame = Frame { summary_index: Some(0), part: Some(&part), ..Frame::default() };
-                    self.about("response.reasoning_summary_part.done", frame, out);
-                }
-                let item = output::reasoning(&self.id, &text, signature.as_deref(), self.view);
-                self.done(item, out);
-            }
+            Open::Message { text } => self.end_message(&text, status, out),
+            Open::Reasoning { text, signature } => self.end_reasoning(&text, signature.as_deref(), out),
         }
     }
 
@@ -450,10 +213,7 @@ impl StreamEncoder for ResponsesEncoder {
                 self.start(out);
                 self.complete(&stop, out);
             }
-            (Ok(()), _) => {
-                let message = "The answer ended without its end mark and is not complete.";
-                self.fail(&Failure::new(FailureClass::Upstream, "answer_incomplete", message), out);
-            }
+            (Ok(()), _) => self.fail(&Failure::incomplete(), out),
         }
         self.phase = Phase::Ended;
     }

@@ -19,6 +19,7 @@ use crate::conversation::{JsonObject, ServerTool, ToolSpec};
 use crate::openai::freeform;
 use crate::reading::content::shown;
 use crate::reading::notes::{Fault, Notes};
+use crate::reading::schema::object_schema;
 use serde::de::Deserialize as _;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -301,14 +302,4 @@ fn shell() -> (String, JsonObject) {
         "Runs shell commands on the user's computer and gives back their output.".to_owned(),
         object_schema(properties, &["commands"]),
     )
-}
-
-fn object_schema(properties: Value, required: &[&str]) -> JsonObject {
-    let mut schema = JsonObject::new();
-    schema.insert("type".to_owned(), json!("object"));
-    schema.insert("properties".to_owned(), properties);
-    if !required.is_empty() {
-        schema.insert("required".to_owned(), json!(required));
-    }
-    schema
 }

@@ -136,13 +136,9 @@ fn build(head: &RequestHead, request: Request, mut notes: Notes) -> Result<Inbou
     };
     let delivery = if request.stream == Some(true) { Delivery::Stream } else { Delivery::Whole };
     let echo = Echo {
-        request_id: head.request_id.clone(),
-        model: conversation.model.clone(),
-        created: head.now,
         show_thinking: true,
-        delivery: Some(delivery),
         repeat: Arc::new(repeat(request.stream_options, &mut notes)),
-        ..Echo::default()
+        ..Echo::new(head, &conversation, delivery)
     };
     Ok(Inbound { conversation, delivery, echo, notices: notes.finish(), keep: None, forgets_signatures: false })
 }

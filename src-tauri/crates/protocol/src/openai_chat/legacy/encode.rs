@@ -1,11 +1,10 @@
 //! The answer, whole and as a stream.
 
-use crate::codec::{Echo, StreamEncoder};
+use crate::codec::{Echo, Phase, StreamEncoder};
 use crate::event::{Event, Reply, ReplyBlock, StopReason, Usage};
 use crate::failure::Failure;
 use crate::openai::failure;
 use crate::openai_chat::encode::{Envelope, WireUsage, finish_reason};
-use crate::openai_chat::stream::{Phase, incomplete};
 use crate::openai_chat::weave::{Lane, Weave};
 use crate::sse::SseWriter;
 use serde::Serialize;
@@ -132,7 +131,7 @@ impl StreamEncoder for CompletionEncoder {
                 self.envelope.chunk(Choice { text: "", index: 0, logprobs: None, finish_reason }, out);
                 self.envelope.finish(&self.usage, &self.echo, out);
             }
-            (Ok(()), _) => out.json(None, &failure::body(&incomplete())),
+            (Ok(()), _) => out.json(None, &failure::body(&Failure::incomplete())),
         }
         self.phase = Phase::Ended;
     }
