@@ -5,6 +5,7 @@
 //! a change of the key can be cut off at any step. Leaves out: where the key comes from (`key_source`), and hiding how many
 //! records there are.
 
+mod folder;
 mod header;
 mod kdf;
 mod key;
@@ -21,6 +22,7 @@ use secrecy::SecretString;
 use super::files::{Disk, Files};
 use super::key_source::KeySource;
 use super::{CredentialStore, SecretId, Secrets, StoreError, StoreKind, StoreState};
+pub(super) use folder::remove_all;
 use header::Header;
 pub(super) use shelf::Shelf;
 
@@ -84,7 +86,7 @@ impl VaultStore {
                 let inside = Mutex::new(Inside { header, key: None, state: StoreState::Locked });
                 Ok(Some(Self { folder: folder.to_path_buf(), files, inside }))
             }
-            None if has_sealed_files(&*files, folder)? => {
+            None if folder::has_sealed_files(&*files, folder)? => {
                 Err(corrupt("the header is missing although sealed files exist"))
             }
             None => Ok(None),
@@ -93,7 +95,7 @@ impl VaultStore {
 
     /// Makes a vault in a folder that holds none.
     pub(super) fn create(folder: &Path, files: Arc<dyn Files>, fresh: FreshKey) -> Result<Self, StoreError> {
-        if exists(&*files, folder)? {
+        if folder::exists(&*files, folder)? {
             return Err(StoreError::Failed(StoreKind::Vault, "there is a vault already".into()));
         }
         let header = Header::new(&fresh.key, fresh.source, fresh.kdf.as_ref());
@@ -106,7 +108,7 @@ impl VaultStore {
 
     /// Whether a vault was ever made in `folder`.
     pub(super) fn exists_in(folder: &Path, files: &dyn Files) -> Result<bool, StoreError> {
-        exists(files, folder)
+        folder::exists(files, folder)
     }
 
     /// Whether it waits for its key.
@@ -171,55 +173,6 @@ impl VaultStore {
         let mut inside = self.inside();
         inside.key = None;
         inside.state = StoreState::Locked;
-    }
-
-    /// Changes the key: all records are sealed anew. With the same key only what the header says of it changes. `recovery`
-    /// is a passphrase that will open the vault too, and how its key is derived; without one there is none afterwards. Returns the number of records.
-    ///
-    /// A failure leaves the vault as it was, or locked when only the disk knows whether the new key holds.
-    pub(super) fn rekey(
-        &self,
-        fresh: FreshKey,
-        recovery: Option<(&SecretString, &Argon2id)>,
-    ) -> Result<usize, StoreError> {
-        let mut inside = self.inside();
-        let old = inside.key.clone().ok_or(StoreError::Locked(StoreKind::Vault))?;
-        let (files, folder) = (&*self.files, self.folder.as_path());
-        rekey::settle(files, folder, &inside.header)?;
-        let header = Header::new(&fresh.key, fresh.source, fresh.kdf.as_ref());
-        let copy = || match recovery {
-            Some((passphrase, kdf)) => recovery::store(files, folder, &fresh.key, kdf, passphrase),
-            None => Ok(()),
-        };
-        let done = if fresh.key.id() == old.id() {
-            let records = shelf::count(files, &folder.join(old.id())).map_err(failed)?;
-            copy().map_err(rekey::Cut::Before).and_then(|()| {
-                header::store(files, folder, &header).map_err(rekey::Cut::Between)?;
-                header::store_copy(files, folder, &header).map_err(rekey::Cut::Between)?;
-                Ok(records)
-            })
-        } else {
-            rekey::run(files, folder, &old, &fresh.key, &header, copy)
-        };
-        match done {
-            Ok(records) => {
-                inside.header = header;
-                inside.key = Some(fresh.key);
-                inside.state = StoreState::Ready;
-                Ok(records)
-            }
-            Err(rekey::Cut::Before(error)) => Err(error),
-            Err(rekey::Cut::Between(error)) => {
-                inside.key = None;
-                inside.state = StoreState::Locked;
-                Err(StoreError::Failed(
-                    StoreKind::Vault,
-                    format!(
-                        "{error}. Whether the new key or the old one holds is known only to the disk; the vault is locked, unlock it with either"
-                    ),
-                ))
-            }
-        }
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
@@ -298,39 +251,6 @@ impl CredentialStore for VaultStore {
     fn vault(&self) -> Option<&VaultStore> {
         Some(self)
     }
-}
-
-/// Removes a vault whose records are known to be elsewhere. The header goes last: with it gone nothing could be opened.
-pub(super) fn remove_all(files: &dyn Files, folder: &Path) -> std::io::Result<()> {
-    let names = files.names(folder)?;
-    let top = [header::NAME, header::COPY];
-    for name in names.iter().filter(|name| !top.contains(&name.as_str())) {
-        let path = folder.join(name);
-        for inner in files.names(&path).unwrap_or_default() {
-            files.remove(&path.join(inner))?;
-        }
-        match files.read(&path) {
-            Ok(Some(_)) => files.remove(&path)?,
-            Ok(None) | Err(_) => files.remove_folder(&path)?,
-        }
-    }
-    top.iter().rev().try_for_each(|name| files.remove(&folder.join(name)))?;
-    files.remove_folder(folder)
-}
-
-fn exists(files: &dyn Files, folder: &Path) -> Result<bool, StoreError> {
-    Ok(header::present(files, folder).map_err(failed)? || has_sealed_files(files, folder)?)
-}
-
-fn has_sealed_files(files: &dyn Files, folder: &Path) -> Result<bool, StoreError> {
-    for name in files.names(folder).map_err(failed)? {
-        // What is no folder has no names in it.
-        let inner = files.names(&folder.join(&name)).unwrap_or_default();
-        if shelf::is_sealed(&name) || inner.iter().any(|name| shelf::is_sealed(name)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 fn failed(error: std::io::Error) -> StoreError {

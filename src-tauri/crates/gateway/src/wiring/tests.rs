@@ -3,7 +3,7 @@
 use super::*;
 use crate::http::holder;
 use crate::options::{LogChoice, Override, OverrideSource};
-use crate::{FlowOutcome, LocalDoor, StoreChoice};
+use crate::{FlowOutcome, ListenerState, LocalDoor, OpenError, Options, StoreChoice};
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt as _;

@@ -4,14 +4,15 @@
 
 use std::path::Path;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::super::StoreError;
 use super::super::files::Files;
+use super::super::{StoreError, StoreKind, StoreState};
 use super::header::{self, Header};
-use super::shelf::{Content, Shelf};
-use super::{VaultKey, corrupt, failed};
+use super::shelf::{self, Content, Shelf};
+use super::{Argon2id, FreshKey, VaultKey, VaultStore, corrupt, failed, recovery};
 use crate::account::hex;
 
 const NAME: &str = "rekey";
@@ -46,6 +47,57 @@ pub(super) enum Cut {
     Before(StoreError),
     /// Whether the header names the old or the new key is known only to the disk.
     Between(StoreError),
+}
+
+impl VaultStore {
+    /// Changes the key: all records are sealed anew. With the same key only what the header says of it changes. `recovery`
+    /// is a passphrase that will open the vault too, and how its key is derived; without one there is none afterwards. Returns the number of records.
+    ///
+    /// A failure leaves the vault as it was, or locked when only the disk knows whether the new key holds.
+    pub(in crate::credential) fn rekey(
+        &self,
+        fresh: FreshKey,
+        recovery: Option<(&SecretString, &Argon2id)>,
+    ) -> Result<usize, StoreError> {
+        let mut inside = self.inside();
+        let old = inside.key.clone().ok_or(StoreError::Locked(StoreKind::Vault))?;
+        let (files, folder) = (&*self.files, self.folder.as_path());
+        settle(files, folder, &inside.header)?;
+        let header = Header::new(&fresh.key, fresh.source, fresh.kdf.as_ref());
+        let copy = || match recovery {
+            Some((passphrase, kdf)) => recovery::store(files, folder, &fresh.key, kdf, passphrase),
+            None => Ok(()),
+        };
+        let done = if fresh.key.id() == old.id() {
+            let records = shelf::count(files, &folder.join(old.id())).map_err(failed)?;
+            copy().map_err(Cut::Before).and_then(|()| {
+                header::store(files, folder, &header).map_err(Cut::Between)?;
+                header::store_copy(files, folder, &header).map_err(Cut::Between)?;
+                Ok(records)
+            })
+        } else {
+            run(files, folder, &old, &fresh.key, &header, copy)
+        };
+        match done {
+            Ok(records) => {
+                inside.header = header;
+                inside.key = Some(fresh.key);
+                inside.state = StoreState::Ready;
+                Ok(records)
+            }
+            Err(Cut::Before(error)) => Err(error),
+            Err(Cut::Between(error)) => {
+                inside.key = None;
+                inside.state = StoreState::Locked;
+                Err(StoreError::Failed(
+                    StoreKind::Vault,
+                    format!(
+                        "{error}. Whether the new key or the old one holds is known only to the disk; the vault is locked, unlock it with either"
+                    ),
+                ))
+            }
+        }
+    }
 }
 
 /// Seals everything anew. `prepare` may put more into the new folder before the switch. Returns how many records there are.
