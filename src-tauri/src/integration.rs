@@ -1,22 +1,21 @@
-//! The app among the other programs of the desktop: tray clicks, a second launch, signals, start at login.
+//! The app among the other programs of the desktop: a second launch, its windows, and what follows from events of the gateway.
 
+use crate::actions::{act, listen, on_click, read_accounts, shell_of};
+use crate::at_login::follow_login_setting;
 use crate::demo::InProcessDemo;
 use crate::launch::{HIDDEN, Start};
 use crate::notices::Notice;
 use crate::shell::{Phase, Refusal, Shell};
-use crate::tray::accounts::{Accounts, Choice};
+use crate::signals::quit_on_signal;
+use crate::tray::TrayAction;
 use crate::tray::tauri::Tray;
-use crate::tray::{self, Click, TrayAction};
 use crate::window::Change;
-use crate::{admin, bridge, sign_in, window};
-use http::{Method, StatusCode};
+use crate::{bridge, sign_in};
 use kiro_gateway::{AdminEvent, Gateway, NotificationKind};
-use serde::Deserialize as _;
-use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tauri::{AppHandle, Manager as _, RunEvent, WindowEvent};
-use tauri_plugin_autostart::{MacosLauncher, ManagerExt as _};
+use tauri_plugin_autostart::MacosLauncher;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -75,10 +74,6 @@ pub(crate) fn run(start: Start) -> tauri::Result<i32> {
 #[expect(clippy::disallowed_methods, reason = "inside the library's macro")]
 fn context() -> tauri::Context {
     tauri::generate_context!()
-}
-
-fn shell_of(app: &AppHandle) -> Arc<Shell> {
-    Arc::clone(&app.state::<Arc<Shell>>())
 }
 
 fn on_event(app: &AppHandle, event: RunEvent) {
@@ -181,175 +176,3 @@ fn notify(app: &AppHandle, shell: &Shell, kind: NotificationKind, label: Option<
         None => tracing::error!(name, "a notification has no words"),
     }
 }
-
-/// Looks up the accounts for the tray.
-async fn read_accounts(shell: &Shell, gateway: &Gateway) {
-    let (status, answer) = admin::call(gateway, Method::GET, "/api/accounts", None).await;
-    match Accounts::deserialize(&answer) {
-        Ok(accounts) => shell.has_accounts(accounts),
-        Err(error) => tracing::error!(%error, %status, "the accounts cannot be shown in the tray"),
-    }
-}
-
-fn on_click(app: &AppHandle, click: Click) {
-    match click {
-        Click::Do(action) => act(app, action),
-        Click::Use(choice) => {
-            let app = app.clone();
-            tauri::async_runtime::spawn(async move {
-                let shell = shell_of(&app);
-                let Some(gateway) = shell.gateway() else { return };
-                use_account(&gateway, choice).await;
-                read_accounts(&shell, &gateway).await;
-                // Also when it was refused: the click turned a mark, and it has to turn back.
-                shell.redraw();
-            });
-        }
-    }
-}
-
-async fn use_account(gateway: &Gateway, choice: Choice) {
-    let account = match choice {
-        Choice::Automatic => None,
-        Choice::Account(id) => Some(id),
-    };
-    admin::ask(gateway, Method::PUT, "/api/accounts/only", Some(json!({ "account": account }))).await;
-}
-
-/// One account after the other: gentle, and each answer shows at once.
-async fn refresh_quota(shell: &Shell, gateway: &Gateway) {
-    let accounts = shell.accounts();
-    for id in accounts.ids() {
-        admin::ask(gateway, Method::GET, &format!("/api/accounts/{id}/usage?fresh=true"), None).await;
-        read_accounts(shell, gateway).await;
-        shell.redraw();
-    }
-}
-
-/// Does what was clicked. The tray is redrawn by the event that follows, not by the click.
-pub(crate) fn act(app: &AppHandle, action: TrayAction) {
-    let app = app.clone();
-    tauri::async_runtime::spawn(async move {
-        let shell = shell_of(&app);
-        match (action, shell.gateway()) {
-            (TrayAction::Open, _) => open_window(&app, &shell),
-            (TrayAction::Start, Some(gateway)) => listen(&gateway, true).await,
-            (TrayAction::Stop, Some(gateway)) => listen(&gateway, false).await,
-            (TrayAction::CopyAddress, Some(gateway)) => copy_address(&shell, &gateway).await,
-            (TrayAction::AtLogin, Some(gateway)) => {
-                toggle_login_setting(&gateway).await;
-                // The click turned the check mark; when the setting could not be saved it has to turn back.
-                shell.redraw();
-            }
-            (TrayAction::RefreshQuota, Some(gateway)) => refresh_quota(&shell, &gateway).await,
-            (TrayAction::Quit, gateway) => quit(&app, &shell, gateway).await,
-            (
-                TrayAction::Start
-                | TrayAction::Stop
-                | TrayAction::CopyAddress
-                | TrayAction::AtLogin
-                | TrayAction::RefreshQuota,
-                None,
-            ) => {}
-        }
-    });
-}
-
-fn open_window(app: &AppHandle, shell: &Arc<Shell>) {
-    if shell.window.open_after_closing() {
-        return;
-    }
-    let left = Arc::clone(shell);
-    if let Err(error) = window::show(app, move || left.bridge.cancel_all()) {
-        tracing::error!(%error, "the window cannot be opened");
-    }
-}
-
-async fn listen(gateway: &Gateway, listening: bool) {
-    if let Err(problem) = gateway.set_listening(listening).await {
-        tracing::warn!(%problem, listening, "the listener did not follow");
-    }
-}
-
-async fn copy_address(shell: &Shell, gateway: &Gateway) {
-    let status = gateway.status();
-    let Some(address) = tray::address(&status).map(str::to_owned) else { return };
-    let clipboard = Arc::clone(&shell.clipboard);
-    let put = tauri::async_runtime::spawn_blocking(move || clipboard.put(&address)).await;
-    if let Err(reason) = put.map_err(|error| error.to_string()).flatten() {
-        tracing::warn!(reason, "the address cannot be copied");
-    }
-}
-
-/// Finishes open requests, then ends the app. Asked for a second time, it ends at once.
-async fn quit(app: &AppHandle, shell: &Shell, gateway: Option<Gateway>) {
-    if shell.begin_quitting() {
-        shell.bridge.cancel_all();
-        if let Some(gateway) = gateway {
-            gateway.stop().await;
-        }
-    }
-    app.exit(0);
-}
-
-/// Turns the setting round, the way the window does.
-async fn toggle_login_setting(gateway: &Gateway) {
-    let wanted = !gateway.settings().startup.at_login;
-    // Twice, since somebody may save another setting in between.
-    for _ in 0..2 {
-        let (_, current) = admin::call(gateway, Method::GET, "/api/settings", None).await;
-        let change = json!({ "revision": current["revision"], "patch": { "startup": { "atLogin": wanted } } });
-        let (status, answer) = admin::call(gateway, Method::PATCH, "/api/settings", Some(change)).await;
-        if status != StatusCode::CONFLICT {
-            if !status.is_success() {
-                tracing::warn!(%answer, "the setting startup.atLogin cannot be saved");
-            }
-            return;
-        }
-    }
-}
-
-/// Makes the system's autostart entry say what the setting says. A saved "yes" also renews the entry: the program may
-/// have moved since it was written.
-async fn follow_login_setting(app: &AppHandle, gateway: &Gateway) {
-    let wanted = gateway.settings().startup.at_login;
-    let app = app.clone();
-    let followed = tauri::async_runtime::spawn_blocking(move || {
-        let autostart = app.autolaunch();
-        match (wanted, autostart.is_enabled()?) {
-            (true, _) => autostart.enable(),
-            (false, true) => autostart.disable(),
-            (false, false) => Ok(()),
-        }
-    });
-    match followed.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, wanted, "the autostart entry cannot be changed"),
-        Err(error) => tracing::error!(%error, "the autostart entry cannot be changed"),
-    }
-}
-
-/// A signal ends a program without a word to the window library, so it is turned into a proper end here.
-#[cfg(unix)]
-async fn quit_on_signal(app: AppHandle) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
-        tracing::warn!("signals cannot be received; use the tray to quit");
-        return;
-    };
-    loop {
-        let received = tokio::select! {
-            received = terminate.recv() => received,
-            received = interrupt.recv() => received,
-            received = hangup.recv() => received,
-        };
-        if received.is_none() {
-            return;
-        }
-        act(&app, TrayAction::Quit);
-    }
-}
-
-#[cfg(not(unix))]
-async fn quit_on_signal(_app: AppHandle) {}

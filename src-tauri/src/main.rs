@@ -1,7 +1,9 @@
 //! The desktop app: reads the command line and the environment once, then hands over. No decisions live here.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
+mod actions;
 mod admin;
+mod at_login;
 mod bridge;
 mod clipboard;
 mod demo;
@@ -11,6 +13,7 @@ mod notices;
 mod save;
 mod shell;
 mod sign_in;
+mod signals;
 mod tray;
 mod window;
 mod words;

@@ -6,10 +6,11 @@
 
 mod pages;
 
+use crate::actions::act;
+use crate::admin;
 use crate::notices::Notice;
 use crate::shell::Shell;
 use crate::tray::TrayAction;
-use crate::{admin, integration};
 use http::Method;
 use kiro_gateway::{Gateway, SignInPages};
 use pages::Rule;
@@ -114,7 +115,7 @@ pub(crate) async fn settle(app: &AppHandle, shell: &Arc<Shell>, gateway: &Gatewa
         tracing::warn!(%error, "the sign-in window cannot be closed");
     }
     if state.as_deref() == Some("chooseProfile") {
-        integration::act(app, TrayAction::Open);
+        act(app, TrayAction::Open);
     }
 }
 
@@ -263,10 +264,10 @@ impl SignIn {
             let path = format!("/api/logins/{}/open", window.login);
             let opened = admin::ask(&gateway, Method::POST, &path, Some(json!({ "open": "browser" }))).await;
             let app = window.app.clone();
-            Notice::moved(opened, &shell.words()).show(move || integration::act(&app, TrayAction::Open));
+            Notice::moved(opened, &shell.words()).show(move || act(&app, TrayAction::Open));
             if !opened {
                 // The link to copy is in the main window.
-                integration::act(&window.app, TrayAction::Open);
+                act(&window.app, TrayAction::Open);
             }
         });
     }

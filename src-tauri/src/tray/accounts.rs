@@ -1,13 +1,13 @@
 //! The accounts in the tray: one line each, with a mark for the state and what is left of the quota.
 
+mod line;
+
 use crate::words::Words;
-use kiro_gateway::clock::Timestamp;
+use line::{Account, cut};
 use serde::Deserialize;
 
 /// Longer menus than this do not fit on small screens.
 const MAX_SHOWN: usize = 20;
-/// Longer names are cut.
-const MAX_LABEL: usize = 40;
 
 /// What `GET /api/accounts` says, as far as the tray shows it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -16,34 +16,6 @@ pub(crate) struct Accounts {
     accounts: Vec<Account>,
     /// The one account that answers everything; `None` when the gateway chooses.
     only: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Account {
-    id: String,
-    label: String,
-    state: State,
-    #[serde(default)]
-    quota: Option<Quota>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct State {
-    kind: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Quota {
-    fetched_at: Timestamp,
-    age_seconds: u64,
-    #[serde(default)]
-    plan: Option<String>,
-    limit: f64,
-    left: f64,
-    #[serde(default)]
-    resets_at: Option<Timestamp>,
 }
 
 /// Who answers.
@@ -155,82 +127,6 @@ impl Accounts {
     }
 }
 
-impl Account {
-    fn line(&self, words: &Words) -> String {
-        let name = format!("{} {}", self.mark(), cut(&self.label));
-        let state = match self.state.kind.as_str() {
-            "ready" => None,
-            kind => Some(words.state_of_account(kind)),
-        };
-        let quota = self
-            .quota
-            .as_ref()
-            .map(|quota| words.tray_with("accounts.aged", &[("left", &quota.left(words)), ("age", &quota.age(words))]));
-        let rest: Vec<String> = state.into_iter().chain(quota).collect();
-        if rest.is_empty() { name } else { format!("{name}: {}", rest.join(" · ")) }
-    }
-
-    /// Shapes, so that nobody has to tell colours apart.
-    fn mark(&self) -> char {
-        match self.state.kind.as_str() {
-            "ready" => '●',
-            "probing" | "coolingDown" => '◐',
-            "exhausted" | "disabled" => '○',
-            _ => '▲',
-        }
-    }
-
-    /// Every state that does not end by itself and that nobody chose.
-    fn needs_attention(&self) -> bool {
-        self.mark() == '▲'
-    }
-}
-
-impl Quota {
-    fn left(&self, words: &Words) -> String {
-        words.tray_with("accounts.left", &[("left", &number(self.left)), ("limit", &number(self.limit))])
-    }
-
-    fn age(&self, words: &Words) -> String {
-        match self.age_seconds {
-            0..60 => words.tray("age.now"),
-            60..7_200 => words.tray_with("age.minutes", &[("count", &(self.age_seconds / 60).to_string())]),
-            _ => words.tray_with("age.hours", &[("count", &(self.age_seconds / 3_600).to_string())]),
-        }
-    }
-
-    fn resets(&self, words: &Words) -> Option<String> {
-        let now = self.fetched_at.unix_seconds().saturating_add_unsigned(self.age_seconds);
-        let days = (self.resets_at?.unix_seconds() - now).div_euclid(86_400);
-        (days >= 0).then(|| words.tray_with("accounts.resets", &[("days", &days.to_string())]))
-    }
-}
-
-/// At most one decimal, thousands apart.
-fn number(value: f64) -> String {
-    let rounded = (value * 10.0).round() / 10.0;
-    let text = if rounded.fract() == 0.0 { format!("{rounded:.0}") } else { format!("{rounded:.1}") };
-    let (whole, decimals) = text.split_once('.').map_or((text.as_str(), ""), |(whole, rest)| (whole, rest));
-    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    if decimals.is_empty() { format!("{sign}{grouped}") } else { format!("{sign}{grouped}.{decimals}") }
-}
-
-/// One line of bounded length.
-fn cut(label: &str) -> String {
-    let clean: String = label.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if clean.chars().count() <= MAX_LABEL {
-        return clean;
-    }
-    clean.chars().take(MAX_LABEL - 1).chain(std::iter::once('…')).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,14 +236,5 @@ mod tests {
             assert_eq!(Choice::parse(&choice.id()), Some(choice));
         }
         assert_eq!(Choice::parse("open"), None);
-    }
-
-    #[test]
-    fn names_are_one_line_of_bounded_length() {
-        assert_eq!(cut("a\nb\t\u{7}"), "a b  ");
-        assert_eq!(cut(&"x".repeat(200)).chars().count(), MAX_LABEL);
-        assert_eq!(number(1_234_567.0), "1,234,567");
-        assert_eq!(number(-1_200.25), "-1,200.3");
-        assert_eq!(number(0.04), "0");
     }
 }
