@@ -1,3 +1,8 @@
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the owner is this program once more, told by its environment and a file when to end"
+)]
+
 use super::*;
 
 const WANTED: Wanted<'_> = Wanted { auth: &["a"], state: &[] };
