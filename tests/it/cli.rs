@@ -453,3 +453,27 @@ async fn an_account_is_looked_after_and_its_usage_read_from_the_command_line() {
     assert_eq!(home.run(&["accounts", "usage", "nobody"]).await.status.code(), Some(9));
     assert_eq!(home.run(&["usage", "--days", "0"]).await.status.code(), Some(2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chinese_locale_is_spoken_to_in_chinese_and_programs_are_not() {
+    let mut home = Home::new();
+    home.environment.push(("LC_ALL", "zh_CN.UTF-8".to_owned()));
+    let help = text(&home.run(&["login", "--help"]).await.stdout);
+    for part in ["用法：", "选项", "参数", "显示帮助", "google：Google 账号"] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+    for part in ["Usage", "Options", "Print help", "Possible values", "[default"] {
+        assert!(!help.contains(part), "{part}: {help}");
+    }
+    let list = text(&home.run(&["accounts", "list"]).await.stdout);
+    assert!(list.contains("还没有账号"), "{list}");
+    let refused = home.run(&["accounts", "show", "nobody"]).await;
+    assert_eq!(refused.status.code(), Some(9));
+    let told = text(&refused.stderr);
+    assert!(told.contains("没有这个账号：\"nobody\"") && told.contains("没有做任何改动"), "{told}");
+    let invalid = text(&home.run(&["settings", "set", "listener.port=0x"]).await.stderr);
+    assert!(invalid.contains("有些值不可接受"), "the gateway's problem in the window's words: {invalid}");
+    let refused = home.run(&["accounts", "show", "nobody", "--json"]).await;
+    let told: Value = serde_json::from_slice(&refused.stderr).expect("JSON");
+    assert_eq!(told["error"]["done"], "nothing was changed", "whatever the locale is");
+}

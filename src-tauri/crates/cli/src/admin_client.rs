@@ -10,6 +10,7 @@ use tower::ServiceExt as _;
 
 use crate::exit::{Exit, Trouble};
 use crate::place::open_trouble;
+use crate::words::say;
 
 /// One way to the admin API.
 pub(crate) enum AdminClient {
@@ -78,7 +79,7 @@ impl AdminClient {
 
 fn parse(status: StatusCode, bytes: &[u8]) -> Result<Value, Trouble> {
     serde_json::from_slice(bytes)
-        .map_err(|_| unreachable(&format!("the answer ({status}) is not JSON: another program may hold the socket")))
+        .map_err(|_| unreachable(&say!("the answer ({}) is not JSON: another program may hold the socket", status)))
 }
 
 async fn over_socket(
@@ -107,7 +108,7 @@ fn unreachable(reason: &str) -> Trouble {
     Trouble::new(
         Exit::Unreachable,
         "gateway_unreachable",
-        format!("the running gateway did not answer: {reason}"),
+        say!("the running gateway did not answer: {}", reason),
         "it is not known whether the request was carried out",
         "try again; if it stays silent, stop it and start `kiro-proxy serve`",
     )

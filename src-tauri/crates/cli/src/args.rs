@@ -8,6 +8,7 @@ pub(crate) mod login;
 pub(crate) mod proxy;
 pub(crate) mod settings;
 pub(crate) mod speedtest;
+pub(crate) mod spoken;
 pub(crate) mod transfer;
 pub(crate) mod vault;
 

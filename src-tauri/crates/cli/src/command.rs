@@ -23,16 +23,15 @@ use serde_json::Value;
 
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::{self, say};
 
 /// Prints what a test of a way to the service showed.
 fn tell_way(answer: &Value, output: Output) -> Exit {
     let ok = answer.get("ok").and_then(Value::as_bool).unwrap_or_default();
     match output {
         Output::Json => print::json(answer),
-        Output::Text if ok => print::line(&format!("The service answers, after {} ms.", member(answer, "ms"))),
-        Output::Text => {
-            print::error_line(&format!("No way through: {}", print::safe(&member(answer, "problem.message"))))
-        }
+        Output::Text if ok => print::line(&say!("The service answers, after {} ms.", member(answer, "ms"))),
+        Output::Text => print::error_line(&say!("No way through: {}", print::safe(&member(answer, "problem.message")))),
     }
     if ok { Exit::Ok } else { Exit::Failure }
 }
@@ -50,16 +49,16 @@ fn find(list: &[Value], wanted: &str, name: &str, noun: &str) -> Result<String, 
         [] => Err(Trouble::new(
             Exit::NotFound,
             &format!("{noun}_not_found"),
-            format!("there is no {noun} {wanted:?}"),
+            say!("there is no {} {}", words::of(noun), format_args!("{wanted:?}")),
             "nothing was changed",
-            format!("`kiro-proxy {noun}s list` shows the ids and names"),
+            say!("`kiro-proxy {}s list` shows the ids and names", noun),
         )),
         several => Err(Trouble::new(
             Exit::NotFound,
             &format!("{noun}_ambiguous"),
-            format!("{} {noun}s are called {wanted:?}", several.len()),
+            say!("{} {}s are called {}", several.len(), words::of(noun), format_args!("{wanted:?}")),
             "nothing was changed",
-            format!("use the id: {}", several.join(", ")),
+            say!("use the id: {}", several.join(", ")),
         )),
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::print::{self, Output};
+use crate::words::{self, say};
 
 /// How the program ended, for scripts. Usage errors are raised by clap with the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,18 +106,19 @@ impl Trouble {
         done: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self { exit, code: code.to_owned(), what: what.into(), done: done.into(), help: help.into() }
+        let said = |text: String| words::of(&text).to_owned();
+        Self { exit, code: code.to_owned(), what: said(what.into()), done: said(done.into()), help: said(help.into()) }
     }
 
     /// From a `Problem` of the admin API.
     pub(crate) fn from_problem(problem: &Value) -> Self {
         let text = |name: &str| problem.get(name).and_then(Value::as_str).map(str::to_owned);
         let code = text("code").unwrap_or_else(|| "unknown".to_owned());
-        let mut what = text("message").unwrap_or_else(|| format!("the gateway answered {problem}"));
+        let message = text("message").unwrap_or_else(|| say!("the gateway answered {}", problem));
+        let mut what = words::of_problem(problem, &message);
         if let Some(fields) = problem.get("fields").and_then(Value::as_object) {
             for (path, field) in fields {
-                let message = field.get("message").and_then(Value::as_str).unwrap_or("not valid");
-                what.push_str(&format!("; {path}: {message}"));
+                what.push_str(&format!("; {path}: {}", words::of_field(field)));
             }
         }
         // A store that cannot be used says in a parameter which of the reasons it is.
@@ -125,8 +127,10 @@ impl Trouble {
             ("store_unavailable", Some(reason)) => Exit::of_code(reason),
             _ => Exit::of_code(&code),
         };
-        let help = text("action").unwrap_or_else(|| advice(&code).to_owned());
-        Self { exit, code, what, done: "nothing was changed".to_owned(), help }
+        let next = format!("problem.{code}.next");
+        let help = text("action").map(|action| words::of_window(&next, problem.get("params")).unwrap_or(action));
+        let help = help.unwrap_or_else(|| words::of(advice(&code)).to_owned());
+        Self { exit, code, what, done: say!("nothing was changed"), help }
     }
 
     pub(crate) fn print(&self, output: Output) {
@@ -135,9 +139,9 @@ impl Trouble {
                 &json!({"error": {"code": self.code, "message": self.what, "done": self.done, "help": self.help, "exit": self.exit as u8}}).to_string(),
             ),
             Output::Text => {
-                print::error_line(&format!("error[{}]: {}", print::safe(&self.code), print::safe_lines(&self.what)));
-                print::error_line(&format!("  done: {}", print::safe(&self.done)));
-                print::error_line(&format!("  now:  {}", print::safe_lines(&self.help)));
+                print::error_line(&say!("error[{}]: {}", print::safe(&self.code), print::safe_lines(&self.what)));
+                print::error_line(&say!("  done: {}", print::safe(&self.done)));
+                print::error_line(&say!("  now:  {}", print::safe_lines(&self.help)));
             }
         }
     }

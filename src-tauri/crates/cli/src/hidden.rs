@@ -6,6 +6,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use zeroize::Zeroizing;
 
 use crate::exit::{Exit, Trouble};
+use crate::words;
 
 /// One hidden line.
 pub(crate) fn ask(question: &str) -> Result<Zeroizing<String>, Trouble> {
@@ -26,6 +27,7 @@ pub(crate) fn ask_new(question: &str) -> Result<Zeroizing<String>, Trouble> {
 
 /// On the terminal although standard input is something else.
 pub(crate) fn on_terminal(question: &str) -> Result<Zeroizing<String>, Trouble> {
+    let question = words::of(question);
     let typed = rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new);
     typed.map_err(|error| trouble(question, &error.to_string()))
 }
@@ -44,7 +46,7 @@ fn trouble(question: &str, why: &str) -> Trouble {
     Trouble::new(
         Exit::Usage,
         "hidden_input_missing",
-        format!("{question}: {why}"),
+        format!("{}: {}", words::of(question), words::of(why)),
         "nothing was changed",
         "type it on a terminal, or pipe it in as one line",
     )

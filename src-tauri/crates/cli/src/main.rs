@@ -11,38 +11,41 @@ mod passphrase;
 mod place;
 mod print;
 mod signal;
+mod words;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use kiro_gateway::protect;
 
 use args::{Cli, Command};
 use exit::{Exit, Trouble};
 use print::Output;
+use words::say;
 
 fn main() -> ExitCode {
     kiro_gateway::tell_faults_by_place();
     let key = match protect::take_key(raw_variable(protect::KEY).as_deref(), raw_variable(protect::HANDED).as_deref()) {
         Ok(key) => key,
         Err(error) => {
-            return failed("environment", &format!("the vault's key cannot be taken out of the environment: {error}"));
+            return failed("environment", &say!("the vault's key cannot be taken out of the environment: {}", error));
         }
     };
     if let Err(error) = protect::no_dumps() {
         // Some sandboxes forbid it; they are no reason not to serve.
-        print::error_line(&format!("warning: memory dumps of this program cannot be switched off: {error}"));
+        print::error_line(&say!("warning: memory dumps of this program cannot be switched off: {}", error));
     }
     let environment = move |name: &str| if name == protect::KEY { key.clone() } else { variable(name) };
-    let cli = Cli::parse_from(args::expand_bare_port(std::env::args_os().collect()));
+    let typed = args::spoken::command().get_matches_from(args::expand_bare_port(std::env::args_os().collect()));
+    let cli = Cli::from_arg_matches(&typed).unwrap_or_else(|error| error.exit());
     // The one TLS provider of this program; a second one would make the choice ambiguous and panic at the first connection.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return ExitCode::from(Exit::Failure as u8);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed("runtime", &format!("cannot start: {error}")),
+        Err(error) => return failed("runtime", &say!("cannot start: {}", error)),
     };
     let output = output(&cli.command);
     let exit = runtime.block_on(run(cli, &environment)).unwrap_or_else(|trouble| {
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 fn failed(code: &str, what: &str) -> ExitCode {
-    print::error_line(&format!("error[{code}]: {what}"));
+    print::error_line(&say!("error[{}]: {}", code, what));
     ExitCode::from(Exit::Failure as u8)
 }
 

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::exit::Trouble;
 use crate::hidden;
+use crate::words::{self, say};
 
 /// Asks a person, wherever one can be reached.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +35,9 @@ impl PassphrasePrompt for Ask {
         if self.under_systemd {
             return through_systemd(question);
         }
-        Err("there is no terminal to ask for the passphrase on; unlock the running gateway with `kiro-proxy vault unlock`"
-            .to_owned())
+        Err(say!(
+            "there is no terminal to ask for the passphrase on; unlock the running gateway with `kiro-proxy vault unlock`"
+        ))
     }
 }
 
@@ -64,15 +66,15 @@ fn question_of(purpose: PassphraseFor) -> &'static str {
 /// Its agents ask on the console, at boot, or wherever an administrator answers.
 fn through_systemd(question: &str) -> Result<SecretString, String> {
     let asked = Command::new("systemd-ask-password")
-        .args(["--timeout=90", &format!("{question}:")])
+        .args(["--timeout=90", &format!("{}:", words::of(question))])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .map_err(|error| format!("systemd-ask-password cannot be started: {error}"))?;
+        .map_err(|error| say!("systemd-ask-password cannot be started: {}", error))?;
     let answer = Zeroizing::new(asked.stdout);
     if !asked.status.success() {
-        return Err(format!("systemd-ask-password brought no answer ({})", asked.status));
+        return Err(say!("systemd-ask-password brought no answer ({})", asked.status));
     }
-    let text = std::str::from_utf8(&answer).map_err(|_| "the passphrase is not UTF-8".to_owned())?;
+    let text = std::str::from_utf8(&answer).map_err(|_| say!("the passphrase is not UTF-8"))?;
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }

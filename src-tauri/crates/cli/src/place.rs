@@ -7,6 +7,8 @@ use kiro_gateway::{KeySource, LogChoice, OpenError, Options, Override, OverrideS
 use crate::args::{Place, Serve};
 use crate::exit::{Exit, Trouble};
 use crate::passphrase::Ask;
+use crate::words::{self, say};
+use serde_json::{Value, json};
 
 /// Reads one environment variable.
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -61,7 +63,7 @@ pub(crate) fn overrides(serve: &Serve) -> Result<Vec<Override>, Trouble> {
             return Err(Trouble::new(
                 Exit::Usage,
                 "override_malformed",
-                format!("--set {set} has no `=`"),
+                say!("--set {} has no `=`", set),
                 "nothing was started",
                 "write it as --set section.field=value, for example --set listener.port=9000",
             ));
@@ -93,7 +95,18 @@ pub(crate) fn open_trouble(error: &OpenError) -> Trouble {
         | OpenError::Saved(_)
         | OpenError::Internal(_) => error.code(),
     };
-    Trouble::new(exit, code, error.to_string(), "nothing was started and nothing on disk was changed", error.action())
+    let params = match error {
+        OpenError::Locked { path, holder } => json!({"path": path.display().to_string(), "holder": holder}),
+        OpenError::DataDir { path, .. } => json!({"path": path.display().to_string()}),
+        OpenError::Store(error) => json!({"reason": error.code()}),
+        OpenError::Settings(_)
+        | OpenError::Override { .. }
+        | OpenError::Endpoints(_)
+        | OpenError::Saved(_)
+        | OpenError::Internal(_) => Value::Null,
+    };
+    let what = words::of_problem(&json!({"code": error.code(), "params": params}), &error.to_string());
+    Trouble::new(exit, code, what, "nothing was started and nothing on disk was changed", error.action())
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 
 use serde_json::Value;
 
+use crate::words;
+
 /// For people or for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
@@ -38,7 +40,7 @@ pub(crate) fn json(value: &Value) {
     line(&format!("{value:#}"));
 }
 
-/// Columns as wide as their widest cell; the head in upper case.
+/// Columns as wide as their widest cell; the head in upper case, in the language of this run.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
     for text in layout(head, rows) {
         line(&text);
@@ -46,7 +48,7 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) {
 }
 
 fn layout(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
-    let head: Vec<String> = head.iter().map(|name| name.to_uppercase()).collect();
+    let head: Vec<String> = head.iter().map(|name| words::of(name).to_uppercase()).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| safe(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).chain(head.get(column));
@@ -64,6 +66,15 @@ fn layout(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
             text.trim_end().to_owned()
         })
         .collect()
+}
+
+/// One line of a list of what is known: a name of ours, then its value.
+pub(crate) fn row(name: &str, value: &str) -> String {
+    /// Wide enough for the longest name.
+    const NAME: usize = 18;
+    let name = words::of(name);
+    let gap = " ".repeat(NAME.saturating_sub(columns(name)));
+    format!("{name}{gap}{}", safe(value))
 }
 
 /// Terminal columns of a text: East Asian wide characters take two.

@@ -1,6 +1,7 @@
 //! The wish to stop, from a terminal or a service manager.
 
 use crate::exit::{Exit, Trouble};
+use crate::words::say;
 
 /// SIGINT and SIGTERM; Ctrl-C elsewhere.
 pub(crate) struct Signals {
@@ -43,7 +44,7 @@ fn trouble(error: std::io::Error) -> Trouble {
     Trouble::new(
         Exit::Failure,
         "signals_unavailable",
-        format!("the system does not let this program listen for signals: {error}"),
+        say!("the system does not let this program listen for signals: {}", error),
         "nothing was started",
         "start it outside the restriction that forbids this",
     )

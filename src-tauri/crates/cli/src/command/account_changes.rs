@@ -7,6 +7,7 @@ use crate::args::OnOff;
 use crate::args::account_changes::{AccountChange, AccountChanges, ProxyChange};
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::say;
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -28,30 +29,30 @@ pub(crate) async fn run(client: &AdminClient, command: &AccountChanges) -> Resul
     match command {
         AccountChanges::Enable { account, .. } => {
             let answer = patch(client, account, json!({"enabled": true})).await?;
-            tell(&answer, output, "serves again");
+            tell(&answer, output, &say!("serves again"));
         }
         AccountChanges::Disable { account, .. } => {
             let answer = patch(client, account, json!({"enabled": false})).await?;
-            tell(&answer, output, "serves no more; it is kept");
+            tell(&answer, output, &say!("serves no more; it is kept"));
         }
         AccountChanges::Restore { account, .. } => {
             let id = id_of(client, account).await?;
             let answer = client.call(Method::POST, &format!("/api/accounts/{id}/restore"), None).await?;
-            tell(&answer, output, &format!("is {}", member(&answer, "state.kind")));
+            tell(&answer, output, &say!("is {}", member(&answer, "state.kind")));
         }
         AccountChanges::Use { account, .. } => {
             let only = if account == "auto" { Value::Null } else { id_of(client, account).await?.into() };
             client.call(Method::PUT, "/api/accounts/only", Some(json!({"account": only}))).await?;
             match output {
                 Output::Json => print::json(&json!({"only": only})),
-                Output::Text if only.is_null() => print::line("All accounts serve; the strategy chooses."),
-                Output::Text => print::line(&format!("Only {} serves.", print::safe(account))),
+                Output::Text if only.is_null() => print::line(&say!("All accounts serve; the strategy chooses.")),
+                Output::Text => print::line(&say!("Only {} serves.", print::safe(account))),
             }
         }
         AccountChanges::Proxy { account, change, .. } => return proxy(client, account, change, output).await,
         AccountChanges::Set { account, change, .. } => {
             let answer = patch(client, account, body(change)?).await?;
-            tell(&answer, output, "was changed");
+            tell(&answer, output, &say!("was changed"));
         }
     }
     Ok(Exit::Ok)
@@ -84,9 +85,9 @@ async fn proxy(client: &AdminClient, account: &str, change: &ProxyChange, output
         None => client.call(Method::GET, &format!("/api/accounts/{id}"), None).await?,
     };
     let way = match member(&answer, "proxy.kind").as_str() {
-        "direct" => "goes past every proxy".to_owned(),
-        "through" => format!("goes through {}", print::safe(&member(&answer, "proxy.url"))),
-        _ => "goes as the settings say".to_owned(),
+        "direct" => say!("goes past every proxy"),
+        "through" => say!("goes through {}", print::safe(&member(&answer, "proxy.url"))),
+        _ => say!("goes as the settings say"),
     };
     tell(&answer, output, &way);
     Ok(Exit::Ok)
@@ -142,7 +143,7 @@ fn no_number(text: &str) -> Trouble {
     Trouble::new(
         Exit::Usage,
         "number_malformed",
-        format!("{text:?} is no number of requests"),
+        say!("{} is no number of requests", format_args!("{text:?}")),
         "nothing was changed",
         "give a whole number from 1 to 4096, or `default`",
     )
@@ -152,7 +153,7 @@ fn no_percent(text: &str) -> Trouble {
     Trouble::new(
         Exit::Usage,
         "percent_malformed",
-        format!("{text:?} is no percentage"),
+        say!("{} is no percentage", format_args!("{text:?}")),
         "nothing was changed",
         "give a whole number from 0 to 90, or `default`",
     )
@@ -171,7 +172,7 @@ async fn id_of(client: &AdminClient, wanted: &str) -> Result<String, Trouble> {
 fn tell(account: &Value, output: Output, words: &str) {
     match output {
         Output::Json => print::json(account),
-        Output::Text => print::line(&format!("{} {words}.", print::safe(&member(account, "label")))),
+        Output::Text => print::line(&say!("{} {}.", print::safe(&member(account, "label")), words)),
     }
 }
 

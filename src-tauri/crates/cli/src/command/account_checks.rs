@@ -5,6 +5,7 @@ use crate::admin_client::AdminClient;
 use crate::args::account_checks::AccountChecks;
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member, moment};
+use crate::words::{self, say};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -76,12 +77,12 @@ pub(crate) async fn run(client: &AdminClient, command: &AccountChecks) -> Result
                 Output::Text => {
                     let simulated = answer.get("simulated").and_then(Value::as_bool).unwrap_or_default();
                     print::line(&print::safe(member(&answer, "text").trim()));
-                    print::line(&format!(
+                    print::line(&say!(
                         "{} answered in {} ms for {} credits{}.",
                         print::safe(&member(&answer, "model")),
                         member(&answer, "ms"),
                         number(answer.get("credits")),
-                        if simulated { "; the answer is simulated" } else { "" },
+                        words::of(if simulated { "; the answer is simulated" } else { "" })
                     ));
                 }
             }
@@ -114,14 +115,14 @@ fn print_quota(quota: &Value, output: Output) {
     if output == Output::Json {
         return print::json(quota);
     }
-    print::line(&format!(
+    print::line(&say!(
         "{}: {} of {} {} used, {} left; {}",
         print::safe(&member(quota, "plan")),
         number(quota.get("used")),
         number(quota.get("limit")),
         print::safe(&member(quota, "unit")),
         number(quota.get("left")),
-        age(quota),
+        age(quota)
     ));
     let rows: Vec<Vec<String>> = list(quota, "parts")
         .iter()
@@ -133,29 +134,29 @@ fn print_quota(quota: &Value, output: Output) {
                 number(part.get("used")),
                 number(part.get("limit")),
                 moment(part.get("expiresAt")),
-                if active { "counts" } else { "over" }.to_owned(),
+                words::of(if active { "counts" } else { "over" }).to_owned(),
             ]
         })
         .collect();
     print::table(&["part", "name", "used", "limit", "ends", ""], &rows);
-    print::line(&format!("starts again {}", moment(quota.get("resetsAt"))));
+    print::line(&say!("starts again {}", moment(quota.get("resetsAt"))));
     if quota.get("overageRefused").and_then(Value::as_bool).unwrap_or_default() {
-        print::line(
-            "the plan is used up; use beyond it costs money and is not wanted here (setting quota.neverOverage)",
-        );
+        print::line(&say!(
+            "the plan is used up; use beyond it costs money and is not wanted here (setting quota.neverOverage)"
+        ));
     }
     let problem = member(quota, "problem.message");
     if problem != "-" {
-        print::line(&format!("the last question was not answered: {}", print::safe(&problem)));
+        print::line(&say!("the last question was not answered: {}", print::safe(&problem)));
     }
 }
 
 fn age(quota: &Value) -> String {
     match quota.get("ageSeconds").and_then(Value::as_u64) {
-        None => "not known yet".to_owned(),
-        Some(seconds @ 0..120) => format!("{seconds} s ago"),
-        Some(seconds @ 120..7200) => format!("{} min ago", seconds / 60),
-        Some(seconds) => format!("{} h ago", seconds / 3600),
+        None => say!("not known yet"),
+        Some(seconds @ 0..120) => say!("{} s ago", seconds),
+        Some(seconds @ 120..7200) => say!("{} min ago", seconds / 60),
+        Some(seconds) => say!("{} h ago", seconds / 3600),
     }
 }
 
@@ -171,7 +172,7 @@ fn print_refreshed(answer: &Value, output: Output) -> Exit {
                     print::safe(&member(entry, "problem.message"))
                 ));
             }
-            print::line(&format!("{} refreshed, {} failed", refreshed.len(), failed.len()));
+            print::line(&say!("{} refreshed, {} failed", refreshed.len(), failed.len()));
         }
     }
     if failed.is_empty() { Exit::Ok } else { Exit::Failure }
@@ -193,7 +194,7 @@ fn print_checked(answer: &Value, output: Output) -> Exit {
                     };
                     vec![
                         member(account, "id"),
-                        found.to_owned(),
+                        words::of(found).to_owned(),
                         member(account, "ms"),
                         member(account, "problem.message"),
                     ]

@@ -10,6 +10,7 @@ use crate::args::link::Link;
 use crate::args::transfer::{Add, Export, Import, Scan};
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::say;
 
 pub(crate) fn output(command: &Accounts) -> Output {
     match command {
@@ -46,7 +47,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Accounts) -> Result<Exit
             client.call(Method::DELETE, &format!("/api/accounts/{id}"), None).await?;
             match output {
                 Output::Json => print::json(&json!({"removed": id})),
-                Output::Text => print::line(&format!("Removed {} and its secrets.", print::safe(&id))),
+                Output::Text => print::line(&say!("Removed {} and its secrets.", print::safe(&id))),
             }
             Ok(Exit::Ok)
         }
@@ -59,9 +60,9 @@ fn print_list(answer: &Value, output: Output) {
     }
     let accounts = list(answer, "accounts");
     if accounts.is_empty() {
-        return print::line(
-            "No account yet. `kiro-proxy accounts import FILE` adds one; `kiro-proxy serve --demo` answers without one.",
-        );
+        return print::line(&say!(
+            "No account yet. `kiro-proxy accounts scan` finds logins on this machine, `kiro-proxy login google` signs in; `kiro-proxy serve --demo` answers without one."
+        ));
     }
     let rows: Vec<Vec<String>> = accounts
         .iter()
@@ -71,8 +72,8 @@ fn print_list(answer: &Value, output: Output) {
             let state = if enabled { member(account, "state.kind") } else { "disabled".to_owned() };
             let until = account.pointer("/state/until");
             let note = match until {
-                _ if demo => "answers are simulated".to_owned(),
-                Some(until) => format!("until {}", print::moment(Some(until))),
+                _ if demo => say!("answers are simulated"),
+                Some(until) => say!("until {}", print::moment(Some(until))),
                 None => member(account, "state.reason"),
             };
             vec![

@@ -10,6 +10,7 @@ use crate::args::OnOff;
 use crate::args::flows::{Flows, MarkChange};
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::say;
 use http::Method;
 use serde_json::{Value, json};
 use wish::Wish;
@@ -60,7 +61,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Flows) -> Result<Exit, T
                 Output::Json => print::json(&answer),
                 Output::Text => {
                     let words = shown::marks(&answer);
-                    let words = if words.is_empty() { "no mark".to_owned() } else { words };
+                    let words = if words.is_empty() { say!("no mark") } else { words };
                     print::line(&format!("{}: {}.", print::safe(&member(&answer, "id")), print::safe(&words)));
                 }
             }
@@ -83,9 +84,10 @@ pub(crate) async fn run(client: &AdminClient, command: &Flows) -> Result<Exit, T
                     match output {
                         Output::Json => print::json(&json!({"file": name, "flows": answer.get("flows")})),
                         Output::Text => {
-                            print::line(&format!(
-                                "Requests written to {}: {count}. Contents are never recorded.",
-                                print::safe(&name)
+                            print::line(&say!(
+                                "Requests written to {}: {}. Contents are never recorded.",
+                                print::safe(&name),
+                                count
                             ));
                         }
                     }
@@ -96,7 +98,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Flows) -> Result<Exit, T
             let answer = client.call(Method::DELETE, &format!("/api/flows?marked={marked}"), None).await?;
             match output {
                 Output::Json => print::json(&answer),
-                Output::Text => print::line(&format!("Deleted: {}.", member(&answer, "deleted"))),
+                Output::Text => print::line(&say!("Deleted: {}.", member(&answer, "deleted"))),
             }
         }
     }
@@ -111,7 +113,7 @@ fn path(id: &str) -> Result<String, Trouble> {
     Err(Trouble::new(
         Exit::NotFound,
         "not_found",
-        format!("{id:?} is no id of a request"),
+        say!("{} is no id of a request", format_args!("{id:?}")),
         "nothing was changed",
         "`kiro-proxy flows list` shows the ids",
     ))

@@ -9,6 +9,7 @@ use crate::admin_client::AdminClient;
 use crate::args::{KeyChange, Keys, OnOff};
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::say;
 
 pub(crate) fn output(command: &Keys) -> Output {
     let (Keys::List(json)
@@ -33,7 +34,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Keys) -> Result<Exit, Tr
             let answer = client.call(Method::POST, "/api/keys", Some(json!({"name": name}))).await?;
             print_secret(&answer, output);
             if output == Output::Text {
-                print::error_line(&format!(
+                print::error_line(&say!(
                     "Created key {} ({}).",
                     print::safe(name),
                     print::safe(&member(&answer, "key.id"))
@@ -46,7 +47,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Keys) -> Result<Exit, Tr
             match output {
                 Output::Json => print::json(&json!({"revoked": id})),
                 Output::Text => {
-                    print::line(&format!("Revoked {}; clients that use it are refused from now on.", print::safe(&id)))
+                    print::line(&say!("Revoked {}; clients that use it are refused from now on.", print::safe(&id)))
                 }
             }
         }
@@ -67,11 +68,9 @@ pub(crate) async fn run(client: &AdminClient, command: &Keys) -> Result<Exit, Tr
             let answer = client.call(Method::PATCH, &format!("/api/keys/{id}"), Some(body)).await?;
             match output {
                 Output::Json => print::json(&answer),
-                Output::Text => print::line(&format!(
-                    "Changed {}: {}.",
-                    print::safe(&member(&answer, "name")),
-                    options_words(&answer)
-                )),
+                Output::Text => {
+                    print::line(&say!("Changed {}: {}.", print::safe(&member(&answer, "name")), options_words(&answer)))
+                }
             }
         }
     }
@@ -106,7 +105,7 @@ fn rule_of(text: &str) -> Result<Value, Trouble> {
         return Err(Trouble::new(
             Exit::Usage,
             "rule_malformed",
-            format!("{text:?} is no rule"),
+            say!("{} is no rule", format_args!("{text:?}")),
             "nothing was changed",
             "write it as MATCH=MODEL, for example `--rule 'gpt-*=claude-sonnet-5,auto'`",
         ));
@@ -122,15 +121,15 @@ fn options_words(key: &Value) -> String {
     let rules = key.pointer("/options/modelRules").and_then(Value::as_array).map_or(0, Vec::len);
     let rules = match rules {
         0 => None,
-        1 => Some("1 rule".to_owned()),
-        several => Some(format!("{several} rules")),
+        1 => Some(say!("1 rule")),
+        several => Some(say!("{} rules", several)),
     };
     let tags = key.pointer("/options/accountTags").and_then(Value::as_array).filter(|tags| !tags.is_empty());
     let tags = tags.map(|tags| {
         let tags: Vec<&str> = tags.iter().filter_map(Value::as_str).collect();
-        format!("accounts of {}", tags.join(", "))
+        say!("accounts of {}", tags.join(", "))
     });
-    let words: Vec<String> = start.then(|| "buffered start".to_owned()).into_iter().chain(rules).chain(tags).collect();
+    let words: Vec<String> = start.then(|| say!("buffered start")).into_iter().chain(rules).chain(tags).collect();
     if words.is_empty() { "-".to_owned() } else { words.join(", ") }
 }
 
@@ -162,7 +161,7 @@ fn print_secret(answer: &Value, output: Output) {
 
 fn print_list(keys: &[Value]) {
     if keys.is_empty() {
-        return print::line("No key: every client is refused. `kiro-proxy keys create NAME` makes one.");
+        return print::line(&say!("No key: every client is refused. `kiro-proxy keys create NAME` makes one."));
     }
     let row = |key: &Value| {
         vec![

@@ -9,6 +9,7 @@ use crate::args::OnOff;
 use crate::args::link::Link;
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::{self, say};
 
 pub(crate) async fn run(client: &AdminClient, link: &Link) -> Result<Exit, Trouble> {
     let accounts = client.call(Method::GET, "/api/accounts", None).await?;
@@ -39,26 +40,27 @@ pub(crate) async fn run(client: &AdminClient, link: &Link) -> Result<Exit, Troub
 fn show(account: &Value) {
     let label = print::safe(&member(account, "label"));
     let Some(shared) = account.get("link").filter(|link| !link.is_null()) else {
-        return print::line(&format!("{label} shares its login with no other program."));
+        return print::line(&say!("{} shares its login with no other program.", label));
     };
-    print::line(&format!(
-        "{label} shares its login with {}: {}",
+    print::line(&say!(
+        "{} shares its login with {}: {}",
+        label,
         print::safe(&member(shared, "owner")),
         print::safe(&member(shared, "path"))
     ));
     let on = shared.get("writeBack").and_then(Value::as_bool).unwrap_or_default();
-    print::line(if on {
+    print::line(words::of(if on {
         "Rotated tokens are written into that file."
     } else {
         "That file is read only; `--write-back on` keeps the other program signed in."
-    });
+    }));
     let since = |name: &str| shared.get(name).is_some_and(|at| !at.is_null());
     if since("switchedAt") {
-        print::line(
-            "The other program signed in as somebody else: `--adopt` takes that login, `--keep` keeps this one.",
-        );
+        print::line(&say!(
+            "The other program signed in as somebody else: `--adopt` takes that login, `--keep` keeps this one."
+        ));
     }
     if since("divergedAt") {
-        print::line("The token in that file was used up here; the other program will have to sign in again.");
+        print::line(&say!("The token in that file was used up here; the other program will have to sign in again."));
     }
 }

@@ -13,6 +13,7 @@ use crate::args::login::{Login, LoginKind};
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
 use crate::signal::Signals;
+use crate::words::{self, say};
 
 /// How often the sign-in is looked at.
 const LOOK: Duration = Duration::from_millis(300);
@@ -103,13 +104,13 @@ fn key() -> Result<String, Trouble> {
         Trouble::new(
             Exit::Failure,
             "key_unreadable",
-            format!("the API key cannot be read: {error}"),
+            say!("the API key cannot be read: {}", error),
             "nothing was sent",
             "type it when asked, or give it on standard input: `kiro-proxy login api-key --region us-east-1 < key.txt`",
         )
     };
     let text = if std::io::stdin().is_terminal() {
-        rpassword::prompt_password("API key (it is not shown): ").map_err(unreadable)?
+        rpassword::prompt_password(words::of("API key (it is not shown): ")).map_err(unreadable)?
     } else {
         let mut text = String::new();
         std::io::stdin().lock().take(LONGEST_KEY).read_to_string(&mut text).map_err(unreadable)?;
@@ -184,44 +185,44 @@ fn words(login: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     match login["awaits"].as_str().unwrap_or_default() {
         "deviceCode" => {
-            lines.push(format!("Open     {url}"));
-            lines.push(format!("Confirm  {}", print::safe(&member(login, "userCode"))));
+            lines.push(say!("Open     {}", url));
+            lines.push(say!("Confirm  {}", print::safe(&member(login, "userCode"))));
             lines.extend(picture(login));
-            lines.push(format!("Waiting for you there until {until}. Ctrl-C cancels."));
+            lines.push(say!("Waiting for you there until {}. Ctrl-C cancels.", until));
         }
         "browserSignIn" | "paste" | "directorySignIn" => {
             let second = login["awaits"] == "directorySignIn";
             lines.push(format!(
                 "{}  {url}",
-                if second { "Now sign in at your company:" } else { "Sign in on this page:" }
+                words::of(if second { "Now sign in at your company:" } else { "Sign in on this page:" })
             ));
             lines.extend(picture(login));
-            lines.push(
-                "If the page cannot come back here, paste the address on which you ended and press Enter.".to_owned(),
-            );
-            lines.push(format!("Waiting for you there until {until}. Ctrl-C cancels."));
+            lines
+                .push(say!("If the page cannot come back here, paste the address on which you ended and press Enter."));
+            lines.push(say!("Waiting for you there until {}. Ctrl-C cancels.", until));
         }
         "remoteOpen" => {
-            lines.push(format!("Give this link to whoever signs in:  {url}"));
+            lines.push(say!("Give this link to whoever signs in:  {}", url));
             lines.extend(picture(login));
-            lines.push(format!("It works once, for the browser that opens it first, until {until}. Ctrl-C cancels."));
+            lines.push(say!("It works once, for the browser that opens it first, until {}. Ctrl-C cancels.", until));
             if login["plainHttp"] == true {
-                lines.push(
+                lines.push(say!(
                     "It is plain HTTP: whoever is on the way can read along. Use it in a network that you trust."
-                        .to_owned(),
-                );
+                ));
             } else {
                 let port = url.rsplit(':').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
-                lines.push(format!(
-                    "From another machine, reach it through a tunnel: ssh -L {port}:localhost:{port} THIS-MACHINE"
+                lines.push(say!(
+                    "From another machine, reach it through a tunnel: ssh -L {}:localhost:{} THIS-MACHINE",
+                    port,
+                    port
                 ));
             }
         }
-        "remoteSignIn" => lines.push("The link was opened. Waiting for the sign-in there.".to_owned()),
-        "exchange" => lines.push("Agreed. Fetching tokens.".to_owned()),
-        "inspection" => lines.push("Signed in. Looking at what the account can do.".to_owned()),
+        "remoteSignIn" => lines.push(say!("The link was opened. Waiting for the sign-in there.")),
+        "exchange" => lines.push(say!("Agreed. Fetching tokens.")),
+        "inspection" => lines.push(say!("Signed in. Looking at what the account can do.")),
         "profile" => {
-            lines.push("The account has several profiles. Which one? (number and Enter)".to_owned());
+            lines.push(say!("The account has several profiles. Which one? (number and Enter)"));
             for (number, profile) in list(login, "profiles").iter().enumerate() {
                 let (name, region) = (print::safe(&member(profile, "name")), print::safe(&member(profile, "region")));
                 lines.push(format!("  {}  {name} ({region})  {}", number + 1, print::safe(&member(profile, "arn"))));
@@ -267,25 +268,21 @@ fn cancelled() -> Trouble {
 fn proof(login: &Value) -> Vec<String> {
     let account = &login["account"];
     let name = |path: &str| print::safe(&member(account, path));
-    let mut lines = vec![format!("Signed in: {} ({}, {})", name("label"), name("method"), name("id"))];
+    let mut lines = vec![say!("Signed in: {} ({}, {})", name("label"), name("method"), name("id"))];
     lines.extend(outcome(&login["renewal"]));
     let proof = &login["proof"];
     if proof.is_object() {
         let said = |path: &str| print::safe(&member(proof, path));
-        lines.push(format!("Plan:      {}", said("plan")));
+        lines.push(say!("Plan:      {}", said("plan")));
         if proof["creditsLimit"].is_number() {
             let resets = print::moment(proof.get("resetsAt"));
-            lines.push(format!(
-                "Credits:   {} of {} left, anew on {resets}",
-                said("creditsLeft"),
-                said("creditsLimit")
-            ));
+            lines.push(say!("Credits:   {} of {} left, anew on {}", said("creditsLeft"), said("creditsLimit"), resets));
         }
-        lines.push(format!("Models:    {}", list(proof, "models").len()));
-        lines.push(format!("Region:    {} ({})", said("region"), said("host")));
+        lines.push(say!("Models:    {}", list(proof, "models").len()));
+        lines.push(say!("Region:    {} ({})", said("region"), said("host")));
     }
     if login["problem"].is_object() {
-        lines.push(format!("Not found out: {}", print::safe(&member(&login["problem"], "message"))));
+        lines.push(say!("Not found out: {}", print::safe(&member(&login["problem"], "message"))));
     }
     lines
 }
@@ -299,8 +296,8 @@ fn outcome(renewal: &Value) -> Option<String> {
         "untold" => ("It could not be found out whose sign-in this is; it is kept as an account of its own.", true),
         _ => return None,
     };
-    let proxy = if new && renewal["ownProxy"] == true { " It uses the same proxy." } else { "" };
-    Some(format!("Note:      {whose}{proxy} {label} is as it was: to renew it, sign in as its owner."))
+    let proxy = words::of(if new && renewal["ownProxy"] == true { " It uses the same proxy." } else { "" });
+    Some(say!("Note:      {}{} {} is as it was: to renew it, sign in as its owner.", words::of(whose), proxy, label))
 }
 
 /// The QR code, two rows of modules in one line; black on white whatever the terminal's colours are.

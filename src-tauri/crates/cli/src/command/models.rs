@@ -8,6 +8,7 @@ use crate::admin_client::AdminClient;
 use crate::args::Models;
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::say;
 
 pub(crate) fn output(command: &Models) -> Output {
     let (Models::List(json) | Models::Test { json, .. }) = command;
@@ -54,7 +55,7 @@ fn print_list(answer: &Value) {
     let rows: Vec<_> = list(answer, "models").iter().map(row).collect();
     print::table(&["model", "window", "takes", "effort", "credits", "accounts"], &rows);
     if !is(answer, "/listKnown") {
-        print::error_line("No account's list is known yet: these are the models that are usually offered.");
+        print::error_line(&say!("No account's list is known yet: these are the models that are usually offered."));
     }
 }
 
@@ -63,31 +64,31 @@ fn test_lines(answer: &Value) -> Vec<String> {
     let trace = &answer["trace"];
     let text = |path: &str| member(trace, path);
     let why = match trace["by"].as_str().unwrap_or_default() {
-        "name" => "it is offered under this id".to_owned(),
-        "alias" => "a name that Kiro Proxy knows".to_owned(),
-        "keyRule" => format!("by rule {} of the key: {}", number(trace), text("rule.match")),
-        "rule" => format!("by rule {} for all keys: {}", number(trace), text("rule.match")),
-        _ => "nobody knows it; it goes on as it is".to_owned(),
+        "name" => say!("it is offered under this id"),
+        "alias" => say!("a name that Kiro Proxy knows"),
+        "keyRule" => say!("by rule {} of the key: {}", number(trace), text("rule.match")),
+        "rule" => say!("by rule {} for all keys: {}", number(trace), text("rule.match")),
+        _ => say!("nobody knows it; it goes on as it is"),
     };
     let mut lines = vec![format!("{} -> {} ({why})", text("asked"), text("model"))];
     if !is(trace, "/offered") {
-        lines.push("No account is offered it; Kiro will most likely refuse it.".to_owned());
+        lines.push(say!("No account is offered it; Kiro will most likely refuse it."));
     }
     if let Some(near) = answer["nearest"].as_str() {
-        lines.push(format!("Nearest offered: {near}"));
+        lines.push(say!("Nearest offered: {}", near));
     }
     let looked: Vec<String> = list(trace, "candidates").iter().map(|one| member(one, "id")).collect();
-    lines.push(format!("Looked for: {}", looked.join(", ")));
+    lines.push(say!("Looked for: {}", looked.join(", ")));
     if is(trace, "/thinking") {
-        lines.push("Asks for thinking.".to_owned());
+        lines.push(say!("Asks for thinking."));
     }
     if let Some(effort) = trace["effort"].as_str() {
-        lines.push(format!("Asks for effort {effort}, where the model knows efforts."));
+        lines.push(say!("Asks for effort {}, where the model knows efforts.", effort));
     }
     match list(answer, "accounts").len() {
         0 => {}
-        1 => lines.push("1 account may be asked.".to_owned()),
-        several => lines.push(format!("{several} accounts may be asked.")),
+        1 => lines.push(say!("1 account may be asked.")),
+        several => lines.push(say!("{} accounts may be asked.", several)),
     }
     lines
 }

@@ -9,6 +9,7 @@ use crate::args::proxy::Proxy;
 use crate::exit::{Exit, Trouble};
 use crate::hidden;
 use crate::print::{self, Output, member};
+use crate::words::{self, say};
 
 pub(crate) fn output(command: &Proxy) -> Output {
     let (Proxy::Show(json) | Proxy::Login(json) | Proxy::Logout(json) | Proxy::Test(json)) = command;
@@ -42,7 +43,7 @@ async fn test(client: &AdminClient, output: Output) -> Result<Exit, Trouble> {
 
 fn words(answer: &Value) -> Vec<String> {
     if !answer["address"].is_string() {
-        return vec!["The settings name no proxy (network.proxy).".to_owned()];
+        return vec![say!("The settings name no proxy (network.proxy).")];
     }
     let login = match answer["login"].as_str() {
         Some("stored") => "its login is kept where secrets are",
@@ -50,5 +51,5 @@ fn words(answer: &Value) -> Vec<String> {
         Some("unreadable") => "its login cannot be read now, so nothing is sent",
         Some(_) | None => "no login is kept for it",
     };
-    vec![format!("Everything goes through {}; {login}.", print::safe(&member(answer, "address")))]
+    vec![say!("Everything goes through {}; {}.", print::safe(&member(answer, "address")), words::of(login))]
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 use kiro_gateway::{Gateway, InheritedEffect, OpenError, Options, Problem, Status};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::list;
 use crate::admin_client::AdminClient;
@@ -15,6 +15,7 @@ use crate::exit::{Exit, Trouble};
 use crate::place::{self, open_trouble};
 use crate::print::{self, member};
 use crate::signal::Signals;
+use crate::words::{self, say};
 
 pub(crate) async fn run(mut options: Options, serve: &Serve) -> Result<Exit, Trouble> {
     let mut signals = Signals::listen()?;
@@ -32,7 +33,7 @@ pub(crate) async fn run(mut options: Options, serve: &Serve) -> Result<Exit, Tro
     let client = AdminClient::Here(gateway.clone());
     let result = until_signal(&gateway, &client, serve, &mut signals).await;
     if result.is_ok() {
-        print::line("Stopping: no new requests; running answers may finish. A second signal ends at once.");
+        print::line(&say!("Stopping: no new requests; running answers may finish. A second signal ends at once."));
     }
     tokio::select! {
         () = gateway.stop() => result.map(|()| Exit::Ok),
@@ -61,15 +62,15 @@ async fn until_signal(
             () = signals.next() => return Ok(()),
         }
     }
-    print::line("Ready.");
+    print::line(&say!("Ready."));
     signals.next().await;
     Ok(())
 }
 
 fn print_address(status: &Status) {
-    print::line(&format!("Kiro Proxy {} is running", status.version));
+    print::line(&say!("Kiro Proxy {} is running", status.version));
     for address in &status.addresses {
-        print::line(&format!("Address: {address}"));
+        print::line(&say!("Address: {}", address));
     }
 }
 
@@ -77,12 +78,14 @@ fn print_address(status: &Status) {
 async fn print_key(client: &AdminClient) -> Result<(), Trouble> {
     let keys = client.call(Method::GET, "/api/keys", None).await?;
     match list(&keys, "keys").first() {
-        Some(key) => print::line(&format!(
+        Some(key) => print::line(&say!(
             "Key:     {}… ({}); `kiro-proxy keys reveal` prints it",
             print::safe(&member(key, "prefix")),
             print::safe(&member(key, "name"))
         )),
-        None => print::line("Key:     none, so every client is refused; `kiro-proxy keys create NAME` makes one"),
+        None => {
+            print::line(&say!("Key:     none, so every client is refused; `kiro-proxy keys create NAME` makes one"))
+        }
     }
     Ok(())
 }
@@ -93,13 +96,13 @@ async fn print_secrets(client: &AdminClient) -> Result<(), Trouble> {
     let only_permissions = vault.get("protectedByPermissionsOnly").and_then(Value::as_bool).unwrap_or_default();
     let state = member(&vault, "state");
     if state != "ready" {
-        print::line(&format!("Secrets: {}", super::vault::state_words(&state)));
+        print::line(&say!("Secrets: {}", words::of(super::vault::state_words(&state))));
     } else if only_permissions {
-        print::line("Secrets: sealed, but the key lies beside the vault: protected by file permissions only");
+        print::line(&say!("Secrets: sealed, but the key lies beside the vault: protected by file permissions only"));
     } else if member(&vault, "keySource") == "environment" {
-        print::line(
-            "Secrets: the vault's key came through the environment, which whoever started this program can still read; a key file is safer",
-        );
+        print::line(&say!(
+            "Secrets: the vault's key came through the environment, which whoever started this program can still read; a key file is safer"
+        ));
     }
     Ok(())
 }
@@ -110,35 +113,42 @@ async fn print_inherited(client: &AdminClient) -> Result<(), Trouble> {
     for told in list(&settings, "inherited") {
         let effect: Option<InheritedEffect> =
             told.get("effect").cloned().and_then(|effect| serde_json::from_value(effect).ok());
-        if let Some(effect) = effect.filter(|effect| effect.is_surprising()) {
-            print::line(&format!("Note:    {} {}", member(told, "name"), effect.words()));
-        }
+        let Some(effect) = effect.filter(|effect| effect.is_surprising()) else { continue };
+        let path = member(told, "setting");
+        let setting = words::of_window(&format!("settings.{path}.label"), None).unwrap_or(path);
+        let said =
+            words::of_window(&format!("inherited.{}", member(told, "effect")), Some(&json!({"setting": setting})));
+        let said = said.unwrap_or_else(|| effect.words().to_owned());
+        print::line(&say!("Note:    {} {}", member(told, "name"), said));
     }
     Ok(())
 }
 
 fn print_answers(status: &Status) {
     if status.simulated {
-        print::line("Answers: SIMULATED by the demo account; nothing reaches Kiro");
+        print::line(&say!("Answers: SIMULATED by the demo account; nothing reaches Kiro"));
     } else if status.accounts.total > 0 {
-        print::line(&format!(
+        print::line(&say!(
             "Answers: from your accounts ({} of {} usable now)",
-            status.accounts.usable, status.accounts.total
+            status.accounts.usable,
+            status.accounts.total
         ));
     } else {
-        print::line("Answers: none yet, there is no account");
+        print::line(&say!("Answers: none yet, there is no account"));
     }
 }
 
 /// Without an account nothing can be answered; a newcomer may try the demo account.
 async fn offer_demo(gateway: &Gateway, client: &AdminClient) -> Result<(), Trouble> {
     if !std::io::stdin().is_terminal() {
-        print::line(
-            "         add one: `kiro-proxy accounts import FILE`; or try it with simulated answers: `kiro-proxy serve --demo`",
-        );
+        print::line(&say!(
+            "         add one: `kiro-proxy accounts scan`, or `kiro-proxy login google`; or try it with simulated answers: `kiro-proxy serve --demo`"
+        ));
         return Ok(());
     }
-    print::line("Add the demo account? Its answers are simulated on this machine; no sign-in, no network. [y/N]");
+    print::line(&say!(
+        "Add the demo account? Its answers are simulated on this machine; no sign-in, no network. [y/N]"
+    ));
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
@@ -148,7 +158,7 @@ async fn offer_demo(gateway: &Gateway, client: &AdminClient) -> Result<(), Troub
         client.call(Method::POST, "/api/accounts/demo", None).await?;
         print_answers(&gateway.status());
     } else {
-        print::line("As you like. `kiro-proxy accounts import FILE` adds a real account.");
+        print::line(&say!("As you like. `kiro-proxy accounts scan` or `kiro-proxy login google` adds a real account."));
     }
     Ok(())
 }
@@ -156,7 +166,7 @@ async fn offer_demo(gateway: &Gateway, client: &AdminClient) -> Result<(), Troub
 fn listen_trouble(problem: &Problem) -> Trouble {
     let problem = serde_json::to_value(problem).unwrap_or(Value::Null);
     let mut trouble = Trouble::from_problem(&problem);
-    trouble.done = "the gateway did not start; nothing was changed".to_owned();
+    trouble.done = say!("the gateway did not start; nothing was changed");
     trouble
 }
 
@@ -169,7 +179,7 @@ async fn already_running(options: &Options, error: OpenError) -> Trouble {
     {
         let addresses: Vec<&str> = list(&status, "addresses").iter().filter_map(Value::as_str).collect();
         if let Some(address) = addresses.first() {
-            trouble.what = format!("{}; it already serves {address}", trouble.what);
+            trouble.what = say!("{}; it already serves {}", trouble.what, address);
         }
     }
     trouble

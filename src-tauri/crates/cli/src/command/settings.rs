@@ -6,6 +6,7 @@ use crate::admin_client::AdminClient;
 use crate::args::settings::Settings;
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::{self, say};
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -61,7 +62,7 @@ pub(crate) async fn run(client: &AdminClient, command: &Settings) -> Result<Exit
             match output {
                 Some(path) => {
                     write_new(path, &content)?;
-                    print::line(&format!("Wrote the settings to {}. Accounts and keys are not in it.", path.display()));
+                    print::line(&say!("Wrote the settings to {}. Accounts and keys are not in it.", path.display()));
                 }
                 None => print::line(content.trim_end()),
             }
@@ -120,7 +121,7 @@ fn known(view: &Value, wanted: &str) -> Result<String, Trouble> {
         Trouble::new(
             Exit::Settings,
             "unknown_setting",
-            format!("there is no setting {wanted:?}"),
+            say!("there is no setting {}", format_args!("{wanted:?}")),
             "nothing was changed",
             "`kiro-proxy settings list` shows all of them",
         )
@@ -141,7 +142,7 @@ fn malformed(change: &str) -> Trouble {
     Trouble::new(
         Exit::Usage,
         "setting_malformed",
-        format!("{change:?} is no change of a setting"),
+        say!("{} is no change of a setting", format_args!("{change:?}")),
         "nothing was changed",
         "write SECTION.FIELD=VALUE, such as accounts.strategy=roundRobin",
     )
@@ -157,7 +158,7 @@ fn words(value: &Value) -> String {
 fn print_saved(answer: &Value, output: Output, done: &str) {
     match output {
         Output::Json => print::json(answer),
-        Output::Text => print::line(done),
+        Output::Text => print::line(words::of(done)),
     }
 }
 
@@ -169,16 +170,16 @@ fn print_list(view: &Value, changed: bool) {
             let (value, default) = (at(view, "settings", &path), at(view, "defaults", &path));
             let run = overrides.iter().find(|over| member(over, "path") == path);
             let note = match run {
-                Some(over) if over["variable"].is_string() => format!("this run: {}", member(over, "variable")),
-                Some(_) => "this run: a flag".to_owned(),
-                None if value != default => format!("default: {}", words(default)),
+                Some(over) if over["variable"].is_string() => say!("this run: {}", member(over, "variable")),
+                Some(_) => say!("this run: a flag"),
+                None if value != default => say!("default: {}", words(default)),
                 None => String::new(),
             };
             (!changed || !note.is_empty()).then(|| vec![path.clone(), words(value), note])
         })
         .collect();
     if rows.is_empty() {
-        return print::line("Everything is as by default.");
+        return print::line(&say!("Everything is as by default."));
     }
     print::table(&["Setting", "Value", ""], &rows);
 }
@@ -190,13 +191,13 @@ fn print_import(answer: &Value, preview: bool) {
         print::line(&print::safe(&format!("{}: {from} → {to}", member(change, "path"))));
     }
     for name in list(answer, "unknown") {
-        print::line(&print::safe(&format!("Not known here, left out: {}", words(name))));
+        print::line(&print::safe(&say!("Not known here, left out: {}", words(name))));
     }
-    print::line(match (changes.is_empty(), preview) {
+    print::line(words::of(match (changes.is_empty(), preview) {
         (true, _) => "Nothing differs.",
         (false, true) => "Nothing was changed yet.",
         (false, false) => "Saved.",
-    });
+    }));
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::args::Simulate;
 use crate::exit::{Exit, Trouble};
 use crate::print;
 use crate::signal::Signals;
+use crate::words::say;
 
 pub(crate) async fn run(arguments: &Simulate) -> Result<Exit, Trouble> {
     if arguments.credentials {
@@ -19,7 +20,7 @@ pub(crate) async fn run(arguments: &Simulate) -> Result<Exit, Trouble> {
         return Err(Trouble::new(
             Exit::Usage,
             "not_loopback",
-            format!("{} is not a loopback address", arguments.host),
+            say!("{} is not a loopback address", arguments.host),
             "nothing was started",
             "the stand-in accepts invented credentials and serves this machine only: leave --host away",
         ));
@@ -39,16 +40,16 @@ pub(crate) async fn run(arguments: &Simulate) -> Result<Exit, Trouble> {
         Trouble::new(
             Exit::Port,
             if error.kind() == std::io::ErrorKind::AddrInUse { "port_in_use" } else { "port_unavailable" },
-            format!("{bind} cannot be taken: {error}"),
+            say!("{} cannot be taken: {}", bind, error),
             "nothing was started",
             "choose another port with --port, or 0 for any free one",
         )
     })?;
     let url = simulator.url();
-    print::line(&format!("Simulator: {url}"));
-    print::line(&format!("Journal:   {url}/__sim/journal"));
-    print::line(&format!("Gateway:   KIRO_PROXY_ENDPOINTS={url} kiro-proxy serve"));
-    print::line("Account:   kiro-proxy simulate --credentials | kiro-proxy accounts import -");
+    print::line(&say!("Simulator: {}", url));
+    print::line(&say!("Journal:   {}/__sim/journal", url));
+    print::line(&say!("Gateway:   KIRO_PROXY_ENDPOINTS={} kiro-proxy serve", url));
+    print::line(&say!("Account:   kiro-proxy simulate --credentials | kiro-proxy accounts import -"));
     signals.next().await;
     tokio::select! {
         () = simulator.stop() => Ok(Exit::Ok),

@@ -5,6 +5,7 @@ use crate::admin_client::AdminClient;
 use crate::args::speedtest::Speedtest;
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::say;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ pub(crate) async fn run(client: &AdminClient, wish: &Speedtest) -> Result<Exit, 
                     member(host, "connectMs"),
                     member(host, "firstByteMs"),
                     member(host, "totalMs"),
-                    format!("{} of {rounds}", member(host, "answered")),
+                    say!("{} of {}", member(host, "answered"), rounds),
                     member(host, "problem"),
                 ]
             };

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::admin_client::AdminClient;
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
+use crate::words::{self, say};
 
 pub(crate) async fn run(options: &Options, output: Output) -> Result<Exit, Trouble> {
     let Some(client) = AdminClient::running(options).await else {
@@ -38,10 +39,10 @@ fn print_text(status: &Value) {
     let mut rows = vec![
         ("State", member(status, "state")),
         ("Address", if addresses.is_empty() { "-".to_owned() } else { addresses.join("  ") }),
-        ("Answers", answers.to_owned()),
+        ("Answers", words::of(answers).to_owned()),
         (
             "Accounts",
-            format!("{} in all, {} usable now", member(status, "accounts.total"), member(status, "accounts.usable")),
+            say!("{} in all, {} usable now", member(status, "accounts.total"), member(status, "accounts.usable")),
         ),
         ("Running requests", member(status, "inFlight")),
         ("Secrets", format!("{} ({})", member(status, "store.kind"), member(status, "store.state"))),
@@ -55,6 +56,6 @@ fn print_text(status: &Value) {
         );
     }
     for (name, value) in rows {
-        print::line(&format!("{name:<18}{}", print::safe(&value)));
+        print::line(&print::row(name, &value));
     }
 }

@@ -13,6 +13,7 @@ use crate::args::transfer::{Add, Export, Import, Scan};
 use crate::exit::{Exit, Trouble};
 use crate::hidden;
 use crate::print::{self, Output, member};
+use crate::words::{self, say};
 
 pub(crate) async fn import(client: &AdminClient, import: &Import) -> Result<Exit, Trouble> {
     let output = Output::json_when(import.json.json);
@@ -52,7 +53,7 @@ pub(crate) async fn scan(client: &AdminClient, scan: &Scan) -> Result<Exit, Trou
                 Trouble::new(
                     Exit::NotFound,
                     "login_not_found",
-                    format!("there is no login number {number}"),
+                    say!("there is no login number {}", number),
                     "nothing was added",
                     "`kiro-proxy accounts scan` shows the numbers",
                 )
@@ -63,7 +64,7 @@ pub(crate) async fn scan(client: &AdminClient, scan: &Scan) -> Result<Exit, Trou
     if ids.is_empty() {
         match output {
             Output::Json => print::json(&json!({"imported": [], "rejected": [], "duplicates": []})),
-            Output::Text => print::line("No login that is not here already."),
+            Output::Text => print::line(&say!("No login that is not here already.")),
         }
         return Ok(Exit::Ok);
     }
@@ -113,7 +114,7 @@ pub(crate) async fn export(client: &AdminClient, export: &Export) -> Result<Exit
         let word = match &export.confirm {
             Some(word) => word.clone(),
             None => {
-                print::error_line("Everybody who reads the file can use these accounts.");
+                print::error_line(&say!("Everybody who reads the file can use these accounts."));
                 hidden::ask("Type `plain` to go on")?.as_str().to_owned()
             }
         };
@@ -139,15 +140,15 @@ pub(crate) async fn export(client: &AdminClient, export: &Export) -> Result<Exit
             "skipped": answer.get("skipped"),
         })),
         Output::Text => {
-            print::line(&format!(
+            print::line(&say!(
                 "{} accounts exported to {}{}.",
                 member(&answer, "accounts"),
                 print::safe(&path.display().to_string()),
-                if export.plain { " in plain text" } else { ", sealed" }
+                words::of(if export.plain { " in plain text" } else { ", sealed" })
             ));
             for id in list(&answer, "shared") {
                 let id = print::safe(id.as_str().unwrap_or("-"));
-                print::line(&format!("Shared with another program, exported as a copy: {id}"));
+                print::line(&say!("Shared with another program, exported as a copy: {}", id));
             }
             for entry in list(&answer, "skipped") {
                 let why = match member(entry, "reason").as_str() {
@@ -155,7 +156,7 @@ pub(crate) async fn export(client: &AdminClient, export: &Export) -> Result<Exit
                     "noSecrets" => "its secrets are not in the store",
                     _ => "see --json",
                 };
-                print::line(&format!("Left out: {} ({why})", print::safe(&member(entry, "id"))));
+                print::line(&say!("Left out: {} ({})", print::safe(&member(entry, "id")), words::of(why)));
             }
         }
     }
@@ -188,7 +189,7 @@ fn exists(path: &Path) -> Trouble {
     Trouble::new(
         Exit::Failure,
         "export_exists",
-        format!("{} is there already", path.display()),
+        say!("{} is there already", path.display()),
         "nothing was written",
         "give another name with --output, or remove that file yourself",
     )
@@ -198,7 +199,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Trouble {
     Trouble::new(
         Exit::Failure,
         "export_unwritable",
-        format!("{} cannot be written: {error}", path.display()),
+        say!("{} cannot be written: {}", path.display(), error),
         "nothing was left behind",
         "give a place you can write to with --output",
     )
@@ -211,7 +212,7 @@ fn print_result(answer: &Value, output: Output) -> Exit {
         Output::Json => print::json(answer),
         Output::Text => {
             for account in imported {
-                print::line(&format!(
+                print::line(&say!(
                     "Imported {} ({}, {})",
                     print::safe(&member(account, "label")),
                     print::safe(&member(account, "method")),
@@ -219,13 +220,13 @@ fn print_result(answer: &Value, output: Output) -> Exit {
                 ));
             }
             for note in list(answer, "notes") {
-                print::line(&format!("Note on {}: {}", print::safe(&member(note, "account")), warnings(note)));
+                print::line(&say!("Note on {}: {}", print::safe(&member(note, "account")), warnings(note)));
             }
             for id in duplicates {
-                print::line(&format!("Already here: {}", print::safe(id.as_str().unwrap_or("-"))));
+                print::line(&say!("Already here: {}", print::safe(id.as_str().unwrap_or("-"))));
             }
             print_rejected(rejected);
-            print::line(&format!(
+            print::line(&say!(
                 "{} imported, {} already here, {} refused",
                 imported.len(),
                 duplicates.len(),
@@ -238,7 +239,7 @@ fn print_result(answer: &Value, output: Output) -> Exit {
 
 fn print_rejected(rejected: &[Value]) {
     for entry in rejected {
-        print::error_line(&format!(
+        print::error_line(&say!(
             "Refused entry {}: {} [{}]",
             print::safe(&member(entry, "index")),
             print::safe(&member(entry, "message")),
@@ -255,11 +256,7 @@ fn print_preview(answer: &Value, output: Output) -> Exit {
             let rows: Vec<Vec<String>> = found.iter().map(|login| row(login, member(login, "index"))).collect();
             print::table(&["entry", "label", "email", "method", "provider", "region", "already here", "notes"], &rows);
             print_rejected(rejected);
-            print::line(&format!(
-                "{} would be imported, {} refused. Nothing was changed.",
-                found.len(),
-                rejected.len()
-            ));
+            print::line(&say!("{} would be imported, {} refused. Nothing was changed.", found.len(), rejected.len()));
         }
     }
     if rejected.is_empty() { Exit::Ok } else { Exit::Rejected }
@@ -271,7 +268,7 @@ fn print_scan(answer: &Value, output: Output) {
     }
     let (found, problems) = (list(answer, "found"), list(answer, "problems"));
     if found.is_empty() {
-        print::line("No login of Kiro IDE, kiro-cli, Amazon Q or the original KiroProxy on this machine.");
+        print::line(&say!("No login of Kiro IDE, kiro-cli, Amazon Q or the original KiroProxy on this machine."));
     } else {
         let rows: Vec<Vec<String>> =
             found.iter().enumerate().map(|(at, login)| row(login, (at + 1).to_string())).collect();
@@ -279,10 +276,10 @@ fn print_scan(answer: &Value, output: Output) {
         for (at, login) in found.iter().enumerate() {
             print::line(&format!("{}: {}", at + 1, print::safe(&member(login, "path"))));
         }
-        print::line("`kiro-proxy accounts scan --add NUMBER` takes a copy, with --link it is shared.");
+        print::line(&say!("`kiro-proxy accounts scan --add NUMBER` takes a copy, with --link it is shared."));
     }
     for problem in problems {
-        print::error_line(&format!(
+        print::error_line(&say!(
             "Not usable: {} [{}]",
             print::safe(&member(problem, "message")),
             print::safe(&member(problem, "code"))
@@ -299,10 +296,11 @@ fn row(login: &Value, first: String) -> Vec<String> {
 
 /// The warnings of an entry in plain words.
 fn warnings(entry: &Value) -> String {
-    let words: Vec<&str> = list(entry, "warnings")
-        .iter()
-        .filter_map(|code| serde_json::from_value::<kiro_gateway::account::AccountWarning>(code.clone()).ok())
-        .map(kiro_gateway::account::AccountWarning::words)
-        .collect();
-    if words.is_empty() { "-".to_owned() } else { words.join("; ") }
+    let said = |code: &Value| {
+        let of_window = code.as_str().and_then(|code| words::of_window(&format!("warning.{code}"), None));
+        let known = || serde_json::from_value::<kiro_gateway::account::AccountWarning>(code.clone()).ok();
+        of_window.or_else(|| known().map(|warning| warning.words().to_owned()))
+    };
+    let texts: Vec<String> = list(entry, "warnings").iter().filter_map(said).collect();
+    if texts.is_empty() { "-".to_owned() } else { texts.join("; ") }
 }

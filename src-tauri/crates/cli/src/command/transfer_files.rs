@@ -8,6 +8,7 @@ use kiro_gateway::{owner, transfer};
 use zeroize::Zeroizing;
 
 use crate::exit::{Exit, Trouble};
+use crate::words::say;
 
 /// Larger than any export seen; a disk image given by mistake must not fill the memory.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -63,7 +64,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
         Trouble::new(
             Exit::Failure,
             "import_unreadable",
-            format!("{} cannot be read: {reason}", path.display()),
+            say!("{} cannot be read: {}", path.display(), reason),
             "nothing was imported",
             "give a file with credentials that you can read, or `-` for standard input",
         )
@@ -80,12 +81,12 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Trouble> {
         let owner = if amazon { LinkOwner::AmazonQ } else { LinkOwner::KiroCli };
         let login = owner::read(&Link::new(owner, path.to_string_lossy()));
         let login = login.map_err(|error| refuse(error.to_string()))?;
-        let login = login.ok_or_else(|| refuse("no login is in this database".to_owned()))?;
+        let login = login.ok_or_else(|| refuse(say!("no login is in this database")))?;
         return Ok(transfer::as_token_file(&login));
     }
     if bytes.len() as u64 > MOST {
-        return Err(refuse("it is larger than 16 MiB".to_owned()));
+        return Err(refuse(say!("it is larger than 16 MiB")));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| refuse("it is not UTF-8 text".to_owned()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| refuse(say!("it is not UTF-8 text")))?;
     Ok(Zeroizing::new(text.to_owned()))
 }

@@ -13,6 +13,7 @@ use crate::args::vault::{GivenAs, NewKey, Target, Vault};
 use crate::exit::{Exit, Trouble};
 use crate::passphrase;
 use crate::print::{self, Output, member};
+use crate::words::{self, say};
 
 pub(crate) fn output(command: &Vault) -> Output {
     let json = match command {
@@ -94,7 +95,7 @@ async fn unlock_body(client: &AdminClient, recovery: bool) -> Result<Value, Trou
         source => Err(Trouble::new(
             Exit::Usage,
             "vault_key_missing",
-            format!("this vault's key comes from: {source}"),
+            say!("this vault's key comes from: {}", source),
             "nothing was changed",
             "give it with --key-file FILE, or pipe its base64 in as one line",
         )),
@@ -129,7 +130,7 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Trouble {
     Trouble::new(
         Exit::Usage,
         "key_file_unreadable",
-        format!("{} cannot be used: {error}", file.display()),
+        say!("{} cannot be used: {}", file.display(), error),
         "nothing was changed",
         "name the file with the key",
     )
@@ -141,12 +142,12 @@ async fn change(options: Options, path: &str, body: Value, output: Output, done:
     client.close().await;
     let answer = answer?;
     if output == Output::Text {
-        print::line(&format!("{} records were {done}.", member(&answer, "changed")));
+        print::line(&say!("{} records were {}.", member(&answer, "changed"), words::of(done)));
     }
     let vault = answer.get("vault").unwrap_or(&Value::Null);
     show(output, &answer, vault);
     if output == Output::Text {
-        print::line(next_start(&member(vault, "kind"), &member(vault, "keySource")));
+        print::line(words::of(next_start(&member(vault, "kind"), &member(vault, "keySource"))));
     }
     Ok(Exit::Ok)
 }
@@ -181,19 +182,25 @@ fn show(output: Output, answer: &Value, vault: &Value) {
 
 /// The store in a few lines.
 fn lines(vault: &Value) -> Vec<String> {
-    let row = |name: &str, value: &str| format!("{name:<18}{}", print::safe(value));
+    let row = print::row;
     let is = |name: &str| vault.get(name).and_then(Value::as_bool).unwrap_or_default();
     let kind = member(vault, "kind");
-    let mut lines = vec![row("Secrets", store_words(&kind)), row("State", state_words(&member(vault, "state")))];
+    let mut lines = vec![
+        row("Secrets", words::of(store_words(&kind))),
+        row("State", words::of(state_words(&member(vault, "state")))),
+    ];
     if kind == "vault" {
-        let mut source = source_words(&member(vault, "keySource")).to_owned();
+        let mut source = words::of(source_words(&member(vault, "keySource"))).to_owned();
         if is("protectedByPermissionsOnly") {
-            source.push_str(": protected by file permissions only");
+            source.push_str(words::of(": protected by file permissions only"));
         }
         lines.push(row("Key from", &source));
         lines.push(row("Key id", &member(vault, "keyId")));
         lines.push(row("Records", &member(vault, "records")));
-        lines.push(row("Recovery", if is("recovery") { "a recovery passphrase opens it too" } else { "none" }));
+        lines.push(row(
+            "Recovery",
+            words::of(if is("recovery") { "a recovery passphrase opens it too" } else { "none" }),
+        ));
     }
     lines
 }

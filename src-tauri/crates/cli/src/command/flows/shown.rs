@@ -3,6 +3,7 @@
 use crate::command::account_checks::number;
 use crate::command::list as members;
 use crate::print::{self, member, moment};
+use crate::words::{self, say};
 use serde_json::Value;
 
 /// A page of the list.
@@ -23,14 +24,14 @@ pub(super) fn list(answer: &Value) {
     };
     let rows: Vec<Vec<String>> = members(answer, "running").iter().chain(members(answer, "flows")).map(row).collect();
     if rows.is_empty() {
-        return print::line("No request fits.");
+        return print::line(&say!("No request fits."));
     }
     print::table(
         &["id", "arrived", "outcome", "protocol", "model", "account", "status", "ms", "credits", "marks"],
         &rows,
     );
     if let Some(next) = answer.get("next").and_then(Value::as_u64) {
-        print::line(&format!("{} fit; more with --before {next}.", member(answer, "matched")));
+        print::line(&say!("{} fit; more with --before {}.", member(answer, "matched"), next));
     }
 }
 
@@ -56,9 +57,9 @@ const SHOWN: [(&str, &str); 16] = [
 
 /// Everything that is known of one.
 pub(super) fn flow(flow: &Value) {
-    let mut rows = vec![vec!["arrived".to_owned(), moment(flow.get("at"))], vec!["outcome".to_owned(), outcome(flow)]];
-    rows.extend(SHOWN.iter().map(|(name, path)| vec![(*name).to_owned(), member(flow, path)]));
-    rows.push(vec!["marks".to_owned(), marks(flow)]);
+    let mut rows = vec![vec![say!("arrived"), moment(flow.get("at"))], vec![say!("outcome"), outcome(flow)]];
+    rows.extend(SHOWN.iter().map(|(name, path)| vec![words::of(name).to_owned(), member(flow, path)]));
+    rows.push(vec![say!("marks"), marks(flow)]);
     print::table(&["what", "is"], &rows);
     let attempts: Vec<Vec<String>> = members(flow, "attempts")
         .iter()
@@ -76,13 +77,13 @@ pub(super) fn flow(flow: &Value) {
     }
     for notice in members(flow, "notices") {
         let [code, path, detail] = ["code", "path", "detail"].map(|name| print::safe(&member(notice, name)));
-        print::line(&format!("notice: {code} {path}: {detail}"));
+        print::line(&say!("notice: {} {}: {}", code, path, detail));
     }
 }
 
 /// Sums.
 pub(super) fn stats(stats: &Value) {
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let row = |name: &str, value: String| vec![words::of(name).to_owned(), value];
     let rows = vec![
         row("requests", member(stats, "requests")),
         row("under way", member(stats, "running")),
@@ -113,16 +114,16 @@ pub(super) fn stats(stats: &Value) {
 
 /// Bookmark, tags and whether there is a note, in a few words.
 pub(super) fn marks(flow: &Value) -> String {
-    let bookmarked = flow.get("bookmarked").and_then(Value::as_bool).unwrap_or_default().then(|| "bookmark".to_owned());
-    let note = flow.get("note").is_some_and(Value::is_string).then(|| "note".to_owned());
+    let bookmarked = flow.get("bookmarked").and_then(Value::as_bool).unwrap_or_default().then(|| say!("bookmark"));
+    let note = flow.get("note").is_some_and(Value::is_string).then(|| say!("note"));
     let tags = members(flow, "tags").iter().filter_map(Value::as_str).map(|tag| format!("#{tag}"));
     bookmarked.into_iter().chain(note).chain(tags).collect::<Vec<_>>().join(" ")
 }
 
 fn outcome(flow: &Value) -> String {
     match member(flow, "outcome").as_str() {
-        "failed" => format!("failed: {}", member(flow, "failureCode")),
-        "clientLeft" => "client left".to_owned(),
+        "failed" => say!("failed: {}", member(flow, "failureCode")),
+        "clientLeft" => say!("client left"),
         other => other.to_owned(),
     }
 }

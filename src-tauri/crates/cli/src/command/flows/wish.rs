@@ -5,6 +5,7 @@ use crate::admin_client::AdminClient;
 use crate::args::flows::Filter;
 use crate::command::find;
 use crate::exit::{Exit, Trouble};
+use crate::words::say;
 use http::Method;
 use kiro_gateway::clock::{Clock as _, SystemClock, Timestamp};
 use serde_json::{Map, Value};
@@ -97,7 +98,7 @@ fn malformed(name: &str, when: &str) -> Trouble {
     Trouble::new(
         Exit::Usage,
         "moment_malformed",
-        format!("--{name} {when:?} is no moment"),
+        say!("--{} {} is no moment", name, format_args!("{when:?}")),
         "nothing was done",
         "write 30m, 12h or 7d, or a moment such as 2026-11-27T08:00:00Z",
     )
