@@ -26,6 +26,7 @@ mod hostile_accounts;
 mod inherited;
 mod inspect;
 mod kept;
+mod kill_hand_over;
 mod kill_points;
 mod kills;
 mod login;

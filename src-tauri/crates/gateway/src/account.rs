@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Timestamp;
+use crate::credential::SecretId;
 
 pub use book::{Added, Book, BookError, NewAccount};
 pub use id::AccountId;
@@ -177,6 +178,10 @@ pub struct Account {
     pub learned_host: Option<String>,
     /// When it was added.
     pub added_at: Timestamp,
+    /// Under whose name its secrets are in the store, when not its own: a login that was handed over stays where it is, so that handing
+    /// it over is one change of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<AccountId>,
 }
 
 /// Where the login of a linked account is kept by its owner.
@@ -226,6 +231,19 @@ impl Account {
     /// The region of what does not say otherwise.
     pub(crate) const FIRST_REGION: &'static str = "us-east-1";
 
+    /// The record of its secrets in the store.
+    pub(crate) fn secret_id(&self) -> SecretId {
+        SecretId::account(self.record.as_ref().unwrap_or(&self.id))
+    }
+
+    /// Two accounts exchange their records of secrets.
+    pub(crate) fn swap_records(&mut self, other: &mut Account) {
+        let (mine, theirs) = (self.record.take(), other.record.take());
+        let (mine, theirs) = (mine.unwrap_or_else(|| self.id.clone()), theirs.unwrap_or_else(|| other.id.clone()));
+        self.record = (theirs != self.id).then_some(theirs);
+        other.record = (mine != other.id).then_some(mine);
+    }
+
     /// Whether its answers are made up on this machine.
     pub fn is_demo(&self) -> bool {
         match self.origin {
@@ -237,6 +255,7 @@ impl Account {
     /// Takes over from the same account as it was known before: its name for us, and everything a person chose.
     pub(crate) fn keep_from(&mut self, known: &Account) {
         self.id = known.id.clone();
+        self.record = known.record.clone();
         self.machine_id = known.machine_id.clone();
         self.label = known.label.clone();
         self.wishes = known.wishes.clone();
@@ -290,6 +309,7 @@ impl Account {
             wishes: Wishes::default(),
             learned_host: None,
             added_at,
+            record: None,
         }
     }
 

@@ -2,7 +2,6 @@
 
 use crate::account::{Account, AccountId, AccountOrigin, Book, BookError, NewAccount, Signal};
 use crate::clock::Clock;
-use crate::credential::SecretId;
 use crate::options::{DemoHost, DemoSession};
 use crate::transfer::{ImportContext, import};
 use crate::upstream::http::Http;
@@ -67,7 +66,7 @@ impl Demo {
                 if let Some(known) = self.known() {
                     let new = self.read(&session)?;
                     let id = known.id.clone();
-                    self.book.credentials.save(&SecretId::account(&id), &new.secrets).await.map_err(BookError::from)?;
+                    self.book.credentials.save(&known.secret_id(), &new.secrets).await.map_err(BookError::from)?;
                     self.book.tokens.forget(&id);
                     self.book.leases.signal_soon(&id, Signal::LoggedIn);
                 }

@@ -119,7 +119,7 @@ impl Gateway {
         let parts = &self.parts;
         let (accounts, leaving, keys) = (parts.book.roster.list(), parts.book.roster.leaving(), parts.keys.list());
         let accounts = accounts.iter().chain(leaving.iter().map(|one| &one.account));
-        let accounts = accounts.flat_map(|account| [SecretId::account(&account.id), SecretId::proxy(&account.id)]);
+        let accounts = accounts.flat_map(|account| [account.secret_id(), SecretId::proxy(&account.id)]);
         let keys = keys.iter().map(|key| SecretId::client_key(key.id.as_str()));
         accounts
             .chain(keys)

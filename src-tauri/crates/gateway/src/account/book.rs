@@ -63,6 +63,9 @@ pub(crate) enum MergeError {
     /// It cannot be kept.
     #[error(transparent)]
     Book(#[from] BookError),
+    /// The list cannot be saved.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
     /// One of the two was removed meanwhile.
     #[error("one of the two accounts was removed")]
     Gone,
@@ -111,72 +114,74 @@ impl Book {
             }
             new.account.keep_from(known);
         }
-        let added = self.put(new, None).await?;
+        let added = self.to_the_end(self.clone().put(new)).await?;
         added.map(Added::New).ok_or_else(|| RosterError::Io(std::io::ErrorKind::NotFound.into()).into())
     }
 
-    /// Secrets first, then the list, in which `leaves` goes out in the same step. An account with the same id is replaced, and keeps what a
-    /// person chose meanwhile. When the list cannot be saved, its secrets are as they were. `None` as [`Roster::put`] says.
-    async fn put(&self, new: NewAccount, leaves: Option<&AccountId>) -> Result<Option<Arc<Account>>, BookError> {
+    /// Secrets first, then the list. An account with the same id is replaced, and keeps what a person chose meanwhile. When the list cannot
+    /// be saved, its secrets are as they were.
+    async fn put(self, new: NewAccount) -> Result<Option<Arc<Account>>, BookError> {
         let NewAccount { account, mut secrets, access, warnings: _ } = new;
         if let Some(login) = secrets.proxy_credentials.take() {
             let secrets = Secrets { proxy_credentials: Some(login), ..Secrets::default() };
             self.credentials.save(&SecretId::proxy(&account.id), &secrets).await?;
         }
         let id = account.id.clone();
-        let before = self.credentials.load(&SecretId::account(&id)).await?;
-        self.tokens.install(&id, &secrets).await?;
-        let (roster, leases, leaves) = (Arc::clone(&self.roster), Arc::clone(&self.leases), leaves.cloned());
-        let put = off_thread(move || {
-            let account = roster.put(account, leaves.as_ref())?;
-            if let Some(account) = &account
-                && let Err(error) = leases.signed_in(&account.id)
-            {
-                tracing::warn!(account = %account.id, %error, "that the account is usable again could not be saved");
-            }
-            Ok::<_, RosterError>(account)
-        });
-        let account = match put.await.map_err(RosterError::Io).and_then(|put| put) {
-            Ok(Some(account)) => account,
-            not_put => {
-                self.set_back(&id, before).await;
-                return Ok(not_put?);
-            }
+        let listed = async {
+            let book = self.clone();
+            let put = off_thread(move || Ok(book.roster.put(account)?.inspect(|account| book.signed_in(&account.id))));
+            put.await.map_err(RosterError::Io).flatten().map_err(BookError::from)
         };
+        let account = self.tokens.install(&id, &secrets, listed).await?;
         if let Some((token, expires_at)) = access {
-            self.tokens.seed(&account.id, token, expires_at);
+            self.tokens.seed(&id, token, expires_at);
         }
-        tracing::info!(account = %account.id, method = ?account.method, origin = ?account.origin, "account added");
-        Ok(Some(account))
+        if let Some(account) = &account {
+            tracing::info!(account = %id, method = ?account.method, origin = ?account.origin, "account added");
+        }
+        Ok(account)
     }
 
-    /// The secrets of before, after the list could not be saved.
-    async fn set_back(&self, id: &AccountId, before: Option<Secrets>) {
-        let back = match &before {
-            Some(secrets) => self.tokens.install(id, secrets).await,
-            None => self.credentials.delete(&SecretId::account(id)).await,
-        };
-        if let Err(error) = back {
-            tracing::error!(account = %id, %error, "the secrets of an account are newer than the list of accounts");
+    /// A new sign-in ends what stopped the account. Blocks for a disk sync.
+    fn signed_in(&self, id: &AccountId) {
+        if let Err(error) = self.leases.signed_in(id) {
+            tracing::warn!(account = %id, %error, "that the account is usable again could not be saved");
         }
+    }
+
+    /// Does `work` to its end also when whoever asked for it goes away: half of it would leave a refresh that saves nothing.
+    pub(super) async fn to_the_end<T: Send + 'static, E: From<RosterError> + Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E> {
+        let done = self.tokens.spawn(work).await;
+        done.unwrap_or_else(|fault| Err(RosterError::Io(std::io::Error::other(fault)).into()))
     }
 
     /// Hands the login of `newer` over to `older`, which is the same person's and keeps its name and a person's wishes; `newer` is
     /// removed. A refresh of `newer` that is under way ends first, so that the token it brought is the one that is handed over, and none
-    /// begins any more. One change of the list replaces the one and lets the other go; when it fails, both accounts are as they were. A
-    /// kill between the secrets and the list leaves both in it, with the newer login in the store twice (docs/reliability.md §3).
+    /// begins any more. It is one change of the list: cut short anywhere, both accounts are as they were, or there is one with the newer
+    /// login.
     pub(crate) async fn merge(&self, newer: &AccountId, older: &AccountId) -> Result<(), MergeError> {
-        let held = self.tokens.hand_over(newer).await?;
-        let (Some(newer), Some(older)) = (self.roster.get(newer), self.roster.get(older)) else {
-            return Err(MergeError::Gone);
-        };
-        let mut account = Account::clone(&newer);
-        account.keep_from(&older);
-        let (secrets, access) = (held.secrets.clone(), held.access.clone());
-        let new = NewAccount { account, secrets, access, warnings: Vec::new() };
-        self.put(new, Some(&newer.id)).await?.ok_or(MergeError::Gone)?;
-        drop(held);
-        self.finish_removal(&newer.id).await?;
+        let (book, newer, older) = (self.clone(), newer.clone(), older.clone());
+        self.to_the_end(async move {
+            book.separate_proxy_login(&older).await?;
+            book.tokens.hand_over(&newer, &older).await?.ok_or(MergeError::Gone)?;
+            let signed_in = book.clone();
+            off_thread(move || signed_in.signed_in(&older)).await.map_err(RosterError::Io)?;
+            Ok(book.finish_removal(&newer).await?)
+        })
+        .await
+    }
+
+    /// Gives the login at the account's proxy a record of its own, where an earlier import kept it in the account's.
+    async fn separate_proxy_login(&self, id: &AccountId) -> Result<(), BookError> {
+        if self.credentials.load(&SecretId::proxy(id)).await?.is_none()
+            && let Some(login) = self.credentials.proxy_login(id).await?
+        {
+            let secrets = Secrets { proxy_credentials: Some(login), ..Secrets::default() };
+            self.credentials.save(&SecretId::proxy(id), &secrets).await?;
+        }
         Ok(())
     }
 
@@ -236,7 +241,7 @@ impl Book {
         }
         self.leases.forget(id);
         self.tokens.remove(id).await;
-        let record = SecretId::account(id);
+        let record = self.roster.secret_id(id);
         // Each is tried, whatever became of the others.
         let gone = [
             self.credentials.delete(&record).await,

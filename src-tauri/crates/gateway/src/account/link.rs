@@ -140,19 +140,19 @@ impl Book {
         let link = account.link.clone().ok_or(LinkError::NotLinked)?;
         let read = tokio::task::spawn_blocking(move || owner::read(&link));
         let login = read.await.map_err(|_| LinkError::SignedOut)??.ok_or(LinkError::SignedOut)?;
+        let known = self.credentials.load(&account.secret_id()).await.map_err(BookError::from)?;
         let secrets = Secrets {
             refresh_token: login.refresh_token.clone(),
             client_secret: login.client_secret.clone(),
-            ..self
-                .credentials
-                .load(&crate::credential::SecretId::account(id))
-                .await
-                .map_err(BookError::from)?
-                .unwrap_or_default()
+            ..known.unwrap_or_default()
         };
-        self.tokens.install(id, &secrets).await.map_err(BookError::from)?;
         let access = login.access_token.clone().zip(login.expires_at);
-        let account = self.changed(id, move |account| take_over(account, &login)).await?;
+        let (book, wanted) = (self.clone(), id.clone());
+        let account = self.to_the_end(async move {
+            let listed = book.changed(&wanted, move |account| take_over(account, &login));
+            book.tokens.install(&wanted, &secrets, async { Ok(listed.await?) }).await
+        });
+        let account = account.await?;
         if let Some((token, end)) = access.filter(|(_, end)| *end > clock.now()) {
             self.tokens.seed(id, token, end);
         }

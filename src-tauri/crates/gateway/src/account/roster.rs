@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Account, AccountId};
 use crate::clock::Timestamp;
+use crate::credential::SecretId;
 use crate::data_dir::DataDir;
 use crate::data_dir::versioned::{self, Found, Unreadable};
 
@@ -142,6 +143,13 @@ impl Roster {
         lists.all.iter().any(|account| account.id == *id) || lists.leaving.iter().any(takable)
     }
 
+    /// The record of the account's secrets in the store, also while it is leaving.
+    pub(crate) fn secret_id(&self, id: &AccountId) -> SecretId {
+        let lists = self.snapshot.load();
+        let known = lists.all.iter().chain(lists.leaving.iter().map(|one| &one.account)).find(|known| known.id == *id);
+        known.map_or_else(|| SecretId::account(id), |known| known.secret_id())
+    }
+
     /// Adds an account, or replaces the one with the same id in its place. Blocks for a disk sync.
     pub fn add(&self, account: Account) -> Result<Arc<Account>, RosterError> {
         let account = Arc::new(account);
@@ -156,29 +164,37 @@ impl Roster {
     }
 
     /// Puts an account in the place of the one with the same id, from which it takes what a person chose and what was found out as
-    /// they are at this moment; adds it where there is none. `leaves` goes out of the list in the same step, for good. `None`, and
-    /// nothing is changed, when one of the two is not in the list. Blocks for a disk sync.
-    pub(crate) fn put(
-        &self,
-        mut account: Account,
-        leaves: Option<&AccountId>,
-    ) -> Result<Option<Arc<Account>>, RosterError> {
-        self.change(|list, leaving| {
+    /// they are at this moment; adds it where there is none. Blocks for a disk sync.
+    pub(crate) fn put(&self, mut account: Account) -> Result<Option<Arc<Account>>, RosterError> {
+        self.change(|list, _| {
             let known = list.iter_mut().find(|known| known.id == account.id);
             if let Some(known) = &known {
                 account.keep_from(known);
             }
             let account = Arc::new(account);
-            match (known, leaves) {
-                (Some(known), _) => *known = Arc::clone(&account),
-                (None, Some(_)) => return None,
-                (None, None) => list.push(Arc::clone(&account)),
+            match known {
+                Some(known) => *known = Arc::clone(&account),
+                None => list.push(Arc::clone(&account)),
             }
-            if let Some(id) = leaves {
-                let place = list.iter().position(|known| known.id == *id)?;
-                let account = list.remove(place);
-                leaving.push(Leaving { account, place, undo_until: None });
-            }
+            Some(account)
+        })
+    }
+
+    /// `older` becomes what `newer` is, but for what [`Account::keep_from`] keeps, and `newer` leaves for good with the record of
+    /// secrets that `older` had: one change, in which the login changes its account without moving. `None`, and nothing is changed,
+    /// when one of the two is not in the list. Blocks for a disk sync.
+    pub(crate) fn hand_over(&self, newer: &AccountId, older: &AccountId) -> Result<Option<Arc<Account>>, RosterError> {
+        self.change(|list, leaving| {
+            let place = list.iter().position(|known| known.id == *newer)?;
+            let mut leaves = Account::clone(&list[place]);
+            let known = list.iter_mut().find(|known| known.id == *older && known.id != *newer)?;
+            let mut account = leaves.clone();
+            account.keep_from(known);
+            account.swap_records(&mut leaves);
+            let account = Arc::new(account);
+            *known = Arc::clone(&account);
+            list.remove(place);
+            leaving.push(Leaving { account: Arc::new(leaves), place, undo_until: None });
             Some(account)
         })
     }
@@ -237,8 +253,9 @@ impl Roster {
             let known = list.iter_mut().find(|known| known.id == *id)?;
             let mut account = Account::clone(known);
             change(&mut account);
-            // The id names the secrets: a change may not move them to another account.
+            // Id and record name the secrets: a change may not move them to another account.
             account.id = id.clone();
+            account.record = known.record.clone();
             *known = Arc::new(account);
             Some(Arc::clone(known))
         })

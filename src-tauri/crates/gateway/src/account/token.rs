@@ -6,6 +6,7 @@
 
 mod cell;
 mod commit;
+mod install;
 mod lock;
 mod purchase;
 mod rescue;
@@ -19,12 +20,13 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Notify, broadcast};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::intent::{CutShort, Intents};
 use super::{Account, AccountId, AuthMethod, Leases, Roster, RosterError};
 use crate::clock::{Clock, Timestamp};
-use crate::credential::{Credentials, SecretId, Secrets, StoreError, StoreState};
+use crate::credential::{Credentials, StoreError, StoreState};
 use crate::data_dir::DataDir;
 use crate::disk::off_thread;
 use crate::upstream::identity::Identity;
@@ -47,6 +49,11 @@ impl AccessToken {
     /// The text for the `Authorization` header.
     pub fn expose(&self) -> &str {
         self.secret.expose_secret()
+    }
+
+    /// Whether it is the same one, not only of the same text: generations begin anew with every sign-in.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.secret, &other.secret)
     }
 
     /// When the upstream stops accepting it; `None` for an API key.
@@ -87,16 +94,6 @@ impl TokenError {
             Self::Store(error) => error.code(),
         }
     }
-}
-
-/// A login that is being handed over from one account to another.
-#[derive(Debug)]
-pub(crate) struct HandOver {
-    /// The newest secrets.
-    pub(crate) secrets: Secrets,
-    /// The access token, while it is good, with its end.
-    pub(crate) access: Option<(SecretString, Timestamp)>,
-    _lock: Option<lock::Held>,
 }
 
 /// What happened to a login that people or other parts want to know at once.
@@ -214,7 +211,17 @@ impl Tokens {
                 let _ = purchase::start(&self.parts, &cell, &account.id);
                 Ok(token)
             }
-            Look::Expired => purchase::wait(purchase::start(&self.parts, &cell, &account.id)).await,
+            Look::Expired => match purchase::wait(purchase::start(&self.parts, &cell, &account.id)).await {
+                // A new sign-in came meanwhile: its login is the one that was asked for.
+                Err(_) if cell.is_retired() && self.parts.roster.get(&account.id).is_some() => {
+                    let cell = self.cell(&account.id);
+                    match cell.look(self.parts.clock.now()) {
+                        Look::Fresh(token) | Look::Due(token) => Ok(token),
+                        Look::Expired => purchase::wait(purchase::start(&self.parts, &cell, &account.id)).await,
+                    }
+                }
+                answer => answer,
+            },
         }
     }
 
@@ -225,7 +232,7 @@ impl Tokens {
             return Err(TokenError::NeedsLogin("the upstream does not accept the API key".into()));
         }
         let cell = self.cell(&account.id);
-        cell.reject(rejected.generation);
+        cell.reject(rejected);
         self.access(account).await
     }
 
@@ -254,10 +261,7 @@ impl Tokens {
     /// let go. Cheap when that is known already.
     pub fn accepted(&self, id: &AccountId, token: &AccessToken) {
         let cell = self.cell(id);
-        if token.expires_at.is_none()
-            || cell.generation() != Some(token.generation)
-            || !cell.would_prove(token.generation)
-        {
+        if token.expires_at.is_none() || !cell.uses(token) || !cell.would_prove(token.generation) {
             return;
         }
         let (parts, id, generation) = (Arc::clone(&self.parts), id.clone(), token.generation);
@@ -283,43 +287,9 @@ impl Tokens {
         self.parts.intents.cut_short()
     }
 
-    /// Saves the secrets of an account that is new or signed in anew. A refresh of the login before it may still be under
-    /// way: it can neither overwrite these secrets nor end the new login.
-    pub(crate) async fn install(&self, id: &AccountId, secrets: &Secrets) -> Result<(), StoreError> {
-        let old = self.cell(id);
-        let _saving = old.saving.lock().await;
-        let mut secrets = secrets.clone();
-        if secrets.proxy_credentials.is_none()
-            && let Ok(Some(known)) = self.parts.credentials.load(&SecretId::account(id)).await
-        {
-            // A new sign-in changes nothing about how the account reaches the network.
-            secrets.proxy_credentials = known.proxy_credentials;
-        }
-        // Before the new secrets can be seen in the store: a refresh of the old login must not take them for its own.
-        old.set_retired(true);
-        if let Err(error) = self.parts.credentials.save(&SecretId::account(id), &secrets).await {
-            old.set_retired(false);
-            return Err(error);
-        }
-        self.parts.credentials.drop_aside(&SecretId::account(id)).await?;
-        self.drop_cell(id);
-        self.parts.intents.close(id).await;
-        Ok(())
-    }
-
-    /// The login of an account as it is now, for another account that takes it over. A refresh that is under way ends first; none begins
-    /// until the answer is dropped.
-    pub(crate) async fn hand_over(&self, id: &AccountId) -> Result<HandOver, TokenError> {
-        let cell = self.cell(id);
-        let lock = purchase::hold(&self.parts, id).await?;
-        let secrets = purchase::current(&self.parts, &cell, id).await?;
-        let access = match cell.look(self.parts.clock.now()) {
-            Look::Fresh(token) | Look::Due(token) => {
-                token.expires_at.map(|end| (SecretString::clone(&token.secret), end))
-            }
-            Look::Expired => None,
-        };
-        Ok(HandOver { secrets, access, _lock: lock })
+    /// Runs `work` to its end, whatever becomes of who waits for it; a stop waits for it, too.
+    pub(crate) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.parts.tracker.spawn(work)
     }
 
     /// Drops what is known about an account that was signed in anew elsewhere.
@@ -369,7 +339,7 @@ impl Tokens {
         if let Look::Fresh(token) | Look::Due(token) = cell.look(self.parts.clock.now()) {
             return Ok(token);
         }
-        let secrets = self.parts.credentials.load(&SecretId::account(&account.id)).await?;
+        let secrets = self.parts.credentials.load(&self.parts.roster.secret_id(&account.id)).await?;
         let key = secrets
             .and_then(|secrets| secrets.api_key)
             .ok_or_else(|| TokenError::NeedsLogin("the account's API key is not in the store".into()))?;

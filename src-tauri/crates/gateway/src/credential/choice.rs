@@ -162,18 +162,17 @@ pub async fn open_store(choice: &StoreChoice, dir: &DataDir) -> Result<Credentia
 /// What tells the items of this data directory from those of others in the same keychain. Made from its first path and kept in
 /// it, so that a directory that was moved finds them again.
 fn mark(files: &dyn Files, file: &Path, root: &Path) -> String {
-    let kept = files.read(file).map(|bytes| bytes.and_then(|bytes| String::from_utf8(bytes).ok()));
-    let is_mark = |text: &String| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let found = match kept {
-        Ok(Some(text)) => Some(text.trim().to_owned()).filter(is_mark),
-        Ok(None) => None,
+    let made = crate::account::hex(&Sha256::digest(root.as_os_str().as_encoded_bytes())[..16]);
+    let kept = match files.read(file) {
+        Ok(kept) => kept.and_then(|bytes| String::from_utf8(bytes).ok()),
         Err(error) => {
+            // It may be one from another path: written over, it would be lost.
             tracing::warn!(%error, "the mark of this data directory cannot be read");
-            None
+            return made;
         }
     };
-    found.unwrap_or_else(|| {
-        let made = crate::account::hex(&Sha256::digest(root.as_os_str().as_encoded_bytes())[..16]);
+    let is_mark = |text: &String| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    kept.map(|text| text.trim().to_owned()).filter(is_mark).unwrap_or_else(|| {
         if let Err(error) = files.write(file, made.as_bytes()) {
             tracing::warn!(%error, "the mark of this data directory cannot be kept: do not move the directory");
         }

@@ -9,7 +9,7 @@ use super::own;
 use super::sealed::{self, SealError};
 use crate::account::{Account, AccountId, AccountOrigin, Roster};
 use crate::clock::Timestamp;
-use crate::credential::{Credentials, SecretId, Secrets, StoreError};
+use crate::credential::{Credentials, Secrets, StoreError};
 use crate::owner;
 
 /// Why an account is not in an export.
@@ -53,7 +53,7 @@ pub async fn export(
             AccountOrigin::Linked => shared.push(account.id.clone()),
             AccountOrigin::Imported | AccountOrigin::SignedIn => {}
         }
-        let mut secrets = credentials.load(&SecretId::account(&account.id)).await?;
+        let mut secrets = credentials.load(&account.secret_id()).await?;
         if let Some(link) = account.link.clone() {
             // Its owner may have renewed it since we last looked.
             let read = tokio::task::spawn_blocking(move || owner::read(&link)).await;

@@ -94,6 +94,7 @@ pub(super) fn account(mut raw: Raw, companions: &[Companion], context: &ImportCo
         wishes: Wishes { proxy: proxy.choice, ..Wishes::default() },
         learned_host: None,
         added_at: context.now,
+        record: None,
     };
     let mut warnings = raw.warnings;
     warnings.extend(proxy.warning);

@@ -123,7 +123,7 @@ impl Held {
 pub(super) struct Cell {
     inside: Mutex<Inside>,
     /// Held while secrets go to the store, so that an older generation never lands on a newer one.
-    pub(super) saving: tokio::sync::Mutex<()>,
+    pub(super) saving: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Cell {
@@ -142,14 +142,17 @@ impl Cell {
         }
     }
 
-    /// Drops the token if it is still the one of that generation.
-    pub(super) fn reject(&self, generation: u64) {
+    /// Drops the token if it is still this one.
+    pub(super) fn reject(&self, token: &AccessToken) {
         let mut inside = self.inside();
-        if inside.token.as_ref().is_some_and(|held| held.token.generation == generation)
-            && let Some(held) = inside.token.take()
-        {
+        if let Some(held) = inside.token.take_if(|held| held.token.is(token)) {
             inside.rejected = Some(held.token.secret);
         }
+    }
+
+    /// Whether this one is in use.
+    pub(super) fn uses(&self, token: &AccessToken) -> bool {
+        self.inside().token.as_ref().is_some_and(|held| held.token.is(token))
     }
 
     /// Drops the token, whichever it is.
@@ -189,6 +192,16 @@ impl Cell {
         };
         let pause = inside.pause.as_ref().map_or(Duration::ZERO, |(until, _)| until.duration_since(Instant::now()));
         Some(due.max(pause))
+    }
+
+    /// The access token with its end, while it can be handed out.
+    pub(super) fn still_good(&self, now: Timestamp) -> Option<(SecretString, Timestamp)> {
+        match self.look(now) {
+            Look::Fresh(token) | Look::Due(token) => {
+                token.expires_at.map(|end| (SecretString::clone(&token.secret), end))
+            }
+            Look::Expired => None,
+        }
     }
 
     /// Publishes a token that lives for `life` from now; `None` does not expire.
@@ -310,11 +323,6 @@ impl Cell {
     /// The proof could not be put to use: the next one will do.
     pub(super) fn return_proof(&self, generation: u64) {
         self.inside().proof = Proof::Wanted(generation);
-    }
-
-    /// The generation of the token in use.
-    pub(super) fn generation(&self) -> Option<u64> {
-        self.inside().token.as_ref().map(|held| held.token.generation)
     }
 
     /// The account was removed or signed in anew: whatever is still under way must leave its secrets alone.

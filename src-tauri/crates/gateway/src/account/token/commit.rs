@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::cell::{Answer, Cell, Pace};
 use super::{Parts, TokenNews, shared};
 use crate::account::{Account, AccountId};
-use crate::credential::{SecretId, Secrets};
+use crate::credential::Secrets;
 use crate::owner::OwnerLogin;
 use crate::upstream::identity::Refreshed;
 
@@ -34,8 +34,9 @@ pub(super) async fn commit(parts: &Arc<Parts>, cell: &Arc<Cell>, base: Base, ref
     if let Some(new) = refreshed.refresh_token {
         secrets.refresh_token = Some(new.clone());
         safe = save(parts, cell, &account.id, secrets).await;
-        if account.link.is_some() && !cell.is_retired() {
-            shared::hand_back(parts, &account, owner.as_deref(), &new, &refreshed.access_token, now.plus(life)).await;
+        if account.link.is_some() {
+            shared::hand_back(parts, cell, &account, owner.as_deref(), &new, &refreshed.access_token, now.plus(life))
+                .await;
         }
     }
     if !cell.is_retired() {
@@ -56,14 +57,14 @@ pub(super) async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, s
     }
     // The old token is dead from here on: what is in memory is the truth until the store has it.
     cell.set_unsaved(Some(secrets.clone()));
-    match parts.credentials.save(&SecretId::account(id), &secrets).await {
+    match parts.credentials.save(&parts.roster.secret_id(id), &secrets).await {
         Ok(()) => {
             saved(parts, cell, id).await;
             true
         }
         Err(error) => {
             tracing::error!(account = %id, %error, "a rotated refresh token could not be saved; it is kept in memory and saving is tried again");
-            match parts.credentials.save_aside(&SecretId::account(id), &secrets).await {
+            match parts.credentials.save_aside(&parts.roster.secret_id(id), &secrets).await {
                 Ok(()) => cell.set_aside(true),
                 Err(error) => tracing::error!(account = %id, %error, "and not in a second place either"),
             }
@@ -74,12 +75,32 @@ pub(super) async fn save(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, s
     }
 }
 
+/// A login that was to take the place of this one is not in the list: the secrets of before are the truth once more, and what a refresh
+/// under way brings is saved again. To be called with the lock of saving held.
+pub(super) async fn put_back(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId, before: Option<Secrets>) {
+    let record = parts.roster.secret_id(id);
+    let back = match &before {
+        Some(secrets) => parts.credentials.save(&record, secrets).await,
+        None => parts.credentials.delete(&record).await,
+    };
+    cell.set_unsaved(None);
+    if let Err(error) = back {
+        tracing::error!(account = %id, %error, "the secrets of an account are newer than the list of accounts; saving those of before is tried again");
+        if let Some(secrets) = before {
+            cell.set_unsaved(Some(secrets));
+            parts.tell(TokenNews::Unsaved(id.clone()));
+            save_again(parts, cell, id);
+        }
+    }
+    cell.set_retired(false);
+}
+
 /// The store has the newest secrets: what was kept beside it is not needed any more.
-async fn saved(parts: &Parts, cell: &Cell, id: &AccountId) {
+pub(super) async fn saved(parts: &Parts, cell: &Cell, id: &AccountId) {
     cell.set_unsaved(None);
     cell.want_proof();
     if cell.is_aside() {
-        match parts.credentials.drop_aside(&SecretId::account(id)).await {
+        match parts.credentials.drop_aside(&parts.roster.secret_id(id)).await {
             Ok(()) => cell.set_aside(false),
             // Older than what the store has: it would be refused once, and the store's would be tried then.
             Err(error) => tracing::warn!(account = %id, %error, "what was kept in a second place could not be removed"),
@@ -95,7 +116,7 @@ pub(super) async fn confirm(parts: &Parts, cell: &Cell, id: &AccountId, generati
     if cell.is_unsaved() || cell.is_retired() || !cell.take_proof(generation) {
         return;
     }
-    if let Err(error) = parts.credentials.confirm(&SecretId::account(id)).await {
+    if let Err(error) = parts.credentials.confirm(&parts.roster.secret_id(id)).await {
         tracing::debug!(account = %id, %error, "the previous generation of the login could not be removed");
         cell.return_proof(generation);
     }
@@ -137,7 +158,7 @@ fn save_again(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) {
             let _saving = cell.saving.lock().await;
             let Some(secrets) = cell.unsaved() else { return };
             let gone = !parts.roster.keeps(&id);
-            if gone || parts.credentials.save(&SecretId::account(&id), &secrets).await.is_ok() {
+            if gone || parts.credentials.save(&parts.roster.secret_id(&id), &secrets).await.is_ok() {
                 saved(&parts, &cell, &id).await;
                 parts.intents.close(&id).await;
                 parts.tell(TokenNews::Saved(id.clone()));

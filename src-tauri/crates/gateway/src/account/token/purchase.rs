@@ -15,7 +15,7 @@ use super::shared::{self, Shared};
 use super::{Parts, TokenError, lock, rescue};
 use crate::account::intent::{Intent, TokenMark};
 use crate::account::{Account, AccountId, Signal};
-use crate::credential::{SecretId, Secrets};
+use crate::credential::Secrets;
 use crate::upstream::identity::IdentityError;
 
 /// Joins or starts a purchase. Synchronous on purpose: once this returns, the purchase no longer depends on the caller.
@@ -93,9 +93,16 @@ async fn trade(parts: &Arc<Parts>, cell: &Arc<Cell>, id: &AccountId) -> (Answer,
     let Some(account) = parts.roster.get(id) else {
         return (Err(TokenError::NeedsLogin("the account was removed".into())), true);
     };
-    let secrets = match current(parts, cell, id).await {
-        Ok(secrets) => secrets,
-        Err(error) => return (Err(error), false),
+    let secrets = {
+        // Never the token of a sign-in that came meanwhile: what is bought with it would be saved nowhere.
+        let _saving = cell.saving.lock().await;
+        if cell.is_retired() {
+            return (Err(TokenError::transient("the account was signed in anew meanwhile")), false);
+        }
+        match current(parts, cell, id).await {
+            Ok(secrets) => secrets,
+            Err(error) => return (Err(error), false),
+        }
     };
     let (secrets, owner) = match &account.link {
         None => (secrets, None),
@@ -168,12 +175,13 @@ pub(super) async fn current(parts: &Parts, cell: &Cell, id: &AccountId) -> Resul
     if let Some(secrets) = cell.unsaved() {
         return Ok(secrets);
     }
-    if let Ok(Some(secrets)) = parts.credentials.load_aside(&SecretId::account(id)).await {
+    let record = parts.roster.secret_id(id);
+    if let Ok(Some(secrets)) = parts.credentials.load_aside(&record).await {
         // The last run could not save them where they belong.
         cell.set_aside(true);
         return Ok(secrets);
     }
-    let found = parts.credentials.load(&SecretId::account(id)).await?;
+    let found = parts.credentials.load(&record).await?;
     found.ok_or_else(|| TokenError::NeedsLogin("the account's secrets are not in the store".into()))
 }
 

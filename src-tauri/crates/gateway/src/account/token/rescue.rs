@@ -9,7 +9,7 @@ use super::commit::Base;
 use super::purchase::{begin, refresh_with};
 use crate::account::intent::TokenMark;
 use crate::account::{Account, AuthMethod};
-use crate::credential::{SecretId, Secrets};
+use crate::credential::Secrets;
 use crate::upstream::identity::{IdentityError, Refreshed};
 
 type Way = Result<(Base, Refreshed), IdentityError>;
@@ -38,7 +38,7 @@ async fn previous_generation(
         if cell.is_retired() {
             return None;
         }
-        parts.credentials.load_previous(&SecretId::account(&account.id)).await.ok().flatten()?
+        parts.credentials.load_previous(&parts.roster.secret_id(&account.id)).await.ok().flatten()?
     };
     tracing::info!(account = %account.id, "trying the previous generation of this login once");
     try_once(parts, cell, account, found, tried).await
@@ -52,7 +52,7 @@ async fn newer_in_store(parts: &Parts, cell: &Cell, account: &Arc<Account>, trie
         if cell.is_retired() || cell.is_unsaved() {
             return None;
         }
-        parts.credentials.load(&SecretId::account(&account.id)).await.ok().flatten()?
+        parts.credentials.load(&parts.roster.secret_id(&account.id)).await.ok().flatten()?
     };
     try_once(parts, cell, account, found, tried).await
 }

@@ -115,6 +115,7 @@ pub(super) async fn after_refusal(
 /// Writes what was rotated into the owner's file when the person wants that, else notes that the owner's copy is used up.
 pub(super) async fn hand_back(
     parts: &Parts,
+    cell: &Cell,
     account: &Account,
     owner: Option<&OwnerLogin>,
     new: &SecretString,
@@ -122,9 +123,9 @@ pub(super) async fn hand_back(
     expires_at: Timestamp,
 ) {
     let id = &account.id;
-    // Removed meanwhile: the owner still has what was used up, and is not to be signed out by that.
-    let link = parts.roster.get(id).map_or_else(|| account.link.clone(), |listed| listed.link.clone());
-    let Some(link) = link else { return };
+    // Removed or signed in anew meanwhile: the owner still has what was used up, and is not to be signed out by that.
+    let listed = parts.roster.get(id).and_then(|listed| listed.link.clone());
+    let Some(link) = listed.or_else(|| account.link.clone()) else { return };
     let now = parts.clock.now();
     let written = match owner.and_then(|owner| Some((owner, owner.refresh_token.clone()?))) {
         Some((owner, used)) if link.write_back => {
@@ -150,6 +151,10 @@ pub(super) async fn hand_back(
         }
         Some(_) | None => false,
     };
+    if cell.is_retired() {
+        // What is known of the owner now belongs to another login.
+        return;
+    }
     let mark = TokenMark::of(new);
     let changed = change(parts, id, move |link| {
         if written {

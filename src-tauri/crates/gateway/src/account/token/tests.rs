@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::account::{AccountState, test_account};
-use crate::credential::{CredentialStore, Secrets};
+use crate::credential::{CredentialStore, SecretId, Secrets};
 use crate::upstream::identity::IdentityError;
 use house::{Trouble, house};
 
@@ -13,6 +13,7 @@ pub(super) mod house;
 mod keychain;
 mod safety;
 mod shared;
+mod sign_in;
 
 #[tokio::test]
 async fn a_thousand_callers_share_one_refresh() {

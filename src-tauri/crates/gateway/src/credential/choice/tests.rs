@@ -226,6 +226,36 @@ fn a_data_directory_that_was_moved_finds_what_waits_in_the_keychains_second_plac
 }
 
 #[test]
+fn a_mark_that_cannot_be_read_now_is_not_written_over() {
+    struct Unreadable(Disk);
+    impl Files for Unreadable {
+        fn read(&self, _: &Path) -> std::io::Result<Option<Vec<u8>>> {
+            Err(std::io::ErrorKind::PermissionDenied.into())
+        }
+        fn write(&self, path: &Path, content: &[u8]) -> std::io::Result<()> {
+            self.0.write(path, content)
+        }
+        fn remove(&self, path: &Path) -> std::io::Result<()> {
+            self.0.remove(path)
+        }
+        fn names(&self, folder: &Path) -> std::io::Result<Vec<String>> {
+            self.0.names(folder)
+        }
+        fn make_folder(&self, path: &Path) -> std::io::Result<()> {
+            self.0.make_folder(path)
+        }
+        fn remove_folder(&self, path: &Path) -> std::io::Result<()> {
+            self.0.remove_folder(path)
+        }
+    }
+    let (_root, dir) = dir();
+    let file = dir.file(MARK);
+    let made = mark(&Disk, &file, Path::new("/first/place"));
+    mark(&Unreadable(Disk), &file, Path::new("/second/place"));
+    assert_eq!(mark(&Disk, &file, Path::new("/second/place")), made);
+}
+
+#[test]
 fn a_damaged_mark_is_made_anew_from_the_path() {
     let (_root, dir) = dir();
     let made = mark(&Disk, &dir.file(MARK), dir.path());

@@ -5,19 +5,14 @@ use secrecy::ExposeSecret as _;
 
 use super::house::{House, house};
 use super::*;
-use crate::account::book::Book;
-
-fn book(house: &House) -> Book {
-    Book {
-        roster: Arc::clone(&house.roster),
-        leases: Arc::clone(&house.leases),
-        tokens: Arc::clone(&house.tokens),
-        credentials: house.credentials.clone(),
-    }
-}
+use crate::account::{Account, AccountOrigin, NewAccount};
 
 async fn refresh_token_of(house: &House, id: &AccountId) -> Option<String> {
-    let secrets = house.credentials.load(&SecretId::account(id)).await.expect("loads")?;
+    token_in(house, &house.roster.secret_id(id)).await
+}
+
+async fn token_in(house: &House, record: &SecretId) -> Option<String> {
+    let secrets = house.credentials.load(record).await.expect("loads")?;
     secrets.refresh_token.map(|token| token.expose_secret().to_owned())
 }
 
@@ -26,7 +21,7 @@ async fn a_refresh_under_way_ends_first_and_its_tokens_are_the_ones_that_are_han
     let house = house().await;
     let older = house.account.clone();
     let newer = house.add(test_account("two"), "newer-1").await;
-    let book = book(&house);
+    let book = house.book();
     let hold = house.identity.gate.acquire().await.expect("open");
     let refresh = house.tokens.access(&newer);
     let merge = async {
@@ -48,7 +43,7 @@ async fn a_refresh_under_way_ends_first_and_its_tokens_are_the_ones_that_are_han
     assert_eq!(bought.expect("a token").expose(), "access-1");
 
     assert_eq!(refresh_token_of(&house, &older.id).await, Some(house.identity.good("newer")), "the one that is good");
-    assert_eq!(refresh_token_of(&house, &newer.id).await, None);
+    assert_eq!(token_in(&house, &SecretId::account(&older.id)).await, None, "what the older one had is gone");
     assert_eq!(house.roster.list().len(), 1);
     let older = house.roster.get(&older.id).expect("stays");
     assert_eq!(house.tokens.access(&older).await.expect("a token").expose(), "access-1", "and its good access token");
@@ -67,7 +62,7 @@ async fn a_refresh_of_the_older_login_under_way_neither_overwrites_the_new_one_n
         while house.calls() == 0 {
             tokio::task::yield_now().await;
         }
-        book(&house).merge(&newer.id, &older.id).await.expect("handed over");
+        house.book().merge(&newer.id, &older.id).await.expect("handed over");
         drop(hold);
     };
     let (_old, ()) = tokio::join!(refresh, merge);
@@ -86,25 +81,83 @@ async fn a_token_that_only_memory_has_is_handed_over_too() {
     house.store.refusals.store(1, Ordering::SeqCst);
     house.tokens.access(&newer).await.expect("used from memory");
     assert_eq!(house.tokens.unsaved(), std::slice::from_ref(&newer.id));
-    book(&house).merge(&newer.id, &older.id).await.expect("handed over");
+    house.book().merge(&newer.id, &older.id).await.expect("handed over");
     assert_eq!(refresh_token_of(&house, &older.id).await, Some(house.identity.good("newer")));
     house.settle().await;
     assert_eq!(house.tokens.unsaved(), [], "nothing is left to be saved for an account that is gone");
-    assert_eq!(refresh_token_of(&house, &newer.id).await, None);
 }
 
 #[tokio::test]
-async fn when_the_store_takes_nothing_both_accounts_stay_as_they_were() {
+async fn when_the_store_takes_nothing_a_token_that_only_memory_has_stays_where_it_is() {
+    let house = house().await;
+    let older = house.account.clone();
+    let newer = house.add(test_account("two"), "newer-1").await;
+    house.store.refusals.store(2, Ordering::SeqCst);
+    house.tokens.access(&newer).await.expect("used from memory");
+    house.book().merge(&newer.id, &older.id).await.expect_err("refused");
+    assert_eq!(house.tokens.unsaved(), std::slice::from_ref(&newer.id));
+    assert_eq!(refresh_token_of(&house, &older.id).await.as_deref(), Some("refresh-1"));
+    for account in [&older, &newer] {
+        house.tokens.force(account).await.expect("still works");
+    }
+    assert_eq!(refresh_token_of(&house, &newer.id).await, Some(house.identity.good("newer")));
+}
+
+#[tokio::test]
+async fn a_login_is_handed_over_without_being_moved_in_the_store() {
     let house = house().await;
     let older = house.account.clone();
     let newer = house.add(test_account("two"), "newer-1").await;
     house.store.refusals.store(1, Ordering::SeqCst);
-    book(&house).merge(&newer.id, &older.id).await.expect_err("refused");
-    assert_eq!(refresh_token_of(&house, &older.id).await.as_deref(), Some("refresh-1"));
-    assert_eq!(refresh_token_of(&house, &newer.id).await.as_deref(), Some("newer-1"));
-    for account in [&older, &newer] {
-        house.tokens.force(account).await.expect("still works");
+    house.book().merge(&newer.id, &older.id).await.expect("nothing has to be saved for it");
+    house.store.refusals.store(0, Ordering::SeqCst);
+    let house = house.killed();
+    house.tokens.force(&house.account).await.expect("found there also after a restart");
+    assert_eq!(refresh_token_of(&house, &older.id).await, Some(house.identity.good("newer")));
+}
+
+#[tokio::test]
+async fn nothing_is_left_in_the_store_of_an_account_that_took_logins_over() {
+    let house = house().await;
+    let older = house.account.clone();
+    let mut records = vec![SecretId::account(&older.id)];
+    for name in ["second", "third"] {
+        let newer = house.add(test_account(name), &format!("{name}-1")).await;
+        records.push(SecretId::account(&newer.id));
+        house.book().merge(&newer.id, &older.id).await.expect("handed over");
+        assert_eq!(refresh_token_of(&house, &older.id).await, Some(house.identity.good(name)));
+        house.tokens.force(&house.roster.get(&older.id).expect("stays")).await.expect("refreshed");
+        assert_eq!(refresh_token_of(&house, &older.id).await, Some(house.identity.good(name)));
     }
+    let known = house.roster.get(&older.id).expect("stays");
+    let again = NewAccount {
+        account: Account { origin: AccountOrigin::SignedIn, user_id: Some("u".into()), ..Account::clone(&known) },
+        secrets: Secrets { refresh_token: Some(SecretString::from("fourth-1")), ..Secrets::default() },
+        access: None,
+        warnings: Vec::new(),
+    };
+    house.roster.update(&older.id, |account| account.user_id = Some("u".into())).expect("saved");
+    house.identity.set_good("fourth-1");
+    house.book().add(again).await.expect("signed in in place");
+    assert_eq!(refresh_token_of(&house, &older.id).await.as_deref(), Some("fourth-1"));
+    assert!(house.book().remove(&older.id).await.expect("removed"));
+    for record in records {
+        assert_eq!(token_in(&house, &record).await, None, "{record}");
+    }
+    assert!(house.roster.leaving().is_empty());
+}
+
+#[tokio::test]
+async fn two_sign_ins_that_are_each_others_become_one_account() {
+    let house = house().await;
+    let (one, two) = (house.account.clone(), house.add(test_account("two"), "newer-1").await);
+    let book = house.book();
+    let both = futures_util::future::join(book.merge(&one.id, &two.id), book.merge(&two.id, &one.id));
+    let (first, second) = tokio::time::timeout(Duration::from_secs(60), both).await.expect("neither waits for ever");
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    let list = house.roster.list();
+    assert_eq!(list.len(), 1);
+    house.tokens.force(&list[0]).await.expect("and its login works");
 }
 
 #[tokio::test]
@@ -116,7 +169,7 @@ async fn when_the_list_cannot_be_saved_both_accounts_stay_as_they_were() {
     let list = house.dir.file("accounts.json");
     std::fs::remove_file(&list).expect("removes");
     std::fs::create_dir(&list).expect("a folder");
-    book(&house).merge(&newer.id, &older.id).await.expect_err("refused");
+    house.book().merge(&newer.id, &older.id).await.expect_err("refused");
     assert_eq!(refresh_token_of(&house, &older.id).await.as_deref(), Some("refresh-1"), "not the newer one's");
     assert_eq!(refresh_token_of(&house, &newer.id).await.as_deref(), Some("newer-1"));
     assert_eq!(house.roster.list().len(), 2);

@@ -1,7 +1,7 @@
 //! Tokens over a token endpoint that rotates, a store that can refuse, and a clock that a test sets.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::super::{TokenParts, Tokens};
-use crate::account::{Account, Leases, Roster, test_account};
+use crate::account::{Account, Book, Leases, Roster, test_account};
 use crate::clock::{ManualClock, Timestamp};
 use crate::credential::{
     CredentialStore, Credentials, MemoryStore, SecretId, Secrets, StoreError, StoreKind, StoreState,
@@ -101,11 +101,13 @@ pub(in crate::account::token) struct StubbornStore {
     pub(in crate::account::token) inner: MemoryStore,
     aside: MemoryStore,
     pub(in crate::account::token) refusals: AtomicUsize,
+    /// Whether it is asked on a thread of its own, as the stores that wait for a disk are.
+    apart: AtomicBool,
 }
 
 impl CredentialStore for StubbornStore {
     fn kind(&self) -> StoreKind {
-        StoreKind::Memory
+        if self.apart.load(Ordering::SeqCst) { StoreKind::Vault } else { StoreKind::Memory }
     }
     fn state(&self) -> StoreState {
         StoreState::Ready
@@ -204,6 +206,13 @@ impl House {
         Self { credentials, ..self }
     }
 
+    /// The same house whose store is asked on a thread of its own.
+    pub(in crate::account::token) fn with_store_apart(self) -> Self {
+        self.store.apart.store(true, Ordering::SeqCst);
+        let credentials = Credentials::new(self.store.clone());
+        self.with(credentials).killed()
+    }
+
     /// The same house after its process was killed: only what is on disk and in the store is left.
     pub(in crate::account::token) fn killed(self) -> Self {
         let tracker = TaskTracker::new();
@@ -220,6 +229,16 @@ impl House {
         }));
         let account = roster.get(&self.account.id).expect("still listed");
         Self { roster, leases, tracker, tokens, account, ..self }
+    }
+
+    /// Accounts are added and removed through it.
+    pub(in crate::account::token) fn book(&self) -> Book {
+        Book {
+            roster: Arc::clone(&self.roster),
+            leases: Arc::clone(&self.leases),
+            tokens: Arc::clone(&self.tokens),
+            credentials: self.credentials.clone(),
+        }
     }
 
     pub(in crate::account::token) fn calls(&self) -> usize {

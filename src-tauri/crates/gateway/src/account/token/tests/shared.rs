@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::house::House;
 use super::*;
-use crate::account::{Account, Book, Link, LinkOwner};
+use crate::account::{Account, Link, LinkOwner, NewAccount};
 use crate::clock::Timestamp;
 use crate::data_dir::{read_file, write_synced};
 use tokio_util::sync::CancellationToken;
@@ -64,15 +64,6 @@ impl Shared {
 
     fn later(&self) -> Timestamp {
         self.house.clock.now().plus(HOUR)
-    }
-
-    fn book(&self) -> Book {
-        Book {
-            roster: Arc::clone(&self.house.roster),
-            leases: Arc::clone(&self.house.leases),
-            tokens: Arc::clone(&self.house.tokens),
-            credentials: self.house.credentials.clone(),
-        }
     }
 
     async fn access(&self) -> Result<String, TokenError> {
@@ -165,6 +156,52 @@ async fn an_account_that_is_removed_while_it_refreshes_does_not_sign_its_owner_o
 }
 
 #[tokio::test]
+async fn a_removal_that_becomes_final_while_the_account_refreshes_does_not_sign_its_owner_out() {
+    let shared = shared().await;
+    shared.change(|account| account.link.as_mut().expect("shared").write_back = true);
+    let (house, account) = (&shared.house, shared.account());
+    let held = house.identity.gate.acquire().await.expect("open");
+    let meanwhile = async {
+        while house.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(house.book().remove(&account.id).await.expect("removed"), "its secrets are gone");
+        drop(held);
+    };
+    let (token, ()) = tokio::join!(house.tokens.access(&account), meanwhile);
+    token.expect("traded");
+    house.settle().await;
+    assert_eq!(shared.read()["refreshToken"], house.good(), "the owner has what the service takes");
+    assert!(house.credentials.load(&SecretId::account(&account.id)).await.expect("loads").is_none());
+}
+
+#[tokio::test]
+async fn a_sign_in_of_our_own_while_a_shared_login_refreshes_does_not_sign_its_owner_out() {
+    let shared = shared().await;
+    shared.change(|account| {
+        account.user_id = Some("u".into());
+        account.link.as_mut().expect("shared").write_back = true;
+    });
+    let (house, account) = (&shared.house, shared.account());
+    let held = house.identity.gate.acquire().await.expect("open");
+    let meanwhile = async {
+        while house.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let own = Account { origin: crate::account::AccountOrigin::SignedIn, link: None, ..Account::clone(&account) };
+        let secrets = Secrets { refresh_token: Some(SecretString::from("second-1")), ..Secrets::default() };
+        house.identity.set_good("second-1");
+        let new = NewAccount { account: own, secrets, access: None, warnings: Vec::new() };
+        house.book().add(new).await.expect("signed in");
+        drop(held);
+    };
+    let (_old, ()) = tokio::join!(house.tokens.access(&account), meanwhile);
+    house.settle().await;
+    assert_eq!(shared.read()["refreshToken"], house.good(), "the owner has what the service takes");
+    assert_eq!(house.stored(), "second-1");
+}
+
+#[tokio::test]
 async fn what_a_crash_kept_from_the_owner_is_written_with_the_next_refresh() {
     let shared = shared().await;
     shared.access().await.expect("looked at once, so that the file is known");
@@ -206,7 +243,7 @@ async fn another_login_in_the_owners_file_stops_the_account_until_a_person_decid
         if adopt {
             shared.write("other-1", "somebody-else", shared.later(), "Github");
             let clock = shared.house.clock.clone();
-            shared.book().adopt_owner(&shared.account().id, clock.as_ref()).await.expect("adopted");
+            shared.house.book().adopt_owner(&shared.account().id, clock.as_ref()).await.expect("adopted");
             assert_eq!(shared.access().await.expect("the other login"), "somebody-else");
             assert_eq!(shared.house.stored(), "other-1");
             assert_eq!(
@@ -214,7 +251,7 @@ async fn another_login_in_the_owners_file_stops_the_account_until_a_person_decid
                 (Some(crate::account::Provider::Github), None)
             );
         } else {
-            shared.book().keep_own(&shared.account().id).await.expect("kept");
+            shared.house.book().keep_own(&shared.account().id).await.expect("kept");
             assert_eq!(shared.access().await.expect("our own copy"), "access-1");
             assert!(shared.account().link.is_none());
         }
