@@ -9,6 +9,7 @@ mod images;
 mod picture;
 mod place;
 mod raw;
+mod remembered;
 mod remote;
 mod report;
 #[cfg(test)]

@@ -6,11 +6,10 @@ mod read;
 
 use super::place::{Place, newest_first};
 use super::raw::{ContentId, content_id, decode};
+use super::remembered::{Finding, Remembered};
 use super::report::Report;
 use kiro_protocol::conversation::{Block, Conversation, Document};
 use kiro_protocol::kiro::request::document_format;
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::sync::Arc;
 
 /// Most documents that are sent as they are; the provider's own API takes five.
@@ -21,7 +20,6 @@ const MOST_NATIVE_BYTES: usize = 4_500_000;
 const MOST_NATIVE_PAGES: usize = 100;
 /// Bytes of text that are remembered.
 const REMEMBERED: u64 = 16 * 1024 * 1024;
-const SHARDS: usize = 4;
 
 /// Why a document cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,46 +52,30 @@ pub(super) struct Read {
 type Key = (ContentId, &'static str, usize);
 type Reading = Result<Read, Unreadable>;
 
-#[derive(Debug, Clone)]
-struct ByBytes;
-
-impl Weighter<Key, Arc<Reading>> for ByBytes {
-    fn weight(&self, _: &Key, reading: &Arc<Reading>) -> u64 {
-        reading.as_ref().as_ref().map_or(0, |read| read.text.len() as u64) + 256
+impl Finding for Reading {
+    fn held(&self) -> usize {
+        self.as_ref().map_or(0, |read| read.text.len())
     }
 }
 
 /// Remembers documents by content.
 pub(super) struct Library {
-    known: Cache<Key, Arc<Reading>, ByBytes>,
+    known: Remembered<Key, Reading>,
 }
 
 impl Default for Library {
     fn default() -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(256)
-            .weight_capacity(REMEMBERED)
-            .shards(SHARDS)
-            .build()
-            .expect("both capacities are given");
-        let hasher = DefaultHashBuilder::default();
-        Self { known: Cache::with_options(options, ByBytes, hasher, DefaultLifecycle::default()) }
+        Self { known: Remembered::new(256, REMEMBERED) }
     }
 }
 
 impl Library {
     fn read(&self, document: &Document, most: usize) -> Arc<Reading> {
         let format = document_format(document).unwrap_or_default();
-        let key = (content_id(&document.data), format, most);
-        if let Some(known) = self.known.get(&key) {
-            return known;
-        }
-        let reading = Arc::new(match decode(&document.data) {
+        self.known.get((content_id(&document.data), format, most), || match decode(&document.data) {
             Some(bytes) => read::read(&bytes, format, most),
             None => Err(Unreadable::Base64),
-        });
-        self.known.insert(key, Arc::clone(&reading));
-        reading
+        })
     }
 }
 

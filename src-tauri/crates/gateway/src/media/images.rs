@@ -1,21 +1,16 @@
 //! The pictures of a conversation: each made to fit, no more than the service takes, the same one once.
-//!
-//! A history is sent again with every request, so that what was found out about a picture is remembered by its content.
 
 use super::picture::{Fitted, Size, Unusable, fit};
 use super::place::newest_first;
 use super::raw::{ContentId, content_id, decode, encode};
+use super::remembered::{Finding, Remembered};
 use super::report::Report;
 use kiro_protocol::conversation::{Block, Conversation, Image};
-use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Bytes of rewritten pictures that are remembered.
 const REMEMBERED: u64 = 64 * 1024 * 1024;
-/// Few shards, so that one picture never outweighs its shard.
-const SHARDS: usize = 4;
 
 /// What a request may carry.
 #[derive(Debug, Clone, Copy)]
@@ -37,46 +32,30 @@ enum Verdict {
 
 type Key = (ContentId, Size);
 
-#[derive(Debug, Clone)]
-struct ByBytes;
-
-impl Weighter<Key, Arc<Verdict>> for ByBytes {
-    fn weight(&self, _: &Key, verdict: &Arc<Verdict>) -> u64 {
-        let held = match &**verdict {
-            Verdict::Rewritten { image, .. } => image.data.len(),
-            Verdict::AsIs { .. } | Verdict::Unusable(_) => 0,
-        };
-        held as u64 + 256
+impl Finding for Verdict {
+    fn held(&self) -> usize {
+        match self {
+            Self::Rewritten { image, .. } => image.data.len(),
+            Self::AsIs { .. } | Self::Unusable(_) => 0,
+        }
     }
 }
 
 /// Remembers pictures by content.
 pub(super) struct Gallery {
-    known: Cache<Key, Arc<Verdict>, ByBytes>,
+    known: Remembered<Key, Verdict>,
 }
 
 impl Default for Gallery {
     fn default() -> Self {
-        let options = OptionsBuilder::new()
-            .estimated_items_capacity(512)
-            .weight_capacity(REMEMBERED)
-            .shards(SHARDS)
-            .build()
-            .expect("both capacities are given");
-        let hasher = DefaultHashBuilder::default();
-        Self { known: Cache::with_options(options, ByBytes, hasher, DefaultLifecycle::default()) }
+        Self { known: Remembered::new(512, REMEMBERED) }
     }
 }
 
 impl Gallery {
     fn judge(&self, data: &str, size: Size) -> Arc<Verdict> {
         let id = content_id(data);
-        if let Some(known) = self.known.get(&(id, size)) {
-            return known;
-        }
-        let verdict = Arc::new(judge(data, id, size));
-        self.known.insert((id, size), Arc::clone(&verdict));
-        verdict
+        self.known.get((id, size), || judge(data, id, size))
     }
 }
 
