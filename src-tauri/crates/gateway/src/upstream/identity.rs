@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod hosts;
+mod refusal;
 pub(crate) mod sign_in;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use http::StatusCode;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::refusal::Refusal;
 use super::{IdentityError, Refreshed};
 use crate::account::AuthMethod;
 
@@ -41,18 +42,6 @@ struct Token {
     profile_arn: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    error: Option<String>,
-    #[serde(default)]
-    error_description: Option<String>,
-    #[serde(default, rename = "__type")]
-    kind: Option<String>,
-    #[serde(default, alias = "Message")]
-    message: Option<String>,
-}
-
 pub(super) fn judge(
     method: AuthMethod,
     status: StatusCode,
@@ -65,9 +54,7 @@ pub(super) fn judge(
     let refusal: Option<Refusal> = serde_json::from_slice(body).ok();
     let structured = refusal.is_some();
     let refusal = refusal.unwrap_or_default();
-    // `__type` may carry a namespace: `com.amazonaws.ssooidc#ExpiredTokenException`.
-    let name = refusal.error.as_deref().or(refusal.kind.as_deref()).map(|name| name.rsplit('#').next().unwrap_or(name));
-    let words = refusal.error_description.as_deref().or(refusal.message.as_deref()).unwrap_or_default();
+    let (name, words) = (refusal.name(), refusal.words());
     let told = describe(status, name, words);
 
     let client_gone = words.contains("Client is expired");

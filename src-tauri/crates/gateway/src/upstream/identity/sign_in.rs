@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
+use super::refusal::Refusal;
 use super::{AgentNames, DEADLINE, IdentityError, PROXY_DOWN, Refreshed, answer, hosts, plain, read_capped};
 use crate::account::{Account, AccountId, Roster};
 use crate::upstream::http::{Http, Refused, Route};
@@ -125,19 +126,6 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// How the providers say no.
-#[derive(Default, Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    error: Option<String>,
-    #[serde(default)]
-    error_description: Option<String>,
-    #[serde(default, rename = "__type")]
-    kind: Option<String>,
-    #[serde(default, alias = "Message")]
-    message: Option<String>,
-}
-
 impl SignIn {
     /// Over the gateway's own clients. `redirected` is the stand-in that all traffic goes to, if any.
     pub(crate) fn new(http: Arc<Http>, names: AgentNames, machine_id: &str, redirected: Option<Url>) -> Self {
@@ -232,9 +220,7 @@ impl Answer {
     /// What an answer that is not good means.
     fn refusal(&self) -> SignInError {
         let told = self.told();
-        let name = told.error.as_deref().or(told.kind.as_deref());
-        let name = name.map(|name| name.rsplit('#').next().unwrap_or(name));
-        let words = told.error_description.as_deref().or(told.message.as_deref()).unwrap_or_default();
+        let (name, words) = (told.name(), told.words());
         let message = answer::describe(self.status, name, words);
         if self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS {
             return SignInError::Transient { message, retry_after: self.retry_after };

@@ -152,7 +152,7 @@ impl SignIn {
         let answer = self.oidc(region, "/token", &body).await?;
         if answer.status.is_client_error() {
             let told = answer.told();
-            let name = told.error.as_deref().or(told.kind.as_deref()).unwrap_or_default();
+            let name = told.name().unwrap_or_default();
             match name.rsplit('#').next().unwrap_or_default() {
                 "authorization_pending" | "AuthorizationPendingException" => return Ok(DevicePoll::Pending),
                 "slow_down" | "SlowDownException" => return Ok(DevicePoll::SlowDown),
