@@ -288,3 +288,6 @@ impl Dispatcher {
         self.leases.learn_host_soon(&account.id, host);
     }
 }
+
+#[cfg(test)]
+pub(crate) mod house;

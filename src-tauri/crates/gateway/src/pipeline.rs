@@ -239,4 +239,6 @@ fn weight(conversation: &Conversation) -> usize {
 }
 
 #[cfg(test)]
+pub(crate) mod house;
+#[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! Accounts with tokens, a scripted upstream, and a wall clock that goes with tokio's: for tests of whoever asks about accounts.
 
 use super::Inquiry;
-use crate::account::{Account, Leases, Roster, TokenParts, Tokens, test_account};
+use crate::account::{Account, Leases, Roster, test_account};
 use crate::catalog::Catalog;
 use crate::clock::{Clock, Timestamp};
-use crate::credential::{Credentials, SecretId, Secrets};
+use crate::credential::{Credentials, Secrets};
 use crate::data_dir::DataDir;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::house::{self, Plan};
 use crate::upstream::identity::{Identity, IdentityError, Refreshed};
 use crate::upstream::scripted::Scripted;
 use futures_util::future::BoxFuture;
@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_util::task::TaskTracker;
 
 /// When every test begins.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_unix_seconds(1_765_000_000);
@@ -65,48 +64,24 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(accounts: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let dir = Arc::new(DataDir::open(Some(folder.path().join("data"))).expect("opened"));
-        let clock: Arc<dyn Clock> = Arc::new(PausedClock(Instant::now()));
-        let list: Vec<Arc<Account>> = (0..accounts).map(|n| Arc::new(test_account(&format!("account {n}")))).collect();
-        let stored = serde_json::json!({ "schema": 1, "accounts": list });
-        dir.replace("accounts.json", stored.to_string().as_bytes()).expect("written");
-        let roster = Arc::new(Roster::open(Arc::clone(&dir)).expect("opened"));
-        let leases = Arc::new(Leases::new(Arc::clone(&roster), Arc::clone(&clock), 100));
         let identity = Arc::new(Renewing::default());
-        let credentials = Credentials::in_memory();
-        let tokens = Arc::new(Tokens::new(TokenParts {
-            credentials: credentials.clone(),
+        let base = house::House::new(Plan {
+            accounts: (0..accounts).map(|n| test_account(&format!("account {n}"))).collect(),
+            clock: Arc::new(PausedClock(Instant::now())),
             identity: Arc::clone(&identity) as Arc<dyn Identity>,
-            roster: Arc::clone(&roster),
-            leases: Arc::clone(&leases),
-            clock: Arc::clone(&clock),
-            tracker: TaskTracker::new(),
-            dir: Arc::clone(&dir),
-        }));
-        for account in roster.list().iter() {
-            let end = clock.now().plus(Duration::from_secs(400 * 24 * 3600));
-            tokens.seed(&account.id, SecretString::from("token"), end);
-        }
-        let upstream = Scripted::new(Vec::new());
-        let catalog = Arc::new(Catalog::default());
-        let dispatcher = Arc::new(Dispatcher {
-            upstream: upstream.clone(),
-            leases: Arc::clone(&leases),
-            tokens,
-            catalog: Arc::clone(&catalog),
-            clock: Arc::clone(&clock),
-            demo: None,
-            repeats: Default::default(),
+            concurrency: 100,
+            disk: None,
+            scenes: Vec::new(),
         });
+        base.seed(|_| "token".to_owned());
+        let house::House { folder, dir, clock, roster, leases, credentials, catalog, upstream, dispatcher, .. } = base;
         let inquiry = Inquiry::new(dispatcher);
         Self { folder, dir, clock, roster, leases, catalog, upstream, identity, inquiry, credentials }
     }
 
     /// Gives the account what a new token is bought with.
     pub(crate) async fn sign_in(&self, account: &Account) {
-        let secrets = Secrets { refresh_token: Some(SecretString::from("refresh")), ..Secrets::default() };
-        self.credentials.save(&SecretId::account(&account.id), &secrets).await.expect("saved");
+        house::sign_in(&self.credentials, account, "refresh").await;
     }
 
     pub(crate) fn account(&self, at: usize) -> Arc<Account> {

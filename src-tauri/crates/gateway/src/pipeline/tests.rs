@@ -1,208 +1,33 @@
 //! One answer from the first attempt to its end, against a scripted upstream on paused time.
 
-use super::rounds::Rounds;
-use super::*;
-use crate::account::{AccountState, LeaseRequest, Leases, Signal, TokenParts, Tokens, test_account};
-use crate::admin_event::Announcer;
-use crate::clock::{Clock, ManualClock, Timestamp};
-use crate::credential::{Credentials, SecretId, Secrets};
-use crate::data_dir::DataDir;
-use crate::disk::DiskLine;
-use crate::flow::{FlowOutcome, FlowView, Flows};
-use crate::http::reply;
-use crate::upstream::answer::Progress;
-use crate::upstream::identity::{Identity, IdentityError, Refreshed};
-use crate::upstream::scripted::{Scene, Scripted, Step, answer, frame, metering, text};
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use http_body_util::BodyExt as _;
-use kiro_protocol::anthropic::AnthropicMessages;
-use kiro_protocol::codec::{Delivery, Echo};
-use kiro_protocol::conversation::{Block, Message, Role, Thinking};
-use kiro_protocol::event::{Event, StopReason};
-use kiro_protocol::failure::FailureClass;
-use kiro_protocol::sse::SseWriter;
-use secrecy::SecretString;
-use std::time::Duration;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
 mod any_cut;
+mod delivery;
 mod disk;
 mod failover;
+mod house;
 mod listing;
 mod recall;
 mod rounds;
 
-struct Renewing;
-
-impl Identity for Renewing {
-    fn refresh<'a>(
-        &'a self,
-        _account: &'a Account,
-        _secrets: &'a Secrets,
-    ) -> BoxFuture<'a, Result<Refreshed, IdentityError>> {
-        Box::pin(std::future::ready(Ok(Refreshed {
-            access_token: SecretString::from("renewed"),
-            refresh_token: None,
-            expires_in: Some(Duration::from_secs(3600)),
-            profile_arn: None,
-        })))
-    }
-}
-
-struct House {
-    _root: tempfile::TempDir,
-    upstream: Arc<Scripted>,
-    pipeline: Arc<Pipeline>,
-    flows: Arc<Flows>,
-    roster: Arc<Roster>,
-    leases: Arc<Leases>,
-    credentials: Credentials,
-    settings: Settings,
-}
-
-impl House {
-    /// `accounts` social accounts with fresh tokens in memory, so that no store is asked on paused time.
-    fn new(accounts: &[&str], scenes: Vec<Scene>) -> Self {
-        Self::with_identity(accounts, scenes, Arc::new(Renewing))
-    }
-
-    fn with_identity(accounts: &[&str], scenes: Vec<Scene>, identity: Arc<dyn Identity>) -> Self {
-        Self::built(accounts, scenes, identity, DiskLine::on_the_spot())
-    }
-
-    fn built(accounts: &[&str], scenes: Vec<Scene>, identity: Arc<dyn Identity>, disk: DiskLine) -> Self {
-        let root = tempfile::tempdir().expect("a folder");
-        let dir = Arc::new(DataDir::open(Some(root.path().join("data"))).expect("opened"));
-        let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
-        let roster = Arc::new(Roster::open(Arc::clone(&dir)).expect("opened"));
-        let leases = Arc::new(Leases::new(Arc::clone(&roster), clock.clone(), 100).with_disk(disk));
-        let credentials = Credentials::in_memory();
-        let tokens = Arc::new(Tokens::new(TokenParts {
-            credentials: credentials.clone(),
-            identity,
-            roster: Arc::clone(&roster),
-            leases: Arc::clone(&leases),
-            clock: clock.clone(),
-            tracker: TaskTracker::new(),
-            dir,
-        }));
-        for name in accounts {
-            // The host that its ladder begins with has answered before.
-            let learned_host = Some("runtime.us-east-1.kiro.dev".to_owned());
-            let account = roster.add(Account { learned_host, ..test_account(name) }).expect("added");
-            let end = clock.now().plus(Duration::from_secs(24 * 3600));
-            tokens.seed(&account.id, SecretString::from(format!("token-{name}")), end);
-        }
-        let upstream = Scripted::new(scenes);
-        let catalog = Arc::new(Catalog::default());
-        for account in roster.list().iter() {
-            // No list: names pass through, and nobody asks again soon.
-            catalog.missed(&account.id);
-        }
-        let dispatcher = Arc::new(Dispatcher {
-            upstream: upstream.clone(),
-            leases: Arc::clone(&leases),
-            tokens,
-            catalog: Arc::clone(&catalog),
-            clock: clock.clone(),
-            demo: None,
-            repeats: Default::default(),
-        });
-        let listing = Listing::new(TaskTracker::new(), CancellationToken::new());
-        let pipeline = Arc::new(Pipeline {
-            dispatcher,
-            catalog,
-            roster: Arc::clone(&roster),
-            listing,
-            media: Default::default(),
-            calibration: Arc::default(),
-            tokenizer: Arc::default(),
-            charges: Default::default(),
-            recall: Arc::default(),
-        });
-        let flows = Arc::new(Flows::new(clock, Announcer::new()));
-        Self { _root: root, upstream, pipeline, flows, roster, leases, credentials, settings: Settings::default() }
-    }
-
-    async fn begin_with(&self, conversation: Conversation) -> Rounds {
-        let inbound = Inbound {
-            conversation,
-            delivery: Delivery::Stream,
-            echo: Echo::default(),
-            notices: Vec::new(),
-            keep: None,
-            forgets_signatures: false,
-        };
-        let flow = self.flows.open("flow".into(), "test", None);
-        match self.pipeline.begin(inbound, flow, &self.settings, &KeyOptions::default(), None).await {
-            Ok(exchange) => exchange,
-            Err((failure, _)) => panic!("not begun: {failure:?}"),
-        }
-    }
-
-    async fn begin(&self) -> Rounds {
-        self.begin_with(question("hello")).await
-    }
-
-    fn flow(&self) -> Arc<FlowView> {
-        self.flows.newest(1).pop().expect("a flow")
-    }
-
-    fn in_use(&self) -> bool {
-        // A lease that is still out keeps a probing account from being admitted; counting is simpler.
-        self.upstream.open() > 0
-    }
-
-    fn state(&self, at: usize) -> AccountState {
-        self.leases.state(&self.roster.list()[at])
-    }
-}
-
-fn question(text: &str) -> Conversation {
-    let content = vec![Block::Text { text: text.into(), cache: false }];
-    let messages = vec![Message { role: Role::User, content }];
-    Conversation { model: "auto".into(), messages, ..Conversation::default() }
-}
-
-async fn all(exchange: &mut Rounds) -> (Vec<Event>, Result<(), Failure>) {
-    let mut events = Vec::new();
-    loop {
-        match exchange.next(&mut events).await {
-            Ok(Progress::More) => {}
-            Ok(Progress::Complete) => return (events, Ok(())),
-            Err(failure) => return (events, Err(failure)),
-        }
-    }
-}
-
-fn said(events: &[Event]) -> String {
-    events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Text(text) => Some(text.as_str()),
-            Event::Thinking(_)
-            | Event::ThinkingSignature(_)
-            | Event::RedactedThinking(_)
-            | Event::ToolUseStart { .. }
-            | Event::ToolInput(_)
-            | Event::ToolUseEnd
-            | Event::ToolUseCut
-            | Event::SearchStart { .. }
-            | Event::SearchDone { .. }
-            | Event::Usage(_)
-            | Event::Stop(_) => None,
-        })
-        .collect()
-}
-
-fn codes(flow: &FlowView) -> Vec<&str> {
-    flow.attempts.iter().map(|attempt| attempt.code.as_deref().unwrap_or("ok")).collect()
-}
-
-const BUSY: &str = r#"{"message":"Service is unavailable.","reason":null}"#;
+use super::*;
+use crate::account::{AccountState, LeaseRequest, Signal};
+use crate::credential::{SecretId, Secrets};
+use crate::disk::DiskLine;
+use crate::flow::FlowOutcome;
+use crate::upstream::answer::Progress;
+use crate::upstream::identity::{Identity, IdentityError, Refreshed};
+use crate::upstream::scripted::{Scene, Step, answer, frame, metering, text};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use house::{BUSY, House, Renewing, all, codes, inbound, question, said};
+use kiro_protocol::codec::{Delivery, Echo};
+use kiro_protocol::conversation::{Block, Message, Role, Thinking};
+use kiro_protocol::event::{Event, StopReason};
+use kiro_protocol::failure::FailureClass;
+use secrecy::SecretString;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test(start_paused = true)]
 async fn a_complete_answer_ends_with_usage_and_one_stop() {
@@ -372,46 +197,6 @@ async fn without_an_account_the_client_is_told_what_to_do() {
     assert!(failure.message.contains("accounts import"), "{}", failure.message);
 }
 
-async fn streamed(house: &House, cut: &CancellationToken) -> axum::body::Body {
-    let exchange = house.begin().await;
-    let echo = Echo { request_id: "0".repeat(32), model: "auto".into(), ..Echo::default() };
-    reply::stream::<AnthropicMessages>(
-        exchange,
-        echo,
-        reply::Manner { keep_alive: Duration::from_secs(15), ..reply::Manner::default() },
-        cut,
-        SseWriter::default(),
-    )
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_silent_upstream_is_bridged_by_signs_of_life_and_the_start_comes_at_once() {
-    let slow = vec![Step::Wait(Duration::from_secs(40)), text("late"), metering()];
-    let house = House::new(&["a"], vec![Scene::Answer(slow)]);
-    let mut body = streamed(&house, &CancellationToken::new()).await;
-    let since = Instant::now();
-    let first = body.frame().await.expect("a frame").expect("whole").into_data().expect("data");
-    assert!(first.starts_with(b"event: message_start"), "{first:?}");
-    assert_eq!(since.elapsed(), Duration::ZERO);
-    let rest = body.collect().await.expect("whole").to_bytes();
-    let rest = String::from_utf8(rest.to_vec()).expect("text");
-    assert_eq!(rest.matches("event: ping").count(), 2, "{rest}");
-    assert!(rest.ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"), "{rest}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_arrived_together_leaves_together() {
-    let pieces: Vec<Step> = (0..8).map(|n| text(&format!("w{n} "))).chain([metering()]).collect();
-    let house = House::new(&["a"], vec![Scene::Answer(pieces)]);
-    let mut body = streamed(&house, &CancellationToken::new()).await;
-    let mut frames = 0;
-    while let Some(frame) = body.frame().await {
-        frame.expect("whole");
-        frames += 1;
-    }
-    assert!(frames <= 2, "{frames} writes");
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_clean_end_without_metering_is_told_as_unconfirmed() {
     let house = House::new(&["a"], vec![Scene::Answer(vec![text("one")]), answer("two")]);
@@ -431,14 +216,7 @@ async fn tokens_are_counted_of_the_request_as_it_is_built() {
     thinking.thinking = Thinking::Budget(8000);
     let mut counts = Vec::new();
     for conversation in [plain, thinking] {
-        let inbound = Inbound {
-            conversation: conversation.clone(),
-            keep: None,
-            forgets_signatures: false,
-            delivery: Delivery::Whole,
-            echo: Echo::default(),
-            notices: Vec::new(),
-        };
+        let inbound = Inbound { delivery: Delivery::Whole, ..inbound(conversation.clone()) };
         let counted = house.pipeline.count(inbound, &house.settings, &KeyOptions::default()).await.expect("counted");
         let estimated = house.begin_with(conversation).await.input_estimate();
         assert!((estimated / 2..=estimated * 2).contains(&counted), "{counted} counted, {estimated} estimated");
@@ -456,35 +234,4 @@ async fn a_flood_of_pieces_loses_none_of_them() {
         let (events, end) = all(&mut house.begin().await).await;
         assert_eq!((said(&events), end), (words.concat(), Ok(())), "{count} pieces");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stop_of_the_gateway_ends_open_answers_with_an_error_and_no_success() {
-    let house = House::new(&["a"], vec![Scene::Answer(vec![text("half"), Step::Hang])]);
-    let cut = CancellationToken::new();
-    let mut body = streamed(&house, &cut).await;
-    body.frame().await.expect("a frame").expect("whole");
-    cut.cancel();
-    let rest = String::from_utf8(body.collect().await.expect("closed").to_bytes().to_vec()).expect("text");
-    assert!(rest.contains("event: error") && rest.contains("overloaded_error"), "{rest}");
-    assert!(!rest.contains("message_stop"), "{rest}");
-    assert!(!house.in_use());
-    assert_eq!(house.flow().failure_code.as_deref(), Some("gateway_stopping"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_broken_stream_ends_with_the_protocols_error_event() {
-    let house = House::new(&["a"], vec![Scene::Answer(vec![text("half"), Step::Reset])]);
-    let body = streamed(&house, &CancellationToken::new()).await;
-    let all = String::from_utf8(body.collect().await.expect("closed").to_bytes().to_vec()).expect("text");
-    assert!(all.contains("half") && all.contains("event: error"), "{all}");
-    assert!(!all.contains("message_stop") && !all.contains("message_delta"), "{all}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_whole_answer_that_breaks_is_a_failure_and_no_part_of_it_is_told() {
-    let house = House::new(&["a"], vec![Scene::Answer(vec![text("half"), Step::Reset])]);
-    let mut exchange = house.begin().await;
-    let failure = reply::whole(&mut exchange, &CancellationToken::new()).await.expect_err("failed");
-    assert_eq!(failure.class, FailureClass::Upstream);
 }

@@ -2,14 +2,11 @@
 //! protocol, whole and streamed, while the account's token has to be bought first.
 
 use super::*;
-use crate::account::{Account, AccountId, Leases, Roster, TokenParts, Tokens, test_account};
+use crate::account::{Account, AccountId, Leases, test_account};
 use crate::admin_event::Announcer;
-use crate::catalog::Catalog;
 use crate::clock::{ManualClock, Timestamp};
 use crate::credential::{Credentials, SecretId, Secrets};
-use crate::data_dir::DataDir;
-use crate::dispatch::Dispatcher;
-use crate::pipeline::listing::Listing;
+use crate::dispatch::house::{self, Plan};
 use crate::settings::ResponseSettings;
 use crate::upstream::identity::{Identity, IdentityError, Refreshed};
 use crate::upstream::scripted::{Scene, Scripted, Step, metering, text};
@@ -126,7 +123,7 @@ impl http_body::Body for Fused<Body> {
 
 /// Everything behind the door, with one account that may answer one request at a time.
 struct House {
-    _root: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     api: Arc<ClientApi>,
     key: String,
     account: AccountId,
@@ -139,51 +136,22 @@ struct House {
 
 impl House {
     async fn new() -> Self {
-        let root = tempfile::tempdir().expect("a folder");
-        let dir = Arc::new(DataDir::open(Some(root.path().join("data"))).expect("opened"));
-        let clock = Arc::new(ManualClock::new(Timestamp(1_795_000_000_000)));
-        let roster = Arc::new(Roster::open(Arc::clone(&dir)).expect("opened"));
-        let leases = Arc::new(Leases::new(Arc::clone(&roster), clock.clone(), 1));
-        let credentials = Credentials::in_memory();
         let identity = Arc::new(Rotating { good: Mutex::new("refresh-1".into()), calls: AtomicUsize::new(0) });
-        let tracker = TaskTracker::new();
-        let tokens = Arc::new(Tokens::new(TokenParts {
-            credentials: credentials.clone(),
-            identity: identity.clone(),
-            roster: Arc::clone(&roster),
-            leases: Arc::clone(&leases),
-            clock: clock.clone(),
-            tracker: tracker.clone(),
-            dir: Arc::clone(&dir),
-        }));
-        let account = roster.add(test_account("one")).expect("added");
-        let secrets = Secrets { refresh_token: Some(SecretString::from("refresh-1")), ..Secrets::default() };
-        credentials.save(&SecretId::account(&account.id), &secrets).await.expect("saved");
         let pause = || Step::Wait(Duration::from_millis(10));
         let words = vec![text("one "), pause(), text("two "), pause(), text("three"), pause(), metering()];
-        let upstream = Scripted::new(vec![Scene::Answer(words); MOST]);
-        upstream.lists(vec![(200, r#"{"models": ["claude-sonnet-4.5"]}"#.to_owned()); MOST]);
-        let catalog = Arc::new(Catalog::default());
-        let dispatcher = Arc::new(Dispatcher {
-            upstream: upstream.clone(),
-            leases: Arc::clone(&leases),
-            tokens,
-            catalog: Arc::clone(&catalog),
-            clock: clock.clone(),
-            demo: None,
-            repeats: Default::default(),
+        let base = house::House::new(Plan {
+            accounts: vec![test_account("one")],
+            clock: Arc::new(ManualClock::new(Timestamp(1_795_000_000_000))),
+            identity: identity.clone(),
+            concurrency: 1,
+            disk: None,
+            scenes: vec![Scene::Answer(words); MOST],
         });
-        let pipeline = Arc::new(Pipeline {
-            dispatcher,
-            catalog,
-            roster,
-            listing: Listing::new(tracker.clone(), CancellationToken::new()),
-            media: Default::default(),
-            calibration: Arc::default(),
-            tokenizer: Arc::default(),
-            charges: Default::default(),
-            recall: Arc::default(),
-        });
+        base.upstream.lists(vec![(200, r#"{"models": ["claude-sonnet-4.5"]}"#.to_owned()); MOST]);
+        let pipeline = crate::pipeline::house::pipeline(&base);
+        let house::House { folder, dir, clock, roster, leases, credentials, tracker, upstream, .. } = base;
+        let account = Arc::clone(&roster.list()[0]);
+        house::sign_in(&credentials, &account, "refresh-1").await;
         let keys = Keys::open(Arc::clone(&dir), credentials.clone(), clock.clone()).expect("opened");
         let key = keys.ensure_first().await.expect("made").expect("the first one").secret.expose_secret().to_owned();
         let kept = Kept::new(Arc::clone(&dir), credentials.clone(), clock.clone(), "here");
@@ -200,7 +168,7 @@ impl House {
             cut: CancellationToken::new(),
         };
         let (api, account) = (Arc::new(api), account.id.clone());
-        Self { _root: root, api, key, account, identity, upstream, leases, credentials, tracker }
+        Self { _folder: folder, api, key, account, identity, upstream, leases, credentials, tracker }
     }
 
     /// Neither a token nor a list of models is known any more.

@@ -264,7 +264,7 @@ async fn a_fresh_token_that_is_refused_means_the_wrong_host_before_anything_else
 async fn the_host_that_answered_is_known_after_a_restart() {
     let house = House::new(&["a"], vec![Scene::Refuse(400, WRONG_PROFILE, None), answer("one")]);
     assert_eq!(all(&mut house.begin().await).await.1, Ok(()));
-    let path = house._root.path().join("data").join("accounts.json");
+    let path = house.folder.path().join("data").join("accounts.json");
     let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(path).expect("there")).expect("JSON");
     assert_eq!(saved["accounts"][0]["learnedHost"], "q.us-east-1.amazonaws.com");
 }

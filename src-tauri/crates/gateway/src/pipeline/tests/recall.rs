@@ -1,7 +1,7 @@
 //! Reasoning that comes back to the model through a protocol that has no place for its signature.
 
 use super::*;
-use kiro_protocol::codec::{Delivery, Echo, Inbound};
+use kiro_protocol::codec::Inbound;
 use serde_json::json;
 
 fn reasoning(payload: serde_json::Value) -> Step {
@@ -25,14 +25,7 @@ fn thoughtful() -> Scene {
 }
 
 async fn ask(house: &House, conversation: Conversation, forgets_signatures: bool) {
-    let inbound = Inbound {
-        conversation,
-        delivery: Delivery::Stream,
-        echo: Echo::default(),
-        notices: Vec::new(),
-        keep: None,
-        forgets_signatures,
-    };
+    let inbound = Inbound { forgets_signatures, ..inbound(conversation) };
     let flow = house.flows.open("flow".into(), "test", None);
     let begun = house.pipeline.begin(inbound, flow, &house.settings, &KeyOptions::default(), None).await;
     let (_, end) = all(&mut begun.map_err(|(failure, _)| failure).expect("begun")).await;
