@@ -3,34 +3,17 @@
 mod support;
 
 use kiro_protocol::anthropic::{AnthropicMessages, MAX_MESSAGES, MAX_TOOLS, MAX_VALUES};
-use kiro_protocol::codec::{Echo, Protocol, RequestHead, StreamEncoder};
+use kiro_protocol::codec::{Echo, Protocol, RequestHead};
 use kiro_protocol::event::{Event, ReplyBuilder, StopReason};
 use kiro_protocol::failure::{Failure, FailureClass};
-use kiro_protocol::sse::SseWriter;
 use kiro_protocol::stop::StopSequences;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use support::encoded::{plain_echo, reply, stream};
 use support::generate::{answer, any_event, json_value, pieces, stop};
 
 fn echo(show_thinking: bool) -> Echo {
-    Echo {
-        request_id: "id".into(),
-        model: "m".into(),
-        created: 1,
-        input_tokens: Some(7),
-        show_thinking,
-        ..Echo::default()
-    }
-}
-
-fn stream(events: &[Event], echo: &Echo, result: Result<(), &Failure>) -> Vec<u8> {
-    let mut encoder = AnthropicMessages::encoder(echo.clone());
-    let mut out = SseWriter::default();
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    encoder.end(result, &mut out);
-    out.take().to_vec()
+    Echo { show_thinking, ..plain_echo() }
 }
 
 /// Bodies that look like requests but have a random value somewhere.
@@ -112,12 +95,8 @@ proptest! {
         let echo = echo(show);
         let mut events = events;
         events.push(Event::Stop(stop));
-        let mut builder = ReplyBuilder::default();
-        for event in &events {
-            builder.push(event).expect("well formed");
-        }
-        let whole = AnthropicMessages::encode(&builder.finish().expect("complete"), &echo);
-        let folded = support::anthropic::fold(&stream(&events, &echo, Ok(()))).expect("a right ladder of events");
+        let whole = AnthropicMessages::encode(&reply(&events), &echo);
+        let folded = support::anthropic::fold(&stream::<AnthropicMessages>(&events, &echo, Ok(()))).expect("a right ladder of events");
         prop_assert_eq!(folded.message, Some(whole));
     }
 
@@ -125,7 +104,7 @@ proptest! {
     fn a_cut_answer_never_looks_complete(events in answer(), keep in 0.0..1.0_f64, known in any::<bool>()) {
         let keep = (events.len() as f64 * keep) as usize;
         let failure = Failure::new(FailureClass::Upstream, "upstream_cut", "cut");
-        let bytes = stream(&events[..keep], &echo(true), if known { Err(&failure) } else { Ok(()) });
+        let bytes = stream::<AnthropicMessages>(&events[..keep], &echo(true), if known { Err(&failure) } else { Ok(()) });
         let folded = support::anthropic::fold(&bytes).expect("a right ladder of events");
         prop_assert!(folded.message.is_none());
         prop_assert!(folded.error.is_some());
@@ -133,7 +112,7 @@ proptest! {
 
     #[test]
     fn any_order_of_events_is_survived(events in prop::collection::vec(any_event(), 0..24), show in any::<bool>()) {
-        let bytes = stream(&events, &echo(show), Ok(()));
+        let bytes = stream::<AnthropicMessages>(&events, &echo(show), Ok(()));
         let mut builder = ReplyBuilder::default();
         for event in &events {
             let _ = builder.push(event);

@@ -2,14 +2,14 @@
 
 mod support;
 
-use kiro_protocol::codec::{Delivery, Echo, Protocol, RequestHead, StreamEncoder};
+use kiro_protocol::codec::{Delivery, Echo, Protocol, RequestHead};
 use kiro_protocol::conversation::Block;
-use kiro_protocol::event::{Event, Reply, ReplyBlock, ReplyBuilder, StopReason};
+use kiro_protocol::event::{Event, Reply, ReplyBlock, StopReason};
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::gemini::{Gemini, MAX_CONTENTS, MAX_TOOLS};
-use kiro_protocol::sse::SseWriter;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use support::encoded::{plain_echo, reply, stream};
 use support::generate::{answer, any_event, json_value, pieces, stop};
 
 fn head() -> RequestHead {
@@ -17,37 +17,11 @@ fn head() -> RequestHead {
 }
 
 fn echo(show_thinking: bool, delivery: Delivery) -> Echo {
-    Echo {
-        request_id: "id".into(),
-        model: "m".into(),
-        created: 1,
-        input_tokens: Some(7),
-        show_thinking,
-        delivery: Some(delivery),
-        ..Echo::default()
-    }
+    Echo { show_thinking, delivery: Some(delivery), ..plain_echo() }
 }
 
 fn delivery() -> impl Strategy<Value = Delivery> {
     prop_oneof![Just(Delivery::Stream), Just(Delivery::JsonArray)]
-}
-
-fn stream(events: &[Event], echo: &Echo, result: Result<(), &Failure>) -> Vec<u8> {
-    let mut encoder = Gemini::encoder(echo.clone());
-    let mut out = SseWriter::default();
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    encoder.end(result, &mut out);
-    out.take().to_vec()
-}
-
-fn reply(events: &[Event]) -> Reply {
-    let mut builder = ReplyBuilder::default();
-    for event in events {
-        builder.push(event).expect("well formed");
-    }
-    builder.finish().expect("complete")
 }
 
 /// The same answer in smaller pieces.
@@ -166,9 +140,9 @@ proptest! {
         let mut events = events;
         events.push(Event::Stop(stop));
         let whole = Gemini::encode(&reply(&events), &echo);
-        let folded = support::gemini::fold(&stream(&events, &echo, Ok(()))).expect("a right stream");
+        let folded = support::gemini::fold(&stream::<Gemini>(&events, &echo, Ok(()))).expect("a right stream");
         prop_assert_eq!(folded.message.as_ref(), Some(&whole));
-        let folded = support::gemini::fold(&stream(&split(&events, step), &echo, Ok(()))).expect("a right stream");
+        let folded = support::gemini::fold(&stream::<Gemini>(&split(&events, step), &echo, Ok(()))).expect("a right stream");
         prop_assert_eq!(folded.message, Some(whole));
     }
 
@@ -178,7 +152,7 @@ proptest! {
     ) {
         let keep = (events.len() as f64 * keep) as usize;
         let failure = Failure::new(FailureClass::Upstream, "upstream_cut", "cut");
-        let bytes = stream(&events[..keep], &echo(true, delivery), if known { Err(&failure) } else { Ok(()) });
+        let bytes = stream::<Gemini>(&events[..keep], &echo(true, delivery), if known { Err(&failure) } else { Ok(()) });
         let folded = support::gemini::fold(&bytes).expect("a right stream");
         prop_assert!(folded.message.is_none());
         prop_assert!(folded.error.is_some());
@@ -204,7 +178,7 @@ proptest! {
     fn any_order_of_events_is_survived(
         events in prop::collection::vec(any_event(), 0..24), show in any::<bool>(), delivery in delivery(),
     ) {
-        let bytes = stream(&events, &echo(show, delivery), Ok(()));
+        let bytes = stream::<Gemini>(&events, &echo(show, delivery), Ok(()));
         let folded = support::gemini::fold(&bytes).expect("a right stream");
         prop_assert!(folded.message.is_some() != folded.error.is_some());
     }

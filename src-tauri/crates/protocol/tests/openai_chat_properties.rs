@@ -2,17 +2,15 @@
 
 mod support;
 
-use kiro_protocol::codec::{
-    Echo, ModelCard, PageQuery, Protocol, ReasoningStyle, RequestHead, StreamEncoder, ToolForm, ToolKind,
-};
-use kiro_protocol::event::{Event, Reply, ReplyBuilder, StopReason};
+use kiro_protocol::codec::{Echo, ModelCard, PageQuery, Protocol, ReasoningStyle, RequestHead, ToolForm, ToolKind};
+use kiro_protocol::event::{Event, ReplyBuilder, StopReason};
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::openai_chat::{MAX_CALLS, MAX_MESSAGES, MAX_TOOLS, MAX_VALUES, OpenAiChat, OpenAiCompletions};
-use kiro_protocol::sse::SseWriter;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use support::encoded::{plain_echo, reply, stream};
 use support::generate::{answer, any_event, json_value, pieces, stop};
 use support::golden::{Folded, without};
 use support::openai_chat::{fold, fold_legacy};
@@ -29,10 +27,6 @@ fn echo() -> impl Strategy<Value = Echo> {
         |(reasoning, show_thinking, include_usage, legacy, freeform)| {
             let form = ToolForm { kind: ToolKind::Freeform, name: "shown".into(), namespace: None };
             Echo {
-                request_id: "id".into(),
-                model: "m".into(),
-                created: 1,
-                input_tokens: Some(7),
                 show_thinking,
                 reasoning,
                 tools: Arc::new(if freeform { BTreeMap::from([("tool".to_owned(), form)]) } else { BTreeMap::new() }),
@@ -43,28 +37,10 @@ fn echo() -> impl Strategy<Value = Echo> {
                         .map(|(key, _)| (key.to_owned(), json!(true)))
                         .collect(),
                 ),
-                ..Echo::default()
+                ..plain_echo()
             }
         },
     )
-}
-
-fn stream<P: Protocol>(events: &[Event], echo: &Echo, result: Result<(), &Failure>) -> Vec<u8> {
-    let mut encoder = P::encoder(echo.clone());
-    let mut out = SseWriter::default();
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    encoder.end(result, &mut out);
-    out.take().to_vec()
-}
-
-fn reply(events: &[Event]) -> Reply {
-    let mut builder = ReplyBuilder::default();
-    for event in events {
-        builder.push(event).expect("well formed");
-    }
-    builder.finish().expect("complete")
 }
 
 /// The stream read back, and the whole reply as far as the stream was asked to carry it.

@@ -2,16 +2,16 @@
 
 mod support;
 
-use kiro_protocol::codec::{Echo, Protocol, RequestHead, StreamEncoder, ToolForm, ToolKind};
+use kiro_protocol::codec::{Echo, Protocol, RequestHead, ToolForm, ToolKind};
 use kiro_protocol::conversation::Block;
-use kiro_protocol::event::{Event, ReplyBuilder, StopReason};
+use kiro_protocol::event::{Event, StopReason};
 use kiro_protocol::failure::{Failure, FailureClass};
 use kiro_protocol::openai_responses::{MAX_ITEMS, MAX_TOOLS, OpenAiResponses};
-use kiro_protocol::sse::SseWriter;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use support::encoded::{opened_stream, plain_echo, reply};
 use support::generate::{answer, any_event, json_value, stop, text};
 use support::openai_responses::fold;
 
@@ -36,37 +36,18 @@ fn echo() -> impl Strategy<Value = Echo> {
             }
             let repeat = json!({ "store": store, "include": include, "tools": [], "metadata": { "a": "b" } });
             Echo {
-                request_id: "id".into(),
-                model: "m".into(),
-                created: 1,
-                input_tokens: Some(7),
                 show_thinking,
                 tools: Arc::new(tools),
                 repeat: Arc::new(repeat.as_object().cloned().unwrap_or_default()),
-                ..Echo::default()
+                ..plain_echo()
             }
         },
     )
 }
 
-fn stream(events: &[Event], echo: &Echo, result: Result<(), &Failure>) -> Vec<u8> {
-    let mut encoder = OpenAiResponses::encoder(echo.clone());
-    let mut out = SseWriter::default();
-    encoder.start(&mut out);
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    encoder.end(result, &mut out);
-    out.take().to_vec()
-}
-
 fn folded_and_whole(events: &[Event], echo: &Echo) -> (Option<Value>, Option<Value>) {
-    let mut builder = ReplyBuilder::default();
-    for event in events {
-        builder.push(event).expect("well formed");
-    }
-    let whole = OpenAiResponses::encode(&builder.finish().expect("complete"), echo);
-    let folded = fold(&stream(events, echo, Ok(()))).expect("a right ladder of events");
+    let whole = OpenAiResponses::encode(&reply(events), echo);
+    let folded = fold(&opened_stream::<OpenAiResponses>(events, echo, Ok(()))).expect("a right ladder of events");
     (folded.message, Some(whole))
 }
 
@@ -98,7 +79,7 @@ proptest! {
             Event::Stop(StopReason::MaxTokens),
         ];
         let events: Vec<Event> = events.into_iter().chain(cut).collect();
-        let folded = fold(&stream(&events, &echo, Ok(()))).expect("a right ladder of events");
+        let folded = fold(&opened_stream::<OpenAiResponses>(&events, &echo, Ok(()))).expect("a right ladder of events");
         let message = folded.message.expect("an incomplete answer has an end");
         prop_assert_eq!(&message["status"], "incomplete");
         prop_assert!(!message["output"].to_string().contains("call_cut"));
@@ -111,7 +92,7 @@ proptest! {
         let keep = (events.len() as f64 * keep) as usize;
         let failure = Failure::new(class, "upstream_cut", "cut");
         for result in [Err(&failure), Ok(())] {
-            let folded = fold(&stream(&events[..keep], &echo, result)).expect("a right ladder of events");
+            let folded = fold(&opened_stream::<OpenAiResponses>(&events[..keep], &echo, result)).expect("a right ladder of events");
             prop_assert!(folded.message.is_none());
             let error = folded.error.expect("a failed response");
             prop_assert_eq!(&error["type"], "response.failed");
@@ -120,7 +101,7 @@ proptest! {
 
     #[test]
     fn any_order_of_events_is_survived(events in prop::collection::vec(any_event(), 0..24), echo in echo()) {
-        let bytes = stream(&events, &echo, Ok(()));
+        let bytes = opened_stream::<OpenAiResponses>(&events, &echo, Ok(()));
         prop_assert!(bytes.ends_with(b"\n\n"));
     }
 

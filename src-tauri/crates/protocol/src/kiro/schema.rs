@@ -161,7 +161,7 @@ fn fits(value: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn clean(schema: Value) -> Value {
+    pub(super) fn clean(schema: Value) -> Value {
         let Value::Object(schema) = schema else { unreachable!("a schema is an object") };
         Value::Object(sanitize(&schema).schema)
     }

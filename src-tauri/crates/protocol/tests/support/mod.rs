@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read and rewrite fixtures")]
 
 pub(crate) mod anthropic;
+pub(crate) mod encoded;
 pub(crate) mod gemini;
 pub(crate) mod generate;
 pub(crate) mod golden;

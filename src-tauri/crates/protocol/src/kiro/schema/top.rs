@@ -66,13 +66,8 @@ fn merge(schema: &mut JsonObject, variants: Value, all: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sanitize;
+    use super::super::tests::clean;
     use super::*;
-
-    fn clean(schema: Value) -> Value {
-        let Value::Object(schema) = schema else { unreachable!("a schema is an object") };
-        Value::Object(sanitize(&schema).schema)
-    }
 
     #[test]
     fn alternatives_at_the_top_become_one_object() {
