@@ -95,6 +95,11 @@ pub(crate) fn of_problem(problem: &Value, message: &str) -> String {
     }
 }
 
+/// A state that the gateway names by a code, such as `ready` of an `account`: the window's word for it, else the code.
+pub(crate) fn of_state(of: &str, code: String) -> String {
+    of_window(&format!("{of}.{code}"), None).unwrap_or(code)
+}
+
 /// Why a field is not accepted.
 pub(crate) fn of_field(field: &Value) -> String {
     let code = field.get("code").and_then(Value::as_str).unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::args::OnOff;
 use crate::args::account_changes::{AccountChange, AccountChanges, ProxyChange};
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
-use crate::words::say;
+use crate::words::{self, say};
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -38,7 +38,7 @@ pub(crate) async fn run(client: &AdminClient, command: &AccountChanges) -> Resul
         AccountChanges::Restore { account, .. } => {
             let id = id_of(client, account).await?;
             let answer = client.call(Method::POST, &format!("/api/accounts/{id}/restore"), None).await?;
-            tell(&answer, output, &say!("is {}", member(&answer, "state.kind")));
+            tell(&answer, output, &say!("is {}", words::of_state("account", member(&answer, "state.kind"))));
         }
         AccountChanges::Use { account, .. } => {
             let only = if account == "auto" { Value::Null } else { id_of(client, account).await?.into() };

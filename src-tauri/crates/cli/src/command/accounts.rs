@@ -10,7 +10,7 @@ use crate::args::link::Link;
 use crate::args::transfer::{Add, Export, Import, Scan};
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
-use crate::words::say;
+use crate::words::{self, say};
 
 pub(crate) fn output(command: &Accounts) -> Output {
     match command {
@@ -70,6 +70,7 @@ fn print_list(answer: &Value, output: Output) {
             let demo = account.get("demo").and_then(Value::as_bool).unwrap_or_default();
             let enabled = account.get("enabled").and_then(Value::as_bool).unwrap_or(true);
             let state = if enabled { member(account, "state.kind") } else { "disabled".to_owned() };
+            let state = words::of_state("account", state);
             let until = account.pointer("/state/until");
             let note = match until {
                 _ if demo => say!("answers are simulated"),

@@ -142,7 +142,7 @@ fn print_answers(status: &Status) {
 async fn offer_demo(gateway: &Gateway, client: &AdminClient) -> Result<(), Trouble> {
     if !std::io::stdin().is_terminal() {
         print::line(&say!(
-            "         add one: `kiro-proxy accounts scan`, or `kiro-proxy login google`; or try it with simulated answers: `kiro-proxy serve --demo`"
+            "         add one: `kiro-proxy accounts scan`, `kiro-proxy login google` or `kiro-proxy accounts import FILE`; simulated answers: `kiro-proxy serve --demo`"
         ));
         return Ok(());
     }

@@ -4,6 +4,7 @@ use http::Method;
 use kiro_gateway::Options;
 use serde_json::Value;
 
+use super::vault;
 use crate::admin_client::AdminClient;
 use crate::exit::{Exit, Trouble};
 use crate::print::{self, Output, member};
@@ -37,7 +38,7 @@ fn print_text(status: &Value) {
         (false, _) => "from your accounts",
     };
     let mut rows = vec![
-        ("State", member(status, "state")),
+        ("State", words::of_state("state", member(status, "state"))),
         ("Address", if addresses.is_empty() { "-".to_owned() } else { addresses.join("  ") }),
         ("Answers", words::of(answers).to_owned()),
         (
@@ -45,7 +46,10 @@ fn print_text(status: &Value) {
             say!("{} in all, {} usable now", member(status, "accounts.total"), member(status, "accounts.usable")),
         ),
         ("Running requests", member(status, "inFlight")),
-        ("Secrets", format!("{} ({})", member(status, "store.kind"), member(status, "store.state"))),
+        ("Secrets", {
+            let (kind, state) = (member(status, "store.kind"), member(status, "store.state"));
+            format!("{}: {}", words::of(vault::store_words(&kind)), words::of(vault::state_words(&state)))
+        }),
         ("Data directory", member(status, "dataDir")),
         ("Version", member(status, "version")),
     ];

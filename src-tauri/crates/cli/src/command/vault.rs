@@ -205,7 +205,7 @@ fn lines(vault: &Value) -> Vec<String> {
     lines
 }
 
-fn store_words(kind: &str) -> &str {
+pub(crate) fn store_words(kind: &str) -> &str {
     match kind {
         "keychain" => "in the system's keychain",
         "vault" => "in the sealed vault of the data directory",
