@@ -48,6 +48,26 @@ async fn one_account_can_be_chosen_for_everything_and_the_choice_outlives_a_rest
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_choice_of_one_account_ends_with_it_and_not_while_its_removal_can_be_undone() {
+    let world = three().await;
+    let chosen = async || world.admin_ok(Method::GET, "/api/accounts", None).await["only"].clone();
+    let [first, second] = [nth(&world, 0).await, nth(&world, 1).await];
+    world.admin_ok(Method::PUT, "/api/accounts/only", Some(json!({"account": second}))).await;
+    world.admin_ok(Method::DELETE, &format!("/api/accounts/{first}"), None).await;
+    assert_eq!(chosen().await, json!(second), "another one was removed");
+
+    let path = format!("/api/accounts/{second}");
+    world.admin_ok(Method::DELETE, &format!("{path}?undoSeconds=60"), None).await;
+    let (status, reply) = world.send(&ask("SAY: hello")).await;
+    assert!(status.is_server_error() && reply.to_string().contains("accounts.only"), "{reply}");
+    world.admin_ok(Method::POST, &format!("{path}/undo-removal"), None).await;
+    assert_eq!(answered(&world).await, second);
+    world.admin_ok(Method::DELETE, &path, None).await;
+    assert_eq!(chosen().await, Value::Null);
+    assert_ne!(answered(&world).await, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_stays_with_the_account_that_answered_it() {
     let world = three().await;
     let request = |session: &str| world.request(&ask("SAY: hello")).header("x-claude-code-session-id", session);
@@ -95,7 +115,9 @@ async fn switching_off_and_restoring_take_effect_at_once() {
     assert_eq!(world.send(&ask("SAY: hello")).await.0, StatusCode::FORBIDDEN);
     let calls = world.upstream_calls();
     for _ in 0..5 {
-        assert_eq!(world.send(&ask("SAY: hello")).await.0, StatusCode::FORBIDDEN);
+        let (status, reply) = world.send(&ask("SAY: hello")).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert!(reply.to_string().contains("kiro-proxy accounts restore"), "what really ends it is named: {reply}");
     }
     assert_eq!(world.upstream_calls(), calls, "a suspended account is not asked");
     let shown = world.admin_ok(Method::GET, &format!("/api/accounts/{only}"), None).await;

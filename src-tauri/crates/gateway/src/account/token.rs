@@ -229,6 +229,11 @@ impl Tokens {
     /// however many requests were refused together.
     pub async fn refresh_rejected(&self, account: &Account, rejected: &AccessToken) -> Result<AccessToken, TokenError> {
         if account.method == AuthMethod::ApiKey {
+            let key = self.api_key(account).await?;
+            if key.expose() != rejected.expose() {
+                // Another key came while the request was under way.
+                return Ok(key);
+            }
             return Err(TokenError::NeedsLogin("the upstream does not accept the API key".into()));
         }
         let cell = self.cell(&account.id);

@@ -55,9 +55,10 @@ impl Dispatcher {
         }
         let wait = none.retry_at().map(|at| at.since(self.clock.now()).max(Duration::from_secs(1)));
         let (class, advice) = match none {
-            NoAccount::Empty => {
-                (FailureClass::Overloaded, "Add one: in the app, or with `kiro-proxy accounts import`.")
-            }
+            NoAccount::Empty => (
+                FailureClass::Overloaded,
+                "Add one: in the app, or with `kiro-proxy login` or `kiro-proxy accounts import`.",
+            ),
             NoAccount::Busy => (FailureClass::RateLimit, "Try again shortly."),
             NoAccount::CoolingDown { .. } => (FailureClass::RateLimit, "Try again shortly."),
             NoAccount::ModelPausing { .. } => (FailureClass::Overloaded, "Try again shortly, or use another model."),
@@ -68,10 +69,20 @@ impl Dispatcher {
             NoAccount::NotPermitted => {
                 (FailureClass::Permission, "Change the key's groups, or give an account one of its tags.")
             }
-            NoAccount::NeedsLogin => (FailureClass::Permission, "Import the account again."),
-            NoAccount::Suspended => (FailureClass::Permission, "Ask Kiro's support, then enable the account again."),
-            NoAccount::Disabled => (FailureClass::Permission, "Switch one on in the app."),
-            NoAccount::AllTried | NoAccount::NotOffered | NoAccount::Unknown => {
+            NoAccount::NeedsLogin => {
+                (FailureClass::Permission, "Sign in again: in the app, or with `kiro-proxy login`.")
+            }
+            NoAccount::Suspended => (
+                FailureClass::Permission,
+                "Ask Kiro's support, then let it be used again: in the app, or with `kiro-proxy accounts restore`.",
+            ),
+            NoAccount::Disabled => {
+                (FailureClass::Permission, "Switch one on: in the app, or with `kiro-proxy accounts enable`.")
+            }
+            NoAccount::Unknown => {
+                (FailureClass::Overloaded, "Choose another one, or all: in the app, or with the setting accounts.only.")
+            }
+            NoAccount::AllTried | NoAccount::NotOffered => {
                 (FailureClass::Overloaded, "Look at the accounts in the app.")
             }
         };

@@ -5,6 +5,7 @@ use super::Gateway;
 use crate::account::{Account, AccountId, BookError, RosterError};
 use crate::admin_event::AdminEvent;
 use crate::clock::Timestamp;
+use crate::disk::off_thread;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,9 +71,27 @@ impl Gateway {
         Ok(removed)
     }
 
+    /// An account that is gone serves alone no more: the strategy chooses again.
+    async fn end_choice(&self, id: &AccountId) {
+        if self.settings().accounts.only().as_ref() != Some(id) {
+            return;
+        }
+        let store = Arc::clone(&self.parts.settings);
+        let patch = serde_json::json!({ "accounts": { "only": null } });
+        let saved = off_thread(move || store.patch(store.snapshot().revision, &patch)).await;
+        match saved {
+            Ok(Ok(snapshot)) => self.parts.book.leases.follow(snapshot.settings.selection()),
+            Ok(Err(problem)) => {
+                tracing::warn!(account = %id, reason = %problem.message, "a removed account is still the only one that may serve: change the setting accounts.only");
+            }
+            Err(error) => tracing::error!(%error, "ending the choice of one account met a fault"),
+        }
+    }
+
     async fn finish_removal(&self, id: &AccountId) -> Result<(), BookError> {
         self.parts.quotas.forget(id);
         self.parts.notifier.forget(id);
+        self.end_choice(id).await;
         self.parts.book.finish_removal(id).await
     }
 }

@@ -168,6 +168,23 @@ async fn an_api_key_is_the_bearer_itself_and_is_never_refreshed() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_replaced_while_a_request_was_under_way_does_not_end_the_new_one() {
+    let house = house().await;
+    let of_key = |key: &str, label: &str| {
+        let account = Account { method: AuthMethod::ApiKey, ..test_account(label) };
+        let secrets = Secrets { api_key: Some(SecretString::from(key)), ..Secrets::default() };
+        house.store.save(&SecretId::account(&account.id), &secrets).expect("saves");
+        house.roster.add(account).expect("adds")
+    };
+    let (account, newer) = (of_key("ksk_old", "one key"), of_key("ksk_new", "another"));
+    let old = house.tokens.access(&account).await.expect("the key");
+    house.book().merge(&newer.id, &account.id).await.expect("handed over");
+    let token = house.tokens.refresh_rejected(&account, &old).await.expect("the key that it has now");
+    assert_eq!(token.expose(), "ksk_new");
+    house.tokens.refresh_rejected(&account, &token).await.expect_err("this one is refused itself");
+}
+
+#[tokio::test]
 async fn a_token_never_appears_in_debug_output() {
     let house = house().await;
     let token = house.tokens.access(&house.account).await.expect("a token");
