@@ -75,6 +75,23 @@ impl FailureClass {
         FailureClass::Internal,
     ];
 
+    /// True when the same request may well be answered in a little while.
+    pub fn passes_soon(self) -> bool {
+        match self {
+            Self::RateLimit | Self::Overloaded => true,
+            Self::InvalidRequest
+            | Self::Authentication
+            | Self::Permission
+            | Self::NotFound
+            | Self::TooLarge
+            | Self::ContextWindow
+            | Self::Quota
+            | Self::Timeout
+            | Self::Upstream
+            | Self::Internal => false,
+        }
+    }
+
     /// The HTTP status, where the protocol has none of its own for the class.
     pub(crate) fn status(self) -> StatusCode {
         match self {

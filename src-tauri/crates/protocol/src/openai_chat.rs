@@ -12,6 +12,7 @@ mod legacy;
 mod messages;
 mod parts;
 mod stream;
+mod texts;
 mod tools;
 mod weave;
 mod wire;

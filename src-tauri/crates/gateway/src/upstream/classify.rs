@@ -242,22 +242,11 @@ impl UpstreamError {
             Kind::NotSent => (FailureClass::Internal, "not_sent"),
         };
         let mut failure = Failure::new(class, code, self.words());
-        failure.retry_after = match class {
+        failure.retry_after = self.retry_after;
+        if class.passes_soon() {
             // Clients retry on these for minutes; a short, honest wait keeps them from hammering.
-            FailureClass::RateLimit | FailureClass::Overloaded => {
-                Some(self.retry_after.unwrap_or(Duration::from_secs(5)))
-            }
-            FailureClass::InvalidRequest
-            | FailureClass::Authentication
-            | FailureClass::Permission
-            | FailureClass::NotFound
-            | FailureClass::TooLarge
-            | FailureClass::ContextWindow
-            | FailureClass::Quota
-            | FailureClass::Timeout
-            | FailureClass::Upstream
-            | FailureClass::Internal => self.retry_after,
-        };
+            failure.retry_after = Some(self.retry_after.unwrap_or(Duration::from_secs(5)));
+        }
         failure
     }
 

@@ -55,19 +55,7 @@ pub(super) fn body(failure: &Failure, request_id: &str) -> Value {
 /// Gemini CLI reads the wait here and not in the header.
 fn retry_seconds(failure: &Failure) -> Option<u128> {
     let seconds = failure.retry_after?.as_millis().div_ceil(1000).max(1);
-    Some(match failure.class {
-        FailureClass::RateLimit | FailureClass::Overloaded => seconds.min(LONGEST_WAIT),
-        FailureClass::InvalidRequest
-        | FailureClass::Authentication
-        | FailureClass::Permission
-        | FailureClass::NotFound
-        | FailureClass::TooLarge
-        | FailureClass::ContextWindow
-        | FailureClass::Quota
-        | FailureClass::Timeout
-        | FailureClass::Upstream
-        | FailureClass::Internal => seconds,
-    })
+    Some(if failure.class.passes_soon() { seconds.min(LONGEST_WAIT) } else { seconds })
 }
 
 /// Google's own words for a conversation that is too long.

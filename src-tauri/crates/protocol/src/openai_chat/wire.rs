@@ -4,13 +4,13 @@
 //! decided where its meaning is known. Many clients of other services speak this API with their own additions, which are
 //! known here, too, so that they mean something or are noticed.
 
+use super::texts::Texts;
 use super::{MAX_CALLS, MAX_MESSAGES, MAX_TOOLS};
 use crate::reading::content::ContentOf;
 use crate::reading::loose::{Capped, Either, Loose};
 use crate::reading::object;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use std::fmt;
 
 object! {
     /// The body of `/v1/chat/completions`.
@@ -301,32 +301,5 @@ object! {
     SearchFilters {
         "allowed_domains" => allowed_domains: Vec<String>,
         "blocked_domains" => blocked_domains: Vec<String>,
-    }
-}
-
-/// A text, or a list of texts.
-#[derive(Debug)]
-pub(super) struct Texts(pub(super) Vec<String>);
-
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Texts;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of texts")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Texts, E> {
-                Ok(Texts(vec![text.to_owned()]))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = seq.next_element()? {
-                    texts.push(text);
-                }
-                Ok(Texts(texts))
-            }
-        }
-        deserializer.deserialize_any(OneOrMany)
     }
 }

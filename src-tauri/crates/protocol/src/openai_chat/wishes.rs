@@ -1,7 +1,8 @@
 //! Limits, reasoning, the form of the answer, and what is known and has no counterpart upstream.
 
 use super::MAX_STOP_SEQUENCES;
-use super::wire::{Request, ResponseFormat, Texts, WireReasoning, WireThinking};
+use super::texts::Texts;
+use super::wire::{Request, ResponseFormat, WireReasoning, WireThinking};
 use crate::conversation::{Conversation, OutputFormat, Sampling, Thinking};
 use crate::openai::effort;
 use crate::reading::loose::{Either, Loose};
