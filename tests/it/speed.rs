@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use kiro_simulator::Family;
 use serde_json::{Value, json};
 
-use crate::harness::{Plan, World, fresh_login};
+use crate::harness::{PATIENCE, Plan, World, fresh_login};
 use crate::recorder::Recorder;
 
 async fn measured(world: &World, body: Value) -> Vec<Value> {
@@ -49,10 +49,22 @@ async fn every_host_of_the_service_is_measured_three_times_without_a_credential_
     assert_eq!(usage["rows"], json!([]));
 }
 
+/// A fresh account is asked for its quota and its models without being told to; what comes after that is the test's own doing.
+async fn settled(world: &World) {
+    let asked = |operation: &str| world.control.journal().iter().any(|entry| entry.operation == operation);
+    let both = async {
+        while !(asked("GetUsageLimits") && asked("ListAvailableModels")) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, both).await.expect("a fresh account is asked for its quota and its models");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_measured_through_its_own_proxy_and_a_dead_proxy_is_told_for_every_host() {
     let recorder = Recorder::http(None).await;
     let world = Plan::default().accounts(vec![fresh_login("social", Family::Social)]).start().await;
+    settled(&world).await;
     let accounts = world.admin_ok(Method::GET, "/api/accounts", None).await;
     let id = accounts["accounts"][0]["id"].as_str().unwrap().to_owned();
     let proxy = |url: String| json!({"proxy": {"kind": "through", "url": url}});
