@@ -126,7 +126,8 @@ fn store_state(reason: &str) -> Option<&'static str> {
 /// As the window says it; `None` when there is no such text or one of its places stays empty.
 fn window(key: &str, params: Option<&Value>) -> Option<String> {
     let mut text = WINDOW.get(key)?.clone();
-    for (name, value) in params.and_then(Value::as_object).into_iter().flatten() {
+    let known = params.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null());
+    for (name, value) in known {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         text = text.replace(&format!("{{{name}}}"), &value);
     }

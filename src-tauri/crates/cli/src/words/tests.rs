@@ -187,5 +187,6 @@ fn a_text_of_the_window_needs_all_its_values() {
     let text = problem(serde_json::json!({"holder": 7, "path": "/x"})).expect("filled");
     assert!(text.contains('7') && text.contains("/x"), "{text}");
     assert_eq!(problem(serde_json::json!({"path": "/x"})), None);
+    assert_eq!(problem(serde_json::json!({"holder": null, "path": "/x"})), None, "nobody knows which process it is");
     assert_eq!(window("problem.unheard_of.what", None), None);
 }
